@@ -1,0 +1,1 @@
+//! Folder in, results.jsonl out.

@@ -1,0 +1,27 @@
+//! Reads firearm microstamps from photographs of fired cartridge cases.
+//!
+//! | module | from | to |
+//! |---|---|---|
+//! | [`pipeline`] | one photograph | one [`pipeline::Reading`] |
+//! | [`batch`] | a folder | `results.jsonl` |
+//! | [`score`] | `results.jsonl` and truth | accuracy with intervals |
+//! | [`report`] | photographs and stages | pictures that an examiner can check |
+//! | [`synth`] | a seed | simulated photographs with truth |
+//! | [`cli`] | arguments | one verb called, one exit code |
+//!
+//! `results.jsonl` is the only bridge between reading and what follows it: a
+//! reading is written down before anybody can look it up.
+
+pub mod batch;
+pub mod cli;
+pub mod error;
+pub mod pipeline;
+pub mod report;
+pub mod score;
+pub mod settings;
+pub mod synth;
+#[cfg(feature = "train")]
+pub mod train;
+
+pub use error::{Failure, Fatal};
+pub use settings::Settings;

@@ -1,0 +1,3 @@
+//! The command `microstamp`.
+
+fn main() {}

@@ -1,0 +1,83 @@
+//! Photograph in, reading out: pure, with no folders, clock, randomness or registry.
+
+pub mod decode;
+pub mod denoise;
+pub mod engine;
+pub mod face;
+pub mod geometry;
+pub mod mark;
+pub mod photo;
+pub mod scheme;
+pub mod tile;
+
+use crate::error::Failure;
+use crate::settings::Settings;
+use decode::Reading;
+use denoise::Clean;
+use engine::{Engine, Scores};
+use face::Face;
+use mark::Mark;
+use photo::Photo;
+use scheme::Scheme;
+
+/// What a stage has made, shown to a [`Watch`] as soon as it exists.
+#[derive(Debug)]
+pub enum Made<'a> {
+    /// The denoised photograph.
+    Clean(&'a Clean<'a>),
+    /// Primer and impression.
+    Face(&'a Face),
+    /// The straightened mark.
+    Mark(&'a Mark),
+    /// The engine's scores.
+    Seen(&'a Scores),
+}
+
+/// Looks on while a photograph is read: timings, stage pictures and tests are watchers.
+pub trait Watch {
+    /// Called after each stage with what it made.
+    fn made(&mut self, made: Made<'_>);
+}
+
+/// A watcher that looks away.
+impl Watch for () {
+    fn made(&mut self, _: Made<'_>) {}
+}
+
+/// Everything that reading needs, made once and shared by all threads.
+pub struct Pipeline {
+    settings: Settings,
+    schemes: Vec<Scheme>,
+    engine: Box<dyn Engine>,
+}
+
+impl Pipeline {
+    /// A pipeline that reads `schemes` with `engine`.
+    pub fn new(settings: Settings, schemes: Vec<Scheme>, engine: Box<dyn Engine>) -> Self {
+        Self { settings, schemes, engine }
+    }
+
+    /// The engine in use.
+    pub fn engine(&self) -> &dyn Engine {
+        self.engine.as_ref()
+    }
+
+    /// Reads one photograph.
+    ///
+    /// # Errors
+    /// A [`Failure`] names the stage that gave up; a photograph without a mark is no failure.
+    pub fn read(&self, photo: &Photo, watch: &mut dyn Watch) -> Result<Reading, Failure> {
+        let s = &self.settings;
+        let clean = denoise::denoise(photo, &s.denoise);
+        watch.made(Made::Clean(&clean));
+        let face = face::find_face(&clean, &s.face);
+        watch.made(Made::Face(&face));
+        let Some(mark) = mark::find_mark(&clean, &face, &self.schemes, &s.mark) else {
+            return Ok(Reading::no_mark(&face));
+        };
+        watch.made(Made::Mark(&mark));
+        let seen = self.engine.read(&mark)?;
+        watch.made(Made::Seen(&seen));
+        Ok(decode::decode(&face, &mark, &seen, &self.schemes, &s.decode))
+    }
+}

@@ -1,0 +1,1 @@
+//! Pictures that another examiner can check.

@@ -1,0 +1,1 @@
+//! results.jsonl and truth in, accuracy with intervals out.

@@ -1,0 +1,1 @@
+//! Generator to training tiles for the learned reader.
