@@ -1,3 +1,5 @@
 //! The command `microstamp`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    microstamp::cli::main()
+}

@@ -1,11 +1,19 @@
 //! Every tunable with its unit, reason and default; read from TOML, where an unknown key is an error.
+//!
+//! A stage's settings stand in a struct of their own. No setting is an `Option`: the list of known
+//! keys, from which a misspelt key's nearest neighbour is found, is made from the defaults.
 
+use crate::error::Fatal;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
+use toml::{Table, Value};
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// What is opened at all, and which scales are believed.
+    pub photo: PhotoSettings,
     /// Small copy and noise.
     pub denoise: DenoiseSettings,
     /// Primer and impression.
@@ -14,6 +22,30 @@ pub struct Settings {
     pub mark: MarkSettings,
     /// Acceptance.
     pub decode: DecodeSettings,
+}
+
+/// Limits of what is opened, and of the scales that are believed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhotoSettings {
+    /// Largest photograph, millions of pixels. A microscope camera has 5-50; 100 leaves room for
+    /// stitched images, and keeps a colour photograph of 16 bits with its working copies under 1 GB.
+    pub max_megapixels: f64,
+    /// Largest file, megabytes (10^6 bytes): an uncompressed 16-bit colour photograph of
+    /// `max_megapixels` has 600.
+    pub max_file_mb: f64,
+    /// Finest scale believed, micrometres per pixel: light cannot resolve less than about 0.2.
+    pub min_um_per_px: f64,
+    /// Coarsest scale believed, micrometres per pixel: there a primer of 4.45 mm is 110 pixels wide
+    /// and a character 2-6 high. Defaults that programs write unasked are coarser: 72, 96 and
+    /// 300 dpi are 353, 265 and 85 micrometres per pixel.
+    pub max_um_per_px: f64,
+}
+
+impl Default for PhotoSettings {
+    fn default() -> Self {
+        Self { max_megapixels: 100.0, max_file_mb: 700.0, min_um_per_px: 0.2, max_um_per_px: 40.0 }
+    }
 }
 
 /// Settings of the small copy.
@@ -35,3 +67,116 @@ pub struct MarkSettings {}
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DecodeSettings {}
+
+impl Settings {
+    /// Reads a TOML file; a key that it does not name keeps its default.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the file cannot be read, is no TOML, has an unknown key (the nearest known
+    /// one is named), or a value of the wrong type.
+    pub fn read(path: &Path) -> Result<Self, Fatal> {
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            Fatal::new(
+                format!("cannot read settings {}: {e}", path.display()),
+                "--config with an existing file",
+            )
+        })?;
+        Self::parse(&text).map_err(|f| Fatal::new(format!("settings {}: {}", path.display(), f.what), f.hint))
+    }
+
+    /// Settings from TOML text.
+    ///
+    /// # Errors
+    /// As [`Settings::read`].
+    pub fn parse(text: &str) -> Result<Self, Fatal> {
+        let no_toml = |e: toml::de::Error| {
+            Fatal::new(e.to_string().trim_end().to_string(), "correct this line of the settings")
+        };
+        let table: Table = text.parse().map_err(no_toml)?;
+        let known = Self::keys();
+        let mut given = Vec::new();
+        leaves(&table, "", &mut given);
+        for key in given.iter().filter(|key| !known.contains(key)) {
+            // A whole table that is known but empty is no mistake.
+            if known.iter().any(|k| k.starts_with(&format!("{key}."))) {
+                continue;
+            }
+            return Err(match nearest(key, &known) {
+                Some(near) => {
+                    Fatal::new(format!("there is no setting `{key}`"), format!("`{near}` in its place"))
+                }
+                None => Fatal::new(format!("there is no setting `{key}`"), "delete this key"),
+            });
+        }
+        toml::from_str(text).map_err(no_toml)
+    }
+
+    /// All keys, dotted, in the order of the structs.
+    pub fn keys() -> Vec<String> {
+        let mut keys = Vec::new();
+        if let Ok(Value::Table(table)) = Value::try_from(Self::default()) {
+            leaves(&table, "", &mut keys);
+        }
+        keys
+    }
+}
+
+fn leaves(table: &Table, prefix: &str, into: &mut Vec<String>) {
+    for (key, value) in table {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Table(inner) if !inner.is_empty() => leaves(inner, &path, into),
+            _ => into.push(path),
+        }
+    }
+}
+
+/// The known key that looks most like `key`: by its last part first, since a key under the wrong
+/// heading is the commonest mistake after a misspelt one.
+fn nearest<'k>(key: &str, known: &'k [String]) -> Option<&'k str> {
+    let last = |k: &str| k.rsplit('.').next().unwrap_or_default().to_string();
+    known
+        .iter()
+        .map(|k| {
+            let parts = strsim::damerau_levenshtein(&last(k), &last(key));
+            ((parts, strsim::damerau_levenshtein(k, key)), k.as_str())
+        })
+        .min()
+        .map(|(_, k)| k)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_changes_what_it_names_and_nothing_else() {
+        let settings = Settings::parse("[photo]\nmax_megapixels = 20.0\n").unwrap();
+        assert_eq!(settings.photo.max_megapixels, 20.0);
+        assert_eq!(settings.photo.max_um_per_px, PhotoSettings::default().max_um_per_px);
+        assert_eq!(Settings::parse("").unwrap(), Settings::default());
+        assert_eq!(Settings::parse("[photo]\n").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn a_misspelt_key_names_its_nearest_neighbour() {
+        let fatal = Settings::parse("[photo]\nmax_megapixel = 20.0\n").unwrap_err();
+        assert!(fatal.what.contains("photo.max_megapixel"), "{fatal}");
+        assert!(fatal.hint.contains("photo.max_megapixels"), "{fatal}");
+        let fatal = Settings::parse("max_um_per_px = 20.0\n").unwrap_err();
+        assert!(fatal.hint.contains("photo.max_um_per_px"), "{fatal}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_refused() {
+        assert!(Settings::parse("[photo]\nmax_megapixels = \"many\"\n").is_err());
+        assert!(Settings::parse("[photo\n").is_err());
+    }
+
+    #[test]
+    fn defaults_survive_being_written_and_read() {
+        let text = toml::to_string(&Settings::default()).unwrap();
+        assert_eq!(Settings::parse(&text).unwrap(), Settings::default());
+    }
+}

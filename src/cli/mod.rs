@@ -1,1 +1,164 @@
-//! The verbs, one file each.
+//! The verbs, one file each, and the one place where an outcome becomes an exit code.
+//!
+//! A verb is a `clap::Args` struct and a function `run(&Args, &Common) -> Result<Outcome, Fatal>`.
+
+mod decode;
+mod inspect;
+
+use crate::error::Fatal;
+use crate::pipeline::engine;
+use crate::pipeline::scheme::Scheme;
+use crate::settings::Settings;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How a verb ended when it could start at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every photograph processed; an unreadable one is a result.
+    Done,
+    /// At least one photograph failed, the rest is done.
+    SomeFailed,
+    /// Stopped by the user; what is written so far is whole.
+    Interrupted,
+}
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "microstamp", version, about, long_about = LONG_ABOUT, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const LONG_ABOUT: &str = "Reads firearm microstamps from photographs of fired cartridge cases.\n\n\
+    For research and lead generation, not for testimony: a code names a firing pin, not a shooter.";
+
+const EXIT_CODES: &str = "Exit codes:\n  \
+    0    every photograph processed (unreadable is a result)\n  \
+    1    at least one photograph failed, the rest is done\n  \
+    2    nothing started: usage, settings, engine or output folder\n  \
+    130  interrupted";
+
+/// Flags that every verb takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Common {
+    /// Settings file (TOML); a key that it does not name keeps its default
+    #[arg(long, value_name = "FILE.toml", global = true)]
+    pub config: Option<PathBuf>,
+    /// Threads over photographs [default: one a core]
+    #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress on stderr; errors are still shown
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// What reads the characters
+    #[arg(long, value_name = "NAME", global = true, default_value = engine::DEFAULT, value_parser = engine::NAMES)]
+    pub engine: String,
+    /// Code format to expect, e.g. ifm8; may be given several times [default: all known]
+    #[arg(long = "format", value_name = "ID", global = true)]
+    pub formats: Vec<String>,
+    /// Scale of the photographs, micrometres per pixel; overrides what the files state
+    #[arg(long, value_name = "X", global = true)]
+    pub um_per_px: Option<f64>,
+}
+
+impl Common {
+    /// The settings of `--config`, or the defaults.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the file cannot be read or has an unknown key or a value out of range.
+    pub fn settings(&self) -> Result<Settings, Fatal> {
+        self.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::read)
+    }
+
+    /// The formats of `--format`, or all, in the order in which the program knows them.
+    ///
+    /// # Errors
+    /// [`Fatal`] for an id that no format has.
+    pub fn schemes(&self) -> Result<Vec<Scheme>, Fatal> {
+        let all = Scheme::all();
+        let ids: Vec<&str> = all.iter().map(|s| s.id.as_str()).collect();
+        if let Some(unknown) = self.formats.iter().find(|f| !ids.contains(&f.as_str())) {
+            return Err(Fatal::new(
+                format!("no code format is called `{unknown}`"),
+                format!("one of: {}", ids.join(", ")),
+            ));
+        }
+        Ok(all.into_iter().filter(|s| self.formats.is_empty() || self.formats.contains(&s.id)).collect())
+    }
+
+    /// The scale of `--um-per-px`.
+    ///
+    /// # Errors
+    /// [`Fatal`] for a scale that is not a positive number.
+    pub fn scale(&self) -> Result<Option<f64>, Fatal> {
+        match self.um_per_px {
+            Some(x) if !(x.is_finite() && x > 0.0) => Err(Fatal::new(
+                format!("--um-per-px {x} is no scale"),
+                "micrometres per pixel, e.g. --um-per-px 3.45",
+            )),
+            other => Ok(other),
+        }
+    }
+
+    /// Threads over photographs.
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Decode(decode::Args),
+    Inspect(inspect::Args),
+}
+
+impl Verb {
+    fn run(&self, common: &Common) -> Result<Outcome, Fatal> {
+        match self {
+            Self::Decode(args) => decode::run(args, common),
+            Self::Inspect(args) => inspect::run(args, common),
+        }
+    }
+}
+
+/// Parses the command line, runs one verb, and turns its outcome into an exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.verb.run(&cli.common) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Err(fatal) => {
+            eprintln!("microstamp: {fatal}");
+            ExitCode::from(2)
+        }
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_verb_shows_an_example() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands() {
+            let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("microstamp "), "{} has no example", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn an_unknown_format_names_the_known_ones() {
+        let common = Common { formats: vec!["ifm9".into()], ..Common::default() };
+        assert!(common.schemes().unwrap_err().hint.contains("ifm8-narrow"));
+    }
+}
