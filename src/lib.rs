@@ -7,6 +7,7 @@
 //! | [`score`] | `results.jsonl` and truth | accuracy with intervals |
 //! | [`report`] | photographs and stages | pictures that an examiner can check |
 //! | [`synth`] | a seed | simulated photographs with truth |
+//! | [`typeface`] | style numbers or a font file | the 36 characters as distance rasters |
 //! | [`cli`] | arguments | one verb called, one exit code |
 //!
 //! `results.jsonl` is the only bridge between reading and what follows it: a
@@ -22,6 +23,7 @@ pub mod settings;
 pub mod synth;
 #[cfg(feature = "train")]
 pub mod train;
+pub mod typeface;
 
 pub use error::{Failure, Fatal};
 pub use settings::Settings;
