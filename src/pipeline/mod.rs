@@ -6,6 +6,7 @@ pub mod engine;
 pub mod face;
 pub mod geometry;
 pub mod mark;
+pub mod net;
 pub mod photo;
 pub mod scheme;
 pub mod tile;

@@ -1,0 +1,230 @@
+//! The file of weights: bytes to checked definitions and tensors.
+//!
+//! `MSTAMPW1`, a little-endian u32 with the header's length, the header (JSON),
+//! then all tensors as little-endian half floats. The header carries the
+//! SHA-256 of the tensors, so a damaged file is noticed before it reads codes.
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Why a file of weights cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct WeightsError(pub String);
+
+impl WeightsError {
+    /// An error with its reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+const MAGIC: &[u8; 8] = b"MSTAMPW1";
+
+/// A checked file of weights.
+#[derive(Debug)]
+pub struct WeightsFile {
+    /// Definitions and training recipe.
+    pub header: Header,
+    /// All tensors, widened.
+    pub values: Vec<f32>,
+}
+
+/// The header of a file of weights.
+#[derive(Debug, Deserialize)]
+pub struct Header {
+    /// Symbols in the order of the `symbols` output.
+    pub alphabet: String,
+    /// Format ids in the order of the `format` output.
+    pub formats: Vec<String>,
+    /// Side of each network's square input, pixels.
+    pub tile: BTreeMap<String, usize>,
+    /// How the weights were trained; free form.
+    pub recipe: serde_json::Value,
+    /// SHA-256 of everything behind the header, lower-case hex.
+    pub sha256: String,
+    /// The networks by name.
+    pub networks: BTreeMap<String, Definition>,
+}
+
+/// One network as a list of operations on named values.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Definition {
+    /// Name of the input.
+    pub input: String,
+    /// Operations in order.
+    pub ops: Vec<Op>,
+    /// Public name of an output to the name of the value.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// Where a tensor lies among the file's values, row-major.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TensorRef {
+    /// Index of its first value.
+    pub at: usize,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+/// One operation. Values are maps (C x H x W), token lists (T x D) or vectors (D).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
+#[allow(missing_docs)] // the field names are those of the file
+pub enum Op {
+    Conv {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+        w: TensorRef,
+        b: TensorRef,
+        stride: usize,
+        pad: usize,
+        relu: bool,
+        #[serde(default)]
+        add: Option<String>,
+    },
+    MaxPool {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+        k: usize,
+        stride: usize,
+    },
+    AvgPool {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+        k: usize,
+        stride: usize,
+    },
+    Gap {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+    },
+    Upsample {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+    },
+    Concat {
+        ins: Vec<String>,
+        out: String,
+    },
+    Flatten {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+    },
+    Tokens {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+    },
+    Linear {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+        w: TensorRef,
+        b: TensorRef,
+        relu: bool,
+    },
+    Add {
+        a: String,
+        b: String,
+        out: String,
+    },
+    AddConst {
+        #[serde(rename = "in")]
+        input: String,
+        w: TensorRef,
+        out: String,
+    },
+    Const {
+        w: TensorRef,
+        out: String,
+    },
+    Attend {
+        q: String,
+        k: String,
+        v: String,
+        heads: usize,
+        out: String,
+    },
+    LayerNorm {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+        w: TensorRef,
+        b: TensorRef,
+    },
+    GridSample {
+        #[serde(rename = "in")]
+        input: String,
+        points: TensorRef,
+        out: String,
+    },
+    Reshape {
+        #[serde(rename = "in")]
+        input: String,
+        out: String,
+        shape: Vec<usize>,
+    },
+}
+
+impl WeightsFile {
+    /// Checks `bytes` and widens the tensors.
+    ///
+    /// # Errors
+    /// A wrong magic, a header that does not parse, tensors of another hash.
+    pub fn parse(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let rest =
+            bytes.strip_prefix(MAGIC).ok_or_else(|| WeightsError::new("it does not begin with MSTAMPW1"))?;
+        let (length, rest) =
+            rest.split_first_chunk::<4>().ok_or_else(|| WeightsError::new("it ends before its header"))?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (header, data) = rest
+            .split_at_checked(length)
+            .ok_or_else(|| WeightsError::new(format!("it ends within its header of {length} bytes")))?;
+        let header: Header = serde_json::from_slice(header)
+            .map_err(|e| WeightsError::new(format!("its header does not parse: {e}")))?;
+        let found: String = Sha256::digest(data).iter().map(|b| format!("{b:02x}")).collect();
+        if found != header.sha256 {
+            return Err(WeightsError::new(format!(
+                "its tensors have SHA-256 {found}, not {}",
+                header.sha256
+            )));
+        }
+        let (pairs, odd) = data.as_chunks::<2>();
+        if !odd.is_empty() {
+            return Err(WeightsError::new("it ends within a half float"));
+        }
+        let halves: Vec<f16> = pairs.iter().map(|p| f16::from_le_bytes(*p)).collect();
+        let mut values = vec![0.0; halves.len()];
+        halves.convert_to_f32_slice(&mut values);
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(WeightsError::new("a weight is not finite"));
+        }
+        Ok(Self { header, values })
+    }
+
+    /// The values of `tensor`.
+    ///
+    /// # Errors
+    /// The tensor reaches beyond the file.
+    pub fn tensor(&self, tensor: &TensorRef) -> Result<&[f32], WeightsError> {
+        tensor
+            .shape
+            .iter()
+            .try_fold(1usize, |n, &d| n.checked_mul(d))
+            .and_then(|n| self.values.get(tensor.at..tensor.at.checked_add(n)?))
+            .ok_or_else(|| {
+                let TensorRef { at, shape } = tensor;
+                WeightsError::new(format!("a tensor of shape {shape:?} at {at} reaches beyond the file"))
+            })
+    }
+}
