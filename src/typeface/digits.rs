@@ -66,18 +66,20 @@ fn one(p: &Pen<'_>) {
 fn two(p: &Pen<'_>) {
     let cx = p.cx();
     let bowl = p.t + (p.b - p.t) * 0.28;
-    let off = opening(p, cx - p.l, bowl - p.t);
     let upper = (p.t + p.y(p.s.waist)) / 2.0;
     let lower = (p.y(p.s.waist) + p.b) / 2.0;
     match p.s.two {
         TwoForm::Square => {
             let w = p.y(p.s.waist);
-            p.go(cx, p.t).bowl(p.l, upper, true).trim(off).ink(End::Join, End::Free);
+            p.go(cx, p.t).bowl(p.l, upper, true).until(opening(p, p.t, upper, w)).ink(End::Join, End::Free);
             p.go(cx, p.t).bowl(p.r, upper, true).bowl(cx, w, false).bowl(p.l, lower, true);
             p.line(p.l, p.b).line(p.r, p.b).ink(End::Join, End::Line);
         }
         form => {
-            p.go(cx, p.t).bowl(p.l, bowl, true).trim(off).ink(End::Join, End::Free);
+            p.go(cx, p.t)
+                .bowl(p.l, bowl, true)
+                .until(opening(p, p.t, bowl, p.y(0.6)))
+                .ink(End::Join, End::Free);
             p.go(cx, p.t).bowl(p.r, bowl, true);
             if form == TwoForm::Straight {
                 p.curve([p.r, bowl + 0.1, p.x(0.9), p.y(0.46)], p.x(0.7), p.y(0.56)).line(p.l, p.b);
@@ -98,19 +100,16 @@ fn three(p: &Pen<'_>) {
         let lower = (w + p.b) / 2.0;
         p.go(p.l, p.t).line(p.r, p.t).line(p.x(0.4), w).ink(End::Line, End::Join);
         p.go(p.x(0.4), w).bowl(p.r, lower, true).bowl(cx, p.b, false);
-        let off = opening(p, cx - p.l, p.b - lower);
-        p.bowl(p.l, lower, true).trim(off).ink(End::Join, End::Free);
+        p.bowl(p.l, lower, true).until(opening(p, p.b, lower, w)).ink(End::Join, End::Free);
         return;
     }
     let upper = (p.t + w) / 2.0;
     let right = p.x(0.5 + p.s.upper / 2.0);
     let left = p.x(0.5 - p.s.upper / 2.0);
-    let off = opening(p, cx - left, upper - p.t);
-    p.go(cx, p.t).bowl(left, upper, true).trim(off).ink(End::Join, End::Free);
+    p.go(cx, p.t).bowl(left, upper, true).until(opening(p, p.t, upper, w)).ink(End::Join, End::Free);
     p.go(cx, p.t).bowl(right, upper, true).bowl(cx, w, false).line(inner, w).ink(End::Join, End::Line);
-    let off = opening(p, cx - p.l, p.b - lower);
-    p.go(cx, w).bowl(p.r, lower, true).bowl(cx, p.b, false).bowl(p.l, lower, true).trim(off);
-    p.ink(End::Join, End::Free);
+    p.go(cx, w).bowl(p.r, lower, true).bowl(cx, p.b, false).bowl(p.l, lower, true);
+    p.until(opening(p, p.b, lower, w)).ink(End::Join, End::Free);
 }
 
 fn four(p: &Pen<'_>) {
@@ -138,9 +137,8 @@ fn five(p: &Pen<'_>) {
         p.ink(End::Line, End::Join);
         p.go(cx, w);
     }
-    let off = opening(p, cx - p.l, p.b - lower);
-    p.bowl(p.r, lower, true).bowl(cx, p.b, false).bowl(p.l, lower, true).trim(off);
-    p.ink(End::Join, End::Free);
+    p.bowl(p.r, lower, true).bowl(cx, p.b, false).bowl(p.l, lower, true);
+    p.until(opening(p, p.b, lower, w)).ink(End::Join, End::Free);
 }
 
 fn six(p: &Pen<'_>, turned: bool) {
@@ -155,8 +153,8 @@ fn six(p: &Pen<'_>, turned: bool) {
     let end = match p.s.six {
         SixForm::Curved => {
             let y = p.t + (middle - p.t) * 0.55;
-            let off = opening(p, p.r - cx, y - p.t);
-            p.go(p.l, middle).line(p.l, y.max(p.t + 0.2)).bowl(cx, p.t, false).bowl(p.r, y, true).trim(off);
+            p.go(p.l, middle).line(p.l, y.max(p.t + 0.2)).bowl(cx, p.t, false).bowl(p.r, y, true);
+            p.until(opening(p, p.t, y, top));
             End::Free
         }
         SixForm::Straight => {

@@ -22,6 +22,11 @@ pub(super) fn width(s: &Style, c: char) -> Option<f32> {
     })
 }
 
+/// Whether the letter has stems that bear serifs.
+pub(super) fn has_slabs(c: char) -> bool {
+    "AFHKLMNPRU".contains(c)
+}
+
 /// Draws a letter.
 pub(super) fn draw(p: &Pen<'_>, c: char) {
     match c {
@@ -144,17 +149,23 @@ fn b(p: &Pen<'_>) {
     p.stroke(p.l, p.t, p.l, p.b, End::Line, End::Line);
 }
 
-/// Length taken off an open bowl's quarter of `width` by `height` at its end.
-pub(super) fn opening(p: &Pen<'_>, width: f32, height: f32) -> f32 {
-    (0.15 + 0.6 * p.s.aperture) * (width.abs() + height.abs()) * 0.62
+/// Height at which an open bowl that begins at height `from` and would end at `to` stops, so that
+/// daylight stays between it and the stroke in whose middle the height `other` lies.
+pub(super) fn opening(p: &Pen<'_>, from: f32, to: f32, other: f32) -> f32 {
+    let wanted = (to - from).abs() * (1.0 - 0.7 * p.s.aperture);
+    // Two half strokes and a gap that engraving can keep open.
+    let room = (other - from).abs() - p.s.stroke - (0.09 + 0.06 * p.s.aperture);
+    from + (to - from).signum() * wanted.min(room.max(0.02))
 }
 
 fn c_(p: &Pen<'_>) {
     let (cx, cy) = (p.cx(), p.y(0.5));
-    let off = opening(p, p.r - cx, cy - p.t).max(0.25 * (cy - p.t));
+    // The arms keep away from each other, as if from a bar in the middle of the opening.
+    let up = opening(p, p.t, cy, p.y(0.52));
     // From the left middle both ways, so that each arm can be cut back.
-    p.go(p.l, cy).bowl(cx, p.t, false).bowl(p.r, cy, true).trim(off).ink(End::Join, End::Free);
-    p.go(p.l, cy).bowl(cx, p.b, false).bowl(p.r, cy, true).trim(off).ink(End::Join, End::Free);
+    p.go(p.l, cy).bowl(cx, p.t, false).bowl(p.r, cy, true).until(up).ink(End::Join, End::Free);
+    p.go(p.l, cy).bowl(cx, p.b, false).bowl(p.r, cy, true).until(p.t + p.b - up);
+    p.ink(End::Join, End::Free);
 }
 
 fn d(p: &Pen<'_>) {
@@ -177,9 +188,9 @@ fn e(p: &Pen<'_>, foot: bool) {
 
 fn g(p: &Pen<'_>) {
     let (cx, cy) = (p.cx(), p.y(0.5));
-    let off = opening(p, p.r - cx, cy - p.t).max(0.3 * (cy - p.t));
-    p.go(p.l, cy).bowl(cx, p.t, false).bowl(p.r, cy, true).trim(off).ink(End::Join, End::Free);
     let bar = p.y(0.54 + 0.04 * p.s.lift);
+    let up = opening(p, p.t, cy, bar);
+    p.go(p.l, cy).bowl(cx, p.t, false).bowl(p.r, cy, true).until(up).ink(End::Join, End::Free);
     p.go(p.l, cy).bowl(cx, p.b, false);
     match p.s.g {
         GForm::Spur => {
@@ -279,11 +290,17 @@ fn s(p: &Pen<'_>) {
     let (cx, w) = (p.cx(), p.y(p.s.waist));
     let (l, r) = (p.x((1.0 - p.s.upper) / 2.0), p.x((1.0 + p.s.upper) / 2.0));
     let (upper, lower) = ((p.t + w) / 2.0, (w + p.b) / 2.0);
-    let off = opening(p, r - cx, upper - p.t);
-    p.go(cx, w).bowl(l, upper, true).bowl(cx, p.t, false).bowl(r, upper, true).trim(off);
-    p.ink(End::Join, End::Free);
-    let off = opening(p, cx - p.l, p.b - lower);
-    p.go(cx, w).bowl(p.r, lower, true).bowl(cx, p.b, false).bowl(p.l, lower, true).trim(off);
+    let swing = p.s.spine * (lower - upper);
+    if swing > 0.0 {
+        p.go(l, upper).curve([l, upper + swing, p.r, lower - swing], p.r, lower);
+    } else {
+        p.go(l, upper).bowl(cx, w, false).bowl(p.r, lower, true);
+    }
+    p.ink(End::Join, End::Join);
+    p.go(l, upper).bowl(cx, p.t, false).bowl(r, upper, true);
+    p.until(opening(p, p.t, upper, w)).ink(End::Join, End::Free);
+    p.go(p.r, lower).bowl(cx, p.b, false).bowl(p.l, lower, true);
+    p.until(opening(p, p.b, lower, w));
     p.ink(End::Join, End::Free);
 }
 

@@ -71,18 +71,14 @@ impl Face {
     /// `((column - margin + 0.5) / px, (row - margin + 0.5) / px)` of the glyph's box, whose top
     /// left corner is (0, 0), y down. A character that no face has is all ground (distance 1).
     pub fn distance(&self, c: char, px: f32, margin: usize) -> Array2<f32> {
-        let width = self.advance(c);
-        let dim = ((px.ceil() as usize) + 2 * margin, ((width * px).ceil() as usize) + 2 * margin);
-        match &self.kind {
-            Kind::Parametric(style) => match stroke::glyph(style, c) {
-                Some(glyph) => glyph.distance(dim, px, margin),
-                None => Array2::ones(dim),
-            },
-            Kind::TrueType(outlines) => match place(c) {
-                Some(i) => outlines[i].distance(dim, px, margin),
-                None => Array2::ones(dim),
-            },
-        }
+        let dim = |width: f32| (px.ceil() as usize + 2 * margin, (width * px).ceil() as usize + 2 * margin);
+        let drawn = match &self.kind {
+            Kind::Parametric(style) => stroke::glyph(style, c).map(|g| g.distance(dim(g.width), px, margin)),
+            Kind::TrueType(outlines) => {
+                place(c).map(|i| outlines[i].distance(dim(outlines[i].width), px, margin))
+            }
+        };
+        drawn.unwrap_or_else(|| Array2::ones(dim(0.0)))
     }
 }
 

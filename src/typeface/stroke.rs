@@ -8,8 +8,10 @@ use std::cell::{Cell, RefCell};
 
 /// Straight pieces of one quarter of a bowl: the error at 40 pixels a character is below a tenth of a pixel.
 const PIECES: usize = 7;
-/// A mitre may stick out by at most this many half widths: beyond, the corner is cut off.
-const MITRE: f32 = 1.2;
+/// A sharp corner sticks out by at most this many half widths: beyond, it is cut off. A right angle needs 1.42.
+const MITRE: f32 = 1.5;
+/// Corners that turn by less than this (cosine) need no tip.
+const STRAIGHT: f32 = 0.97;
 /// A half plane that cuts nothing.
 const NO_CUT: [f32; 3] = [0.0, 0.0, 1e9];
 
@@ -23,18 +25,19 @@ pub(super) struct Glyph {
     pieces: Vec<Piece>,
 }
 
-/// A straight piece of stroke with round ends, cut by two half planes.
+/// A straight piece of stroke with round ends, cut by half planes: two for a stroke with
+/// flat ends, four for the tip of a sharp corner.
 struct Piece {
     a: [f32; 2],
     d: [f32; 2],
     inverse: f32,
     half: f32,
     /// Normal and offset: inside where `n . p < c`.
-    cuts: [[f32; 3]; 2],
+    cuts: [[f32; 3]; 4],
 }
 
 impl Piece {
-    fn new(a: [f32; 2], b: [f32; 2], half: f32, cuts: [[f32; 3]; 2]) -> Self {
+    fn new(a: [f32; 2], b: [f32; 2], half: f32, cuts: [[f32; 3]; 4]) -> Self {
         let d = [b[0] - a[0], b[1] - a[1]];
         Self { a, d, inverse: 1.0 / (d[0] * d[0] + d[1] * d[1]).max(1e-12), half, cuts }
     }
@@ -44,7 +47,7 @@ impl Piece {
         let t = ((px * self.d[0] + py * self.d[1]) * self.inverse).clamp(0.0, 1.0);
         let (ex, ey) = (px - t * self.d[0], py - t * self.d[1]);
         let cut = |c: &[f32; 3]| c[0] * x + c[1] * y - c[2];
-        ((ex * ex + ey * ey).sqrt() - self.half).max(cut(&self.cuts[0])).max(cut(&self.cuts[1]))
+        self.cuts.iter().map(cut).fold((ex * ex + ey * ey).sqrt() - self.half, f32::max)
     }
 }
 
@@ -70,7 +73,10 @@ pub(super) fn glyph(style: &Style, c: char) -> Option<Glyph> {
         share if share <= 0.0 => style.stroke,
         share => style.width * (share + style.mono * (1.0 - share)),
     };
-    let pen = Pen::new(style, width.max(style.stroke));
+    // Serifs stand out on both sides of the letter proper.
+    let slabs = if letters::has_slabs(c) { style.serif } else { 0.0 };
+    let mut pen = Pen::new(style, width.max(style.stroke) + 2.0 * slabs);
+    (pen.l, pen.r) = (pen.l + slabs, pen.r - slabs);
     if c.is_ascii_digit() {
         digits::draw(&pen, c)
     } else {
@@ -205,20 +211,19 @@ impl<'s> Pen<'s> {
         self
     }
 
-    /// Takes `length` away from the path's end.
-    pub(super) fn trim(&self, mut length: f32) -> &Self {
+    /// Takes away what of the path's end lies beyond the height `y`, seen from where the bowl began.
+    pub(super) fn until(&self, y: f32) -> &Self {
         let mut path = self.path.borrow_mut();
-        while path.len() > 2 {
-            let n = path.len();
-            let (a, b) = (path[n - 2].0, path[n - 1].0);
-            let piece = (b[0] - a[0]).hypot(b[1] - a[1]);
-            if piece > length {
-                let share = 1.0 - length / piece;
-                path[n - 1].0 = [a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])];
-                break;
-            }
-            length -= piece;
+        let Some(last) = path.last().map(|p| p.0[1]) else { return self };
+        let beyond = |at: f32| (at - y) * (last - y) > 0.0;
+        while path.len() > 2 && beyond(path[path.len() - 2].0[1]) {
             path.pop();
+        }
+        let n = path.len();
+        if n > 1 && beyond(path[n - 1].0[1]) {
+            let (a, b) = (path[n - 2].0, path[n - 1].0);
+            let share = (y - a[1]) / (b[1] - a[1]);
+            path[n - 1].0 = [a[0] + share * (b[0] - a[0]), y];
         }
         drop(path);
         self
@@ -266,23 +271,20 @@ impl<'s> Pen<'s> {
             let (mut a, mut b) = (path[i - 1].0, path[i].0);
             let u = unit(a, b);
             let half = self.half(u[0], u[1]);
-            let mut cuts = [NO_CUT; 2];
-            if flat {
-                // (neighbour, is it the path's end, which way it looks)
-                let before = if i > 1 { path[i - 1].1.then(|| turn(path[i - 2].0, a, b)) } else { None };
-                let after = if i + 1 < n { path[i].1.then(|| turn(a, b, path[i + 1].0)) } else { None };
-                let back = if i == 1 { reach(begin, u) } else { before };
-                let on = if i + 1 == n { reach(end, u) } else { after };
-                if let Some(by) = back {
-                    let by = by * half;
-                    cuts[0] = [-u[0], -u[1], -(u[0] * a[0] + u[1] * a[1]) + by];
+            let mut cuts = [NO_CUT; 4];
+            if flat && i == 1 {
+                if let Some(by) = reach(begin, u) {
+                    cuts[0] = [-u[0], -u[1], by * half - (u[0] * a[0] + u[1] * a[1])];
                     a = [a[0] - u[0] * 3.0 * half, a[1] - u[1] * 3.0 * half];
                 }
-                if let Some(by) = on {
-                    let by = by * half;
-                    cuts[1] = [u[0], u[1], u[0] * b[0] + u[1] * b[1] + by];
+            }
+            if flat && i + 1 == n {
+                if let Some(by) = reach(end, u) {
+                    cuts[1] = [u[0], u[1], by * half + u[0] * b[0] + u[1] * b[1]];
                     b = [b[0] + u[0] * 3.0 * half, b[1] + u[1] * 3.0 * half];
                 }
+            } else if flat && path[i].1 {
+                pieces.extend(tip(u, b, unit(b, path[i + 1].0), half));
             }
             pieces.push(Piece::new(a, b, half, cuts));
         }
@@ -338,10 +340,7 @@ impl<'s> Pen<'s> {
     pub(super) fn slab(&self, x: f32, y: f32) {
         let reach = self.s.serif;
         if reach > 0.0 {
-            let (from, to) = ((x - reach).max(self.l), (x + reach).min(self.r));
-            if to - from > 1e-3 {
-                self.stroke(from, y, to, y, End::Line, End::Line);
-            }
+            self.stroke(x - reach, y, x + reach, y, End::Line, End::Line);
         }
     }
 
@@ -361,11 +360,22 @@ fn reach(end: End, u: [f32; 2]) -> Option<f32> {
     }
 }
 
-/// How far the mitre at `b` sticks out, in half widths.
-fn turn(a: [f32; 2], b: [f32; 2], c: [f32; 2]) -> f32 {
-    let (u, v) = (unit(a, b), unit(b, c));
-    let cos = (u[0] * v[0] + u[1] * v[1]).clamp(-1.0, 1.0);
-    ((1.0 - cos) / (1.0 + cos).max(1e-6)).sqrt().min(MITRE)
+/// The sharp tip where a stroke along `u` turns at `p` into one along `v`: what the round ends leave open.
+fn tip(u: [f32; 2], p: [f32; 2], v: [f32; 2], half: f32) -> Option<Piece> {
+    let cos = u[0] * v[0] + u[1] * v[1];
+    if cos > STRAIGHT {
+        return None;
+    }
+    // Outward is against the turn; both strokes' outer edges lie half a width to that side.
+    let side = if u[0] * v[1] - u[1] * v[0] > 0.0 { 1.0 } else { -1.0 };
+    let edge = |d: [f32; 2]| {
+        let n = [side * d[1], -side * d[0]];
+        [n[0], n[1], n[0] * p[0] + n[1] * p[1] + half]
+    };
+    let out = unit(v, u);
+    let level = out[0] * p[0] + out[1] * p[1];
+    let cuts = [edge(u), edge(v), [out[0], out[1], level + MITRE * half], [-out[0], -out[1], -level]];
+    Some(Piece::new(p, p, 4.0 * half, cuts))
 }
 
 fn unit(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {

@@ -159,6 +159,8 @@ pub struct Style {
     pub waist: f32,
     /// Width of upper bowls over that of lower ones, 0.75-1.
     pub upper: f32,
+    /// How level the spine of S runs, 0.4 a diagonal to 0.75; 0 for two bowls that meet level.
+    pub spine: f32,
     /// Length of the middle bars of E, F, 3 over the width, 0.55-1.
     pub bar: f32,
     /// Height of the bar of A, and of the bowls of 6 and 9, moved from their usual place, -1 to 1.
@@ -227,6 +229,7 @@ impl Default for Style {
             aperture: 0.5,
             waist: 0.48,
             upper: 0.92,
+            spine: 0.55,
             bar: 0.85,
             lift: 0.0,
             m_splay: 0.0,
@@ -295,8 +298,9 @@ impl Style {
         } else {
             between(-0.1, 0.2)
         };
-        let serif = if between(0.0, 1.0) < 0.9 { 0.0 } else { between(0.04, 0.14) };
+        let serif = if between(0.0, 1.0) < 0.9 { 0.0 } else { between(0.03, 0.1) };
         let corner = if between(0.0, 1.0) < 0.6 { 0.0 } else { between(0.0, 0.14) };
+        let spine = if power > 1.5 && between(0.0, 1.0) < 0.55 { between(0.4, 0.75) } else { 0.0 };
         let round = between(0.0, 1.0) < 0.5;
         let contrast = if round { between(0.92, 1.04) } else { between(0.75, 1.0) };
         // Two uniform numbers averaged: the middle of the range is where most faces are.
@@ -326,6 +330,8 @@ impl Style {
         let r = [RLeg::Diagonal, RLeg::Steep, RLeg::Upright][pick(&[0.45, 0.4, 0.15])];
         let q = [Tail::Through, Tail::Outside, Tail::Down][pick(&[0.5, 0.35, 0.15])];
         let a = [Apex::Pointed, Apex::Flat, Apex::Bowl][pick(&[0.62, 0.3, 0.08])];
+        // With square bends an upright leg makes an A of R.
+        let r = if r == RLeg::Upright && (reach < 0.6 || a == Apex::Bowl) { RLeg::Steep } else { r };
         let (four_open, i_serif) = (pick(&[0.8, 0.2]) == 1, pick(&[0.65, 0.35]) == 1);
         let (j_bar, five_rise) = (pick(&[0.75, 0.25]) == 1, pick(&[0.4, 0.6]) == 1);
         let j_foot = [Foot::Bowl, Foot::Hook][pick(&[0.7, 0.3])];
@@ -344,6 +350,7 @@ impl Style {
             aperture: between(0.0, 1.0),
             waist: between(0.42, 0.55),
             upper: between(0.78, 1.0),
+            spine,
             bar: between(0.6, 1.0),
             lift: between(-1.0, 1.0),
             m_splay,
