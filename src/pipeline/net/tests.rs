@@ -167,3 +167,33 @@ fn buffers_are_used_again_without_one_value_showing_through_another() {
         assert_eq!(network.run(&[1.0, 2.0, 3.0, 4.0])[0], [5.0, 7.0, 9.0, 11.0]);
     }
 }
+
+/// `net.weights` and `net.json` were written by the training side from a random network in which
+/// every operation occurs, with an independent interpreter's answers.
+#[test]
+fn the_exporters_fixture_is_answered_alike() {
+    let weights = include_bytes!("../../../testdata/golden/net.weights");
+    let answer: serde_json::Value =
+        serde_json::from_str(include_str!("../../../testdata/golden/net.json")).unwrap();
+    let shape = |v: &serde_json::Value| -> Vec<usize> { serde_json::from_value(v["shape"].clone()).unwrap() };
+    let values = |v: &serde_json::Value| -> Vec<f32> { serde_json::from_value(v["values"].clone()).unwrap() };
+    let close = |found: &[f32], truth: &[f32], what: &str| {
+        assert_eq!(found.len(), truth.len(), "{what}");
+        let worst = found.iter().zip(truth).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-3, "{what}: {worst}");
+    };
+    let tile = &answer["tile"];
+    let tile = ndarray::Array2::from_shape_vec((shape(tile)[0], shape(tile)[1]), values(tile)).unwrap();
+    let prepared = crate::pipeline::tile::prepare(&tile);
+    close(&prepared, &values(&answer["prepared"]), "prepared");
+
+    let file = WeightsFile::parse(weights).unwrap();
+    let outputs: Vec<(&str, Vec<usize>)> =
+        answer["outputs"].as_object().unwrap().iter().map(|(name, v)| (name.as_str(), shape(v))).collect();
+    let wanted: Vec<(&str, &[usize])> = outputs.iter().map(|(name, s)| (*name, s.as_slice())).collect();
+    let name = answer["network"].as_str().unwrap();
+    let network = Network::new(&file, name, &[2, 24, 24], &wanted).unwrap();
+    for ((name, _), found) in wanted.iter().zip(network.run(&prepared)) {
+        close(&found, &values(&answer["outputs"][*name]), name);
+    }
+}
