@@ -28,11 +28,11 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PhotoSettings {
-    /// Largest photograph, millions of pixels. A microscope camera has 5-50; 100 leaves room for
-    /// stitched images, and keeps a colour photograph of 16 bits with its working copies under 1 GB.
+    /// Largest photograph, millions of pixels. Microscope cameras have 2-20, the largest single-shot
+    /// ones on a macro stand 61; the decoders then stay under 1 GB.
     pub max_megapixels: f64,
     /// Largest file, megabytes (10^6 bytes): an uncompressed 16-bit colour photograph of
-    /// `max_megapixels` has 600.
+    /// `max_megapixels` has 384, with alpha 512.
     pub max_file_mb: f64,
     /// Finest scale believed, micrometres per pixel: light cannot resolve less than about 0.2.
     pub min_um_per_px: f64,
@@ -44,7 +44,7 @@ pub struct PhotoSettings {
 
 impl Default for PhotoSettings {
     fn default() -> Self {
-        Self { max_megapixels: 100.0, max_file_mb: 700.0, min_um_per_px: 0.2, max_um_per_px: 40.0 }
+        Self { max_megapixels: 64.0, max_file_mb: 600.0, min_um_per_px: 0.2, max_um_per_px: 40.0 }
     }
 }
 

@@ -1,14 +1,30 @@
 //! Bytes to photograph: 8 or 16 bit, grey or colour, scale, SHA-256.
+//!
+//! A file is recognised by its content, never by its name. Colour is folded to
+//! grey row by row or tile by tile, so that no second copy of the photograph
+//! exists; claimed sizes are checked before anything of that size is allocated.
+//! Pixels stay as stored: an orientation tag is not obeyed, so that every
+//! coordinate in a result is one of the file's own pixels.
 
+mod bmp;
+mod grey;
+mod jpeg;
+mod png;
+mod scale;
+mod tiff;
+
+use crate::error::Failure;
+use crate::settings::PhotoSettings;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Grey values as the camera stored them; colour is folded to grey (Rec. 601 weights).
 #[derive(Clone, Debug)]
 pub enum Pixels {
     /// 0-255.
     Eight(Array2<u8>),
-    /// 0-65535.
+    /// 0-65535. Cameras of 9 to 15 bits that leave the upper bits empty are shifted up to fill them.
     Sixteen(Array2<u16>),
 }
 
@@ -53,3 +69,148 @@ pub struct Photo {
     /// Words such as `implausible_scale`.
     pub warnings: Vec<String>,
 }
+
+/// File formats that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Portable Network Graphics, 1-16 bit.
+    Png,
+    /// JPEG, 8 bit.
+    Jpeg,
+    /// TIFF and BigTIFF, 1-16 bit.
+    Tiff,
+    /// Windows bitmap, 1-8 bit a channel.
+    Bmp,
+}
+
+impl Kind {
+    /// Bytes from a file's start that [`Kind::of`] wants to see.
+    pub const START: usize = 32;
+
+    /// The format of a file that begins with `start`, or `None`.
+    pub fn of(start: &[u8]) -> Option<Self> {
+        match start {
+            [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some(Self::Png),
+            [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
+            [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Self::Tiff),
+            // Two letters alone would take a text that begins with "BM" for a bitmap: the size of
+            // the header that follows is one of a few.
+            [b'B', b'M', ..]
+                if start.len() > 18
+                    && start[15..18] == [0, 0, 0]
+                    && [12, 40, 52, 56, 64, 108, 124].contains(&start[14]) =>
+            {
+                Some(Self::Bmp)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a decoder makes of a file.
+struct Raster {
+    pixels: Pixels,
+    /// Scales that the file states, the most trustworthy first.
+    scales: Vec<Scale>,
+    /// Words for the photograph's warnings.
+    warnings: Vec<String>,
+}
+
+/// Lower-case hex SHA-256 of `bytes`.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Decodes a photograph's file.
+///
+/// `um_per_px` is the user's scale and goes before what the file states. A
+/// stated scale outside the settings' range is refused with the warning
+/// `implausible_scale`; an unknown one stays `None`.
+///
+/// # Errors
+/// A [`Failure`] of stage `load` for a file that is empty, no picture, broken,
+/// truncated, of a kind that is not read, or larger than the settings allow.
+pub fn load(
+    id: &str,
+    mut bytes: Vec<u8>,
+    um_per_px: Option<f64>,
+    settings: &PhotoSettings,
+) -> Result<Photo, Failure> {
+    if bytes.is_empty() {
+        return Err(Failure::new("load", "the file is empty", COPY_AGAIN));
+    }
+    let sha256 = sha256(&bytes);
+    let raster = match Kind::of(&bytes) {
+        Some(Kind::Png) => png::decode(&bytes, settings),
+        Some(Kind::Jpeg) => jpeg::decode(&bytes, settings),
+        Some(Kind::Tiff) => tiff::decode(&mut bytes, settings),
+        Some(Kind::Bmp) => bmp::decode(&bytes, settings),
+        None => Err(Failure::new(
+            "load",
+            format!("the content is {}, not PNG, JPEG, TIFF or BMP", foreign(&bytes)),
+            "save the picture as PNG or TIFF with the program that made it",
+        )),
+    }?;
+    let mut warnings = raster.warnings;
+    let scale = match um_per_px {
+        Some(um_per_px) => Some(Scale { um_per_px, from: "flag".into() }),
+        None => scale::choose(raster.scales, settings, &mut warnings),
+    };
+    Ok(Photo { id: id.into(), pixels: grey::fill_range(raster.pixels), scale, sha256, warnings })
+}
+
+const COPY_AGAIN: &str = "copy the file again from the original medium";
+
+/// A file that its decoder gave up.
+fn broken(kind: &str, error: impl std::fmt::Display) -> Failure {
+    Failure::new("load", format!("broken or truncated {kind}: {error}"), COPY_AGAIN)
+}
+
+/// A file that is whole but of a kind that is not read.
+fn unsupported(kind: &str, what: impl std::fmt::Display) -> Failure {
+    Failure::new(
+        "load",
+        format!("{kind} with {what} is not read"),
+        "save it as PNG or as TIFF, 8 or 16 bit, grey or RGB",
+    )
+}
+
+/// Refuses a claimed size before anything of that size is allocated.
+fn room(width: u64, height: u64, settings: &PhotoSettings) -> Result<(), Failure> {
+    if width == 0 || height == 0 {
+        return Err(Failure::new("load", format!("the picture is {width} x {height} pixels"), COPY_AGAIN));
+    }
+    let megapixels = width as f64 * height as f64 / 1e6;
+    if megapixels > settings.max_megapixels {
+        return Err(Failure::new(
+            "load",
+            format!(
+                "the file claims {width} x {height} pixels, more than {} megapixels",
+                settings.max_megapixels
+            ),
+            "crop the picture, or raise photo.max_megapixels in --config if it is genuine",
+        ));
+    }
+    Ok(())
+}
+
+/// What a file that is not read looks like, for the message.
+fn foreign(bytes: &[u8]) -> &'static str {
+    let known: [(usize, &[u8], &str); 8] = [
+        (4, b"ftyphei", "HEIC"),
+        (4, b"ftypmif1", "HEIF"),
+        (4, b"ftypavif", "AVIF"),
+        (8, b"WEBP", "WebP"),
+        (0, b"GIF8", "GIF"),
+        (0, b"%PDF", "PDF"),
+        (0, b"PK\x03\x04", "a zip archive"),
+        (0, b"\xd0\xcf\x11\xe0", "an Office document"),
+    ];
+    known
+        .iter()
+        .find(|(at, magic, _)| bytes.get(*at..at + magic.len()) == Some(*magic))
+        .map_or("unknown", |(_, _, name)| name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! JPEG: the decoder's luma plane is the grey picture.
+
+use super::{Pixels, Raster, broken, grey, room, scale, unsupported};
+use crate::error::Failure;
+use crate::settings::PhotoSettings;
+use ndarray::Array2;
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure> {
+    let bad = |e: zune_jpeg::errors::DecodeErrors| broken("JPEG", e);
+    let outline = outline(bytes).ok_or_else(|| broken("JPEG", "no picture in it"))?;
+    room(outline.width.into(), outline.height.into(), settings)?;
+    if !outline.complete {
+        // The decoder would paint the missing part grey.
+        return Err(broken("JPEG", "the end of the picture is missing"));
+    }
+    let options = DecoderOptions::default().set_max_width(65_535).set_max_height(65_535);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(bad)?;
+    let (target, channels) = match decoder.input_colorspace() {
+        Some(ColorSpace::Luma | ColorSpace::YCbCr) => (ColorSpace::Luma, 1),
+        Some(ColorSpace::RGB | ColorSpace::CMYK | ColorSpace::YCCK) => (ColorSpace::RGB, 3),
+        other => return Err(unsupported("JPEG", format!("colours {other:?}"))),
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(target));
+    let samples = decoder.decode().map_err(bad)?;
+    let info = decoder.info().ok_or_else(|| broken("JPEG", "no header"))?;
+    let (w, h) = (usize::from(info.width), usize::from(info.height));
+    let mut folded = Vec::new();
+    let values = if channels == 1 {
+        samples
+    } else {
+        grey::fold8(&samples, channels, &mut folded);
+        folded
+    };
+    let pixels = Pixels::Eight(
+        Array2::from_shape_vec((h, w), values).map_err(|_| broken("JPEG", "rows are missing"))?,
+    );
+    // JFIF: 1 = dots an inch, 2 = dots a centimetre, 0 = only the pixels' shape.
+    let um_per_unit = match info.pixel_density {
+        1 => Some(25_400.0),
+        2 => Some(10_000.0),
+        _ => None,
+    };
+    let scales = um_per_unit
+        .and_then(|unit| scale::from_density("jpeg", info.x_density.into(), info.y_density.into(), unit))
+        .into_iter()
+        .collect();
+    Ok(Raster { pixels, scales, warnings: Vec::new() })
+}
+
+/// What the markers of a JPEG stream say about it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outline {
+    pub width: u16,
+    pub height: u16,
+    /// Whether the stream ends with its end marker.
+    pub complete: bool,
+}
+
+/// Walks the markers (ITU-T T.81, annex B); `None` where no frame begins.
+pub fn outline(bytes: &[u8]) -> Option<Outline> {
+    let mut size = None;
+    let mut complete = false;
+    let mut at = 2;
+    while at + 1 < bytes.len() {
+        if bytes[at] != 0xff {
+            at += 1; // entropy-coded data
+            continue;
+        }
+        let marker = bytes[at + 1];
+        match marker {
+            // A stuffed zero, fill bytes, restart markers: part of the data.
+            0x00 | 0x01 | 0xd0..=0xd8 => at += 2,
+            0xff => at += 1,
+            0xd9 => {
+                complete = true;
+                break;
+            }
+            _ => {
+                let length = u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]);
+                let frame = matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
+                if frame && size.is_none() {
+                    let word = |i: usize| Some(u16::from_be_bytes([*bytes.get(i)?, *bytes.get(i + 1)?]));
+                    size = Some((word(at + 7)?, word(at + 5)?));
+                }
+                at += 2 + usize::from(length);
+            }
+        }
+    }
+    size.map(|(width, height)| Outline { width, height, complete })
+}

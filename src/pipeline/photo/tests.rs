@@ -1,0 +1,270 @@
+//! Every file kind gives the same grey values, and hostile files give a failure.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use ::image::{DynamicImage, ImageFormat, RgbImage};
+use ::tiff::encoder::{Compression, TiffEncoder, colortype};
+use ::tiff::tags::Tag;
+use std::io::Cursor;
+
+fn read(bytes: Vec<u8>) -> Result<Photo, Failure> {
+    load("test", bytes, None, &PhotoSettings::default())
+}
+
+/// 5 x 3 grey ramp, row by row.
+fn ramp() -> Vec<u8> {
+    (0..15).map(|v| v * 17).collect()
+}
+
+fn eight(photo: &Photo) -> Vec<u8> {
+    match &photo.pixels {
+        Pixels::Eight(a) => {
+            assert_eq!(a.dim(), (3, 5));
+            a.iter().copied().collect()
+        }
+        Pixels::Sixteen(_) => panic!("16 bit"),
+    }
+}
+
+fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut out = Cursor::new(Vec::new());
+    image.write_to(&mut out, format).unwrap();
+    out.into_inner()
+}
+
+fn tiff<C: colortype::ColorType>(
+    samples: &[C::Inner],
+    tags: &[(Tag, u16)],
+    compression: Compression,
+) -> Vec<u8>
+where
+    [C::Inner]: ::tiff::encoder::TiffValue,
+{
+    let mut out = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut out).unwrap().with_compression(compression);
+    let mut image = encoder.new_image::<C>(5, 3).unwrap();
+    image.rows_per_strip(2).unwrap();
+    for (tag, value) in tags {
+        image.encoder().write_tag(*tag, *value).unwrap();
+    }
+    image.write_data(samples).unwrap();
+    out.into_inner()
+}
+
+#[test]
+fn png_and_bmp_grey_rgb_and_alpha_give_the_same_grey_values() {
+    let luma = DynamicImage::ImageLuma8(::image::GrayImage::from_raw(5, 3, ramp()).unwrap());
+    for format in [ImageFormat::Png, ImageFormat::Bmp] {
+        for image in [luma.clone(), luma.to_rgb8().into(), luma.to_rgba8().into()] {
+            assert_eq!(eight(&read(encode(&image, format)).unwrap()), ramp(), "{format:?}");
+        }
+    }
+    assert_eq!(eight(&read(encode(&luma.to_luma_alpha8().into(), ImageFormat::Png)).unwrap()), ramp());
+}
+
+#[test]
+fn png_of_16_bits_keeps_them() {
+    let image = ::image::ImageBuffer::from_raw(2, 1, vec![0u16, 65_000]).unwrap();
+    let photo = read(encode(&DynamicImage::ImageLuma16(image), ImageFormat::Png)).unwrap();
+    assert_eq!(photo.pixels.dim(), (1, 2));
+    assert!((photo.pixels.at(0, 1) - 65_000.0 / 65_535.0).abs() < 1e-6);
+}
+
+#[test]
+fn jpeg_gives_its_luma() {
+    let image = RgbImage::from_pixel(64, 48, ::image::Rgb([200, 100, 50]));
+    let photo = read(encode(&image.into(), ImageFormat::Jpeg)).unwrap();
+    assert_eq!(photo.pixels.dim(), (48, 64));
+    let expected = f32::from(grey::luma8(200, 100, 50)) / 255.0;
+    assert!((photo.pixels.at(24, 32) - expected).abs() < 3.0 / 255.0);
+    assert_eq!(photo.scale, None);
+}
+
+#[test]
+fn tiff_strips_of_every_compression_give_the_same_grey_values() {
+    let rgb: Vec<u8> = ramp().into_iter().flat_map(|v| [v, v, v]).collect();
+    for compression in [
+        Compression::Uncompressed,
+        Compression::Lzw,
+        Compression::Packbits,
+        Compression::Deflate(Default::default()),
+    ] {
+        assert_eq!(eight(&read(tiff::<colortype::Gray8>(&ramp(), &[], compression)).unwrap()), ramp());
+        assert_eq!(eight(&read(tiff::<colortype::RGB8>(&rgb, &[], compression)).unwrap()), ramp());
+    }
+    let sixteen: Vec<u16> = ramp().into_iter().map(|v| u16::from(v) * 257).collect();
+    let photo = read(tiff::<colortype::Gray16>(&sixteen, &[], Compression::Lzw)).unwrap();
+    assert!(matches!(&photo.pixels, Pixels::Sixteen(a) if a.iter().copied().eq(sixteen)));
+}
+
+#[test]
+fn white_is_zero_is_turned_and_a_palette_is_looked_up() {
+    let inverted: Vec<u8> = ramp().into_iter().map(|v| 255 - v).collect();
+    let bytes = tiff::<colortype::Gray8>(&inverted, &[(Tag::PhotometricInterpretation, 0)], Compression::Lzw);
+    assert_eq!(eight(&read(bytes).unwrap()), ramp());
+
+    let map: Vec<u16> = (0..3).flat_map(|_| (0..256u16).map(|v| (255 - v) << 8)).collect();
+    let mut out = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut out).unwrap();
+    let mut image = encoder.new_image::<colortype::Gray8>(5, 3).unwrap();
+    image.encoder().write_tag(Tag::PhotometricInterpretation, 3u16).unwrap();
+    image.encoder().write_tag(Tag::ColorMap, map.as_slice()).unwrap();
+    image.write_data(&inverted).unwrap();
+    assert_eq!(eight(&read(out.into_inner()).unwrap()), ramp());
+}
+
+/// A TIFF written by hand, for what the encoder does not write: entries are (tag, type, values).
+fn raw_tiff(big_endian: bool, entries: &[(u16, u16, Vec<u32>)], data: &[u8]) -> Vec<u8> {
+    let b16 = |v: u16| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
+    let b32 = |v: u32| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
+    let mut out = if big_endian { b"MM\0*".to_vec() } else { b"II*\0".to_vec() };
+    out.extend(b32(8 + data.len() as u32));
+    out.extend(data);
+    out.extend(b16(entries.len() as u16));
+    let mut extra = Vec::new();
+    let extra_at = out.len() + 12 * entries.len() + 4;
+    for (tag, kind, values) in entries {
+        let mut bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|v| if *kind == 3 { b16(*v as u16).to_vec() } else { b32(*v).to_vec() })
+            .collect();
+        out.extend(b16(*tag));
+        out.extend(b16(*kind));
+        out.extend(b32(values.len() as u32));
+        if bytes.len() > 4 {
+            out.extend(b32((extra_at + extra.len()) as u32));
+            extra.extend(bytes);
+        } else {
+            bytes.resize(4, 0);
+            out.extend(bytes);
+        }
+    }
+    out.extend(b32(0));
+    out.extend(extra);
+    out
+}
+
+#[test]
+fn tiles_planes_and_big_endian_words_find_their_places() {
+    // Two tiles of 16 x 16, of which the picture uses 20 x 3.
+    let mut tiles = vec![0; 512];
+    for i in 0..60 {
+        let (y, x) = (i / 20, i % 20);
+        tiles[x / 16 * 256 + y * 16 + x % 16] = i as u8;
+    }
+    let entries = [
+        (256, 3, vec![20]),
+        (257, 3, vec![3]),
+        (258, 3, vec![8]),
+        (262, 3, vec![1]),
+        (277, 3, vec![1]),
+        (322, 3, vec![16]),
+        (323, 3, vec![16]),
+        (324, 4, vec![8, 8 + 256]),
+        (325, 4, vec![256, 256]),
+    ];
+    for big_endian in [false, true] {
+        let photo = read(raw_tiff(big_endian, &entries, &tiles)).unwrap();
+        assert!(matches!(&photo.pixels, Pixels::Eight(a) if a.iter().copied().eq(0..60)));
+    }
+    // Three planes of one strip each.
+    let planes = ramp().repeat(3);
+    let entries = [
+        (256, 3, vec![5]),
+        (257, 3, vec![3]),
+        (258, 3, vec![8, 8, 8]),
+        (259, 3, vec![1]),
+        (262, 3, vec![2]),
+        (277, 3, vec![3]),
+        (284, 3, vec![2]),
+        (273, 4, vec![8, 8 + 15, 8 + 30]),
+        (279, 4, vec![15, 15, 15]),
+    ];
+    for big_endian in [false, true] {
+        assert_eq!(eight(&read(raw_tiff(big_endian, &entries, &planes)).unwrap()), ramp());
+    }
+    let words: Vec<u8> = ramp().iter().flat_map(|v| [*v, *v]).collect();
+    let entries = [
+        (256, 3, vec![5]),
+        (257, 3, vec![3]),
+        (258, 3, vec![16]),
+        (262, 3, vec![1]),
+        (273, 4, vec![8]),
+        (277, 3, vec![1]),
+        (279, 4, vec![30]),
+    ];
+    let photo = read(raw_tiff(true, &entries, &words)).unwrap();
+    assert!((photo.pixels.at(1, 2) - 7.0 / 15.0).abs() < 1e-5);
+}
+
+#[test]
+fn packed_bits_are_stretched_or_looked_up() {
+    let head = [(256, 3, vec![3]), (257, 3, vec![1]), (258, 3, vec![4])];
+    let tail = [(273, 4, vec![8]), (277, 3, vec![1]), (279, 4, vec![2])];
+    let entries = |middle: &[(u16, u16, Vec<u32>)], end: &[(u16, u16, Vec<u32>)]| {
+        [&head[..], middle, &tail[..], end].concat()
+    };
+    let photo = read(raw_tiff(false, &entries(&[(262, 3, vec![1])], &[]), &[0x0f, 0x80])).unwrap();
+    assert!(matches!(&photo.pixels, Pixels::Eight(a) if a.iter().eq(&[0, 255, 136])));
+    let map: Vec<u32> = (0..3).flat_map(|_| (0..16).map(|i| (i * 10) << 8)).collect();
+    let palette = entries(&[(262, 3, vec![3])], &[(320, 3, map)]);
+    let photo = read(raw_tiff(true, &palette, &[0x0f, 0x80])).unwrap();
+    assert!(matches!(&photo.pixels, Pixels::Eight(a) if a.iter().eq(&[0, 150, 80])));
+}
+
+#[test]
+fn the_flag_goes_before_the_file_and_the_file_before_nothing() {
+    let with = |x: u32, unit: u16, description: &str| {
+        let mut out = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut out).unwrap();
+        let mut image = encoder.new_image::<colortype::Gray8>(5, 3).unwrap();
+        let density = ::tiff::encoder::Rational { n: x, d: 100 };
+        image.encoder().write_tag(Tag::XResolution, density.clone()).unwrap();
+        image.encoder().write_tag(Tag::YResolution, density).unwrap();
+        image.encoder().write_tag(Tag::ResolutionUnit, unit).unwrap();
+        image.encoder().write_tag(Tag::ImageDescription, description).unwrap();
+        image.write_data(&ramp()).unwrap();
+        out.into_inner()
+    };
+    let scale = |bytes: Vec<u8>, flag| {
+        let photo = load("test", bytes, flag, &PhotoSettings::default()).unwrap();
+        (photo.scale.map(|s| (s.um_per_px, s.from)), photo.warnings)
+    };
+    let known = |um: f64, from: &str| (Some((um, from.to_string())), Vec::new());
+    assert_eq!(scale(with(400_000, 3, ""), None), known(2.5, "tiff"));
+    assert_eq!(scale(with(400_000, 3, ""), Some(3.0)), known(3.0, "flag"));
+    assert_eq!(scale(with(50, 2, "ImageJ=1.54\nunit=micron\n"), None), known(2.0, "imagej"));
+    let ome = "<OME><Image><Pixels PhysicalSizeX=\"1.5\" PhysicalSizeY=\"1.5\"/></Image></OME>";
+    assert_eq!(scale(with(7200, 2, ome), None), known(1.5, "ome"));
+    assert_eq!(scale(with(7200, 2, ""), None), (None, vec!["implausible_scale".into()]));
+    assert_eq!(scale(with(100, 1, ""), None), (None, Vec::new()));
+}
+
+#[test]
+fn broken_files_fail_with_a_reason_and_a_hint() {
+    let luma = DynamicImage::ImageLuma8(::image::GrayImage::from_fn(64, 64, |x, y| {
+        ::image::Luma([(x * 37 + y * y * 11) as u8])
+    }));
+    let mut files: Vec<Vec<u8>> = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp]
+        .into_iter()
+        .map(|format| encode(&luma, format))
+        .collect();
+    files.push(tiff::<colortype::Gray8>(&ramp(), &[], Compression::Deflate(Default::default())));
+    for whole in files {
+        assert!(read(whole.clone()).is_ok());
+        for part in [2, 20, whole.len() / 2, whole.len() - 3] {
+            let failure = read(whole[..part].to_vec()).unwrap_err();
+            assert_eq!(failure.stage, "load");
+            assert!(!failure.reason.is_empty() && !failure.hint.is_empty());
+        }
+    }
+    assert!(read(Vec::new()).unwrap_err().reason.contains("empty"));
+    assert!(read(b"%PDF-1.7".to_vec()).unwrap_err().reason.contains("PDF"));
+}
+
+#[test]
+fn names_are_not_needed_and_text_is_no_bitmap() {
+    assert_eq!(Kind::of(b"BM is not what this letter to the laboratory begins with"), None);
+    assert_eq!(Kind::of(b""), None);
+    assert_eq!(Kind::of(b"MM\0*"), Some(Kind::Tiff));
+}

@@ -1,0 +1,267 @@
+//! TIFF and BigTIFF: strips or tiles, one at a time.
+
+use super::{COPY_AGAIN, Pixels, Raster, Scale, broken, grey, jpeg, room, scale, unsupported};
+use crate::error::Failure;
+use crate::settings::PhotoSettings;
+use ndarray::{Array2, s};
+use std::io::Cursor;
+use tiff::ColorType;
+use tiff::decoder::ifd::Value;
+use tiff::decoder::{ChunkType, Decoder, Limits, TiffCodingUnit};
+use tiff::tags::{SampleFormat, Tag};
+
+/// More channels than any camera has: alpha, infrared and a few more are dropped.
+const MAX_CHANNELS: u16 = 8;
+/// Bytes of one tag's value: OME-XML of a large file and the offsets of a million strips fit.
+const MAX_TAG_BYTES: usize = 16 << 20;
+
+type Reader<'b> = Decoder<Cursor<&'b [u8]>>;
+
+/// How a chunk's samples become grey.
+enum Fold {
+    /// The first of some channels: grey, or the luma of YCbCr.
+    First,
+    /// Red, green and blue, the first three of some channels.
+    Rgb,
+    /// An index into grey values.
+    Palette(Vec<u8>),
+}
+
+pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Failure> {
+    let palette = palette(bytes, settings)?;
+    if palette.is_some() {
+        // The decoder refuses palettes; as grey it hands the indices over.
+        declare_grey(bytes);
+    }
+    let mut reader = open(bytes, settings)?;
+    let mut warnings = Vec::new();
+    skip_thumbnails(&mut reader)?;
+    if reader.more_images() {
+        warnings.push("several_images".into());
+    }
+    let (width, height) = reader.dimensions().map_err(bad)?;
+    room(width.into(), height.into(), settings)?;
+    if reader.get_chunk_type() == ChunkType::Tile {
+        let (w, h) = reader.chunk_dimensions();
+        room(w.into(), h.into(), settings)?;
+        let planar = reader.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).ok().flatten() == Some(2);
+        if planar && (width % w != 0 || height % h != 0) {
+            // The decoder takes the lower planes' border tiles for whole ones.
+            return Err(unsupported("TIFF", "a plane a channel in tiles that overhang the picture"));
+        }
+    }
+    let channels: u16 = reader.find_tag_unsigned(Tag::SamplesPerPixel).map_err(bad)?.unwrap_or(1);
+    if channels > MAX_CHANNELS {
+        return Err(unsupported("TIFF", format!("{channels} channels")));
+    }
+    check_embedded_jpegs(bytes, &mut reader)?;
+    let scales = scales(&mut reader);
+
+    let colour = reader.colortype().map_err(bad)?;
+    let fold = match (palette, colour) {
+        (Some(table), ColorType::Gray(1..=8)) => Fold::Palette(table),
+        (None, ColorType::Gray(1 | 2 | 4 | 8 | 16)) => Fold::First,
+        (None, ColorType::Multiband { bit_depth: 8 | 16, .. } | ColorType::YCbCr(8)) => Fold::First,
+        (None, ColorType::RGB(8 | 16) | ColorType::RGBA(8 | 16)) => Fold::Rgb,
+        (_, other) => return Err(unsupported("TIFF", format!("{other:?} pixels"))),
+    };
+    let size = (height as usize, width as usize);
+    let pixels = match colour.bit_depth() {
+        16 => {
+            let value = |row: &[u8], i: usize| u16::from_ne_bytes([row[2 * i], row[2 * i + 1]]);
+            Pixels::Sixteen(chunks(&mut reader, size, &fold, colour, value, grey::luma16)?)
+        }
+        8 => Pixels::Eight(chunks(&mut reader, size, &fold, colour, |row, i| row[i], grey::luma8)?),
+        bits => {
+            // Packed from the most significant bit; grey is stretched to 0-255, an index is not.
+            let bits = usize::from(bits);
+            let top = (1u16 << bits) - 1;
+            let stretch = if matches!(fold, Fold::Palette(_)) { 1 } else { 255 / top };
+            let value = |row: &[u8], i: usize| {
+                let byte = u16::from(row[i * bits / 8]);
+                ((byte >> (8 - bits - i * bits % 8) & top) * stretch) as u8
+            };
+            Pixels::Eight(chunks(&mut reader, size, &fold, colour, value, grey::luma8)?)
+        }
+    };
+    Ok(Raster { pixels, scales, warnings })
+}
+
+fn bad(error: tiff::TiffError) -> Failure {
+    match error {
+        tiff::TiffError::UnsupportedError(what) => unsupported("TIFF", what),
+        tiff::TiffError::LimitsExceeded => Failure::new(
+            "load",
+            "the TIFF asks for more memory than its size allows",
+            "save it again with smaller strips or tiles",
+        ),
+        other => broken("TIFF", other),
+    }
+}
+
+fn open<'b>(bytes: &'b [u8], settings: &PhotoSettings) -> Result<Reader<'b>, Failure> {
+    let mut limits = Limits::default();
+    limits.ifd_value_size = MAX_TAG_BYTES;
+    // A whole uncompressed photograph may be one strip, and no strip is longer than the file.
+    limits.intermediate_buffer_size = (settings.max_file_mb * 1e6) as usize;
+    Ok(Decoder::new(Cursor::new(bytes)).map_err(bad)?.with_limits(limits))
+}
+
+/// Steps over pictures that call themselves reduced copies (bit 0 of NewSubfileType).
+fn skip_thumbnails(reader: &mut Reader<'_>) -> Result<(), Failure> {
+    let reduced = |r: &mut Reader<'_>| {
+        r.find_tag_unsigned::<u32>(Tag::NewSubfileType).ok().flatten().is_some_and(|t| t & 1 == 1)
+    };
+    while reduced(reader) && reader.more_images() {
+        reader.next_image().map_err(bad)?;
+    }
+    Ok(())
+}
+
+/// Reads every strip or tile into its place. `value` gives the `i`th sample of a row.
+fn chunks<T: Copy + Default + TryFrom<u16>>(
+    reader: &mut Reader<'_>,
+    size: (usize, usize),
+    fold: &Fold,
+    colour: ColorType,
+    value: impl Fn(&[u8], usize) -> T,
+    luma: fn(T, T, T) -> T,
+) -> Result<Array2<T>, Failure>
+where
+    usize: TryFrom<T>,
+{
+    let mut grey = Array2::from_elem(size, T::default());
+    let (chunk_w, chunk_h) = reader.chunk_dimensions();
+    // A strip may claim more rows than the picture has.
+    let (chunk_w, chunk_h) = (chunk_w as usize, (chunk_h as usize).min(size.0));
+    let across = size.1.div_ceil(chunk_w);
+    let count = across * size.0.div_ceil(chunk_h);
+    let mut buffer = Vec::new();
+    for index in 0..count {
+        let unit = TiffCodingUnit(index as u32);
+        let layout = reader.image_coding_unit_layout(unit).map_err(bad)?;
+        if layout.sample_format != SampleFormat::Uint {
+            return Err(unsupported("TIFF", format!("{:?} samples", layout.sample_format)));
+        }
+        let stride = layout.row_stride.map_or(layout.len, usize::from);
+        let plane = layout.plane_stride.map_or(layout.len, usize::from);
+        buffer.resize(layout.complete_len, 0);
+        reader.read_coding_unit_bytes(unit, &mut buffer).map_err(bad)?;
+        // Planar files hold one channel after the other, others mix them.
+        let channels = if layout.planes > 1 { 1 } else { usize::from(colour.num_samples()) };
+        let (top, left) = (index / across * chunk_h, index % across * chunk_w);
+        let (rows, columns) = (chunk_h.min(size.0 - top), chunk_w.min(size.1 - left));
+        let mut target = grey.slice_mut(s![top..top + rows, left..left + columns]);
+        for (y, mut out) in target.outer_iter_mut().enumerate() {
+            let row = |p: usize| &buffer[p * plane + y * stride..];
+            for (x, out) in out.iter_mut().enumerate() {
+                let first = value(row(0), x * channels);
+                *out = match fold {
+                    Fold::First => first,
+                    Fold::Rgb if layout.planes > 1 => luma(first, value(row(1), x), value(row(2), x)),
+                    Fold::Rgb => {
+                        luma(first, value(row(0), x * channels + 1), value(row(0), x * channels + 2))
+                    }
+                    Fold::Palette(table) => {
+                        let index = usize::try_from(first).unwrap_or(usize::MAX);
+                        let level = table.get(index).copied().unwrap_or_default();
+                        T::try_from(level.into()).unwrap_or_default()
+                    }
+                };
+            }
+        }
+    }
+    Ok(grey)
+}
+
+/// Scales that the tags state: OME-XML, ImageJ, resolution.
+fn scales(reader: &mut Reader<'_>) -> Vec<Scale> {
+    let description = reader.get_tag_ascii_string(Tag::ImageDescription).unwrap_or_default();
+    let density = |r: &mut Reader<'_>, tag| match r.find_tag(tag) {
+        Ok(Some(Value::Rational(n, d))) => f64::from(n) / f64::from(d),
+        _ => 0.0,
+    };
+    let (x, y) = (density(reader, Tag::XResolution), density(reader, Tag::YResolution));
+    // 1 = no unit, 2 = inch (the default), 3 = centimetre.
+    let unit = match reader.find_tag_unsigned::<u16>(Tag::ResolutionUnit).ok().flatten() {
+        None | Some(2) => Some(25_400.0),
+        Some(3) => Some(10_000.0),
+        _ => None,
+    };
+    let ome = description.contains("<OME").then(|| scale::from_ome(&description)).flatten();
+    if description.starts_with("ImageJ=") {
+        // ImageJ writes the default unit "inch" beside resolutions that count its own unit.
+        if let Some(scale) = scale::from_imagej(&description, x, y) {
+            return vec![scale];
+        }
+    }
+    let plain = unit.and_then(|unit| scale::from_density("tiff", x, y, unit));
+    ome.into_iter().chain(plain).collect()
+}
+
+/// Grey values of the palette, where the picture has one.
+fn palette(bytes: &[u8], settings: &PhotoSettings) -> Result<Option<Vec<u8>>, Failure> {
+    let mut reader = open(bytes, settings)?;
+    let is_palette =
+        reader.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation).ok().flatten() == Some(3);
+    if !is_palette {
+        return Ok(None);
+    }
+    let map = reader.get_tag_u16_vec(Tag::ColorMap).map_err(bad)?;
+    let n = map.len() / 3;
+    // Meant to be 16 bits; some programs write 8, as libtiff notes.
+    let shift = if map.iter().all(|&v| v < 256) { 0 } else { 8 };
+    let level = |i: usize| (map[i] >> shift) as u8;
+    Ok(Some((0..n).map(|i| grey::luma8(level(i), level(n + i), level(2 * n + i))).collect()))
+}
+
+/// Turns the first directory's photometric interpretation from palette to grey, in memory.
+fn declare_grey(bytes: &mut [u8]) -> Option<()> {
+    let little = bytes.first() == Some(&b'I');
+    let number = |b: &[u8]| -> usize {
+        let fold = |n: usize, v: &u8| n << 8 | usize::from(*v);
+        if little { b.iter().rev().fold(0, fold) } else { b.iter().fold(0, fold) }
+    };
+    let big = number(bytes.get(2..4)?) == 43;
+    let (directory, count_bytes, entry_bytes) =
+        if big { (number(bytes.get(8..16)?), 8, 20) } else { (number(bytes.get(4..8)?), 2, 12) };
+    let count = number(bytes.get(directory..directory.checked_add(count_bytes)?)?);
+    for i in 0..count.min(1000) {
+        let entry = directory + count_bytes + i * entry_bytes;
+        if number(bytes.get(entry..entry + 2)?) == 262 {
+            // A short (2 bytes) at the start of the value field: 1 = black is zero.
+            let value = bytes.get_mut(entry + entry_bytes - if big { 8 } else { 4 }..)?.get_mut(..2)?;
+            value.copy_from_slice(&if little { [1, 0] } else { [0, 1] });
+            return Some(());
+        }
+    }
+    None
+}
+
+/// Refuses JPEG-compressed strips or tiles that claim another size than the TIFF does: their
+/// decoder would allocate what they claim.
+fn check_embedded_jpegs(bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Failure> {
+    if reader.find_tag_unsigned::<u16>(Tag::Compression).ok().flatten() != Some(7) {
+        return Ok(());
+    }
+    let (offsets, lengths) = match reader.get_chunk_type() {
+        ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
+        ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
+    };
+    let (w, h) = reader.chunk_dimensions();
+    let offsets = reader.get_tag_u64_vec(offsets).map_err(bad)?;
+    let lengths = reader.get_tag_u64_vec(lengths).map_err(bad)?;
+    for (offset, length) in offsets.into_iter().zip(lengths) {
+        let (from, to) = (offset as usize, offset.saturating_add(length) as usize);
+        let stream = bytes.get(from..to).ok_or_else(|| broken("TIFF", "a strip lies outside the file"))?;
+        let outline = jpeg::outline(stream).ok_or_else(|| broken("TIFF", "a strip holds no JPEG"))?;
+        if u32::from(outline.width) > w || u32::from(outline.height) > h {
+            return Err(Failure::new(
+                "load",
+                "a JPEG inside the TIFF claims more than its strip",
+                COPY_AGAIN,
+            ));
+        }
+    }
+    Ok(())
+}
