@@ -4,6 +4,7 @@
 
 mod decode;
 mod inspect;
+mod score;
 
 use crate::error::Fatal;
 use crate::pipeline::engine;
@@ -115,6 +116,7 @@ impl Common {
 enum Verb {
     Decode(decode::Args),
     Inspect(inspect::Args),
+    Score(score::Args),
 }
 
 impl Verb {
@@ -122,6 +124,7 @@ impl Verb {
         match self {
             Self::Decode(args) => decode::run(args, common),
             Self::Inspect(args) => inspect::run(args, common),
+            Self::Score(args) => score::run(args, common),
         }
     }
 }

@@ -1,1 +1,65 @@
-//! results.jsonl and truth in, accuracy with intervals out.
+//! Results and truth to accuracy with its intervals.
+//!
+//! [`score`] pairs `results.jsonl` with `truth.csv` row by row and refuses where they do not fit.
+//! Every share comes with two 95 % intervals: Wilson's, which takes photographs as independent, and
+//! one over guns ([`interval::clustered`]), since wear and drag belong to the gun and its cases fail
+//! together. Where they differ, the wider one is the honest one.
+
+pub mod by;
+pub mod calibration;
+pub mod figures;
+pub mod interval;
+pub mod overlap;
+pub mod pair;
+pub mod plot;
+pub mod table;
+pub mod truth;
+
+use crate::error::Fatal;
+use serde::Serialize;
+use std::path::Path;
+
+/// Everything that is known about a run once the truth is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// Version of this structure as JSON.
+    pub schema: u32,
+    /// All photographs.
+    pub overall: figures::Figures,
+    /// What a bar on the confidence would accept.
+    pub risk_coverage: calibration::RiskCoverage,
+    /// The same figures for each value of the columns asked for.
+    pub by: Vec<by::Split>,
+}
+
+/// Scores the folder `out` of a decode run against a table of truth, and by each of its columns `by`.
+///
+/// # Errors
+/// [`Fatal`] where a file cannot be read or believed, a photograph is missing, doubled or foreign
+/// in either, or the truth lacks a column.
+pub fn score(out: &Path, truth: &Path, by: &[String]) -> Result<Score, Fatal> {
+    let results = pair::read_results(out)?;
+    let mut table = truth::Truth::read(truth)?;
+    let splits = by.iter().map(|name| Ok((name, table.column(name)?))).collect::<Result<Vec<_>, Fatal>>()?;
+    table.measure(truth.parent().unwrap_or(Path::new("")));
+    let pairs = pair::pair(&table, &results)?;
+    Ok(Score {
+        schema: 1,
+        overall: figures::figures(&pairs),
+        risk_coverage: calibration::risk_coverage(&pairs),
+        by: splits.into_iter().map(|(name, index)| by::split(&pairs, name, index)).collect(),
+    })
+}
+
+/// Names up to five of a list, and counts the rest.
+fn name_some(names: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
