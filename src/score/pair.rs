@@ -122,9 +122,12 @@ fn check(record: &Record) -> Result<(), String> {
         return Err(format!("confidence {} is not between 0 and 1", record.confidence));
     }
     let unsure = record.code.as_ref().map(|code| code.contains('?'));
+    let sure = record.code.as_ref().is_some_and(|code| code.chars().any(|c| c != '?'));
     match record.status {
-        Status::Read if unsure != Some(false) => Err("status read without a whole code".into()),
-        Status::Partial if unsure != Some(true) => Err("status partial without a code that has a `?`".into()),
+        Status::Read if unsure != Some(false) || !sure => Err("status read without a whole code".into()),
+        Status::Partial if unsure != Some(true) || !sure => {
+            Err("status partial without a code that has both sure characters and a `?`".into())
+        }
         Status::NoMark | Status::Failed if record.code.is_some() || record.best.is_some() => {
             Err("a code where nothing was read".into())
         }

@@ -190,7 +190,8 @@ fn rows_that_do_not_fit_are_named_and_refused() {
         ("confidence", json!(1.5), "confidence 1.5"),
         ("code", Value::Null, "without a whole code"),
         ("code", json!("ABC?1234"), "without a whole code"),
-        ("status", json!("partial"), "without a code that has a `?`"),
+        ("code", json!(""), "without a whole code"),
+        ("status", json!("partial"), "both sure characters and a `?`"),
         ("status", json!("failed"), "nothing was read"),
         ("status", json!("guessed"), "guessed"),
     ] {
