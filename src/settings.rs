@@ -64,9 +64,41 @@ pub struct FaceSettings {}
 pub struct MarkSettings {}
 
 /// Settings of acceptance and refusal.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct DecodeSettings {}
+pub struct DecodeSettings {
+    /// What the characters' log-probabilities are multiplied by before they are added to the ring's:
+    /// 1 takes the engine at its word, less trusts it less.
+    pub character_temper: f64,
+    /// The same for the log-odds of the ring's sectors.
+    pub ring_temper: f64,
+    /// Share of characters, 0-1, that no engine can be right about (a chip that makes another
+    /// character): keeps a single score from ruling a symbol out.
+    pub character_floor: f64,
+    /// Share of the ring's symbols, 0-1, that are spoilt whatever their sectors look like: the ring
+    /// wears two to three times faster than the characters, and must not overrule all of them.
+    pub ring_floor: f64,
+    /// Least probability of a mark, 0-1, below which a photograph shows none.
+    pub presence_bar: f64,
+    /// Least probability, 0-1, at which a symbol of the ring alone is written down.
+    pub gear_bar: f64,
+    /// Symbols listed for each position, the read one among them.
+    pub alternatives: usize,
+}
+
+impl Default for DecodeSettings {
+    fn default() -> Self {
+        Self {
+            character_temper: 1.0,
+            ring_temper: 1.0,
+            character_floor: 1e-4,
+            ring_floor: 0.01,
+            presence_bar: 0.5,
+            gear_bar: 0.9,
+            alternatives: 5,
+        }
+    }
+}
 
 impl Settings {
     /// Reads a TOML file; a key that it does not name keeps its default.

@@ -1,10 +1,13 @@
 //! Scores of characters and ring, and the code format, to a reading. Refuses.
 
+use super::confidence::{Curve, FEATURES, evidence};
 use super::engine::Scores;
 use super::face::Face;
+use super::fuse::{Fused, fuse, top_of};
 use super::geometry::Ellipse;
 use super::mark::Mark;
 use super::scheme::Scheme;
+use crate::error::Failure;
 use crate::settings::DecodeSettings;
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +92,9 @@ pub struct Reading {
     pub mirrored: Option<bool>,
     /// Words such as `partial_transfer`.
     pub warnings: Vec<String>,
+    /// What `confidence` and the positions' `p` were worked out from: the values that
+    /// [`FEATURES`](super::confidence::FEATURES) names, then the log-odds of each position. Empty for no mark.
+    pub evidence: Vec<f64>,
 }
 
 impl Reading {
@@ -107,18 +113,127 @@ impl Reading {
             rotation_deg: None,
             mirrored: None,
             warnings: face.warnings.clone(),
+            evidence: Vec::new(),
         }
     }
 }
 
 /// Picks the best view, fuses characters and ring, and refuses what is not sure.
+///
+/// # Errors
+/// A [`Failure`] of stage `engine` where its scores cannot be used.
 pub fn decode(
     face: &Face,
     mark: &Mark,
     seen: &Scores,
     schemes: &[Scheme],
+    curve: &dyn Fn(&str) -> Curve,
     settings: &DecodeSettings,
-) -> Reading {
-    let _ = (mark, seen, schemes, settings);
-    Reading::no_mark(face)
+) -> Result<Reading, Failure> {
+    let nothing = Reading { impression: Some(mark.rim), ..Reading::no_mark(face) };
+    let fused = fuse(seen, schemes, settings)?;
+    let presence = f64::from(seen.presence).clamp(0.0, 1.0);
+    let Some(fused) = fused.filter(|_| presence >= settings.presence_bar) else { return Ok(nothing) };
+
+    let curve = curve(&fused.scheme.id);
+    let best: Vec<usize> = fused.positions.iter().map(|p| top_of(p)).collect();
+    let evidence = evidence(&fused, &best, presence);
+    let confidence = curve.whole(&evidence);
+    let positions: Vec<Position> = (0..best.len())
+        .map(|i| position(&fused, i, best[i], curve.one(evidence[FEATURES.len() + i]), settings))
+        .collect();
+
+    let (status, shown) = accept(&positions, confidence, &curve);
+    let text = |show: &[bool]| {
+        positions.iter().zip(show).map(|(p, show)| if *show { p.char } else { '?' }).collect::<String>()
+    };
+    let gear = gear(&fused, settings);
+    let mut warnings = nothing.warnings.clone();
+    if gear.as_ref().is_some_and(|g| !g.agrees) {
+        warnings.push("gear_disagrees".into());
+    }
+    // Another way of reading the mark is nearly as good: at odds below 20 to 1 an examiner should look.
+    if fused.margin < 3.0 {
+        warnings.push("ambiguous_rotation_or_format".into());
+    }
+    Ok(Reading {
+        status,
+        code: Some(text(&shown)),
+        best: Some(text(&vec![true; best.len()])),
+        confidence,
+        format: Some(fused.scheme.id.clone()),
+        gear,
+        rotation_deg: Some(fused.view.pose.rotation_deg.rem_euclid(360.0)),
+        mirrored: Some(fused.view.pose.mirrored),
+        warnings,
+        evidence,
+        positions,
+        ..nothing
+    })
 }
+
+/// Status, and which characters are shown. A whole code needs the whole code's bar: characters
+/// that are sure one by one are not enough, so the weakest of them is then withheld.
+fn accept(positions: &[Position], confidence: f64, curve: &Curve) -> (Status, Vec<bool>) {
+    if confidence >= curve.accept {
+        return (Status::Read, vec![true; positions.len()]);
+    }
+    let mut shown: Vec<bool> = positions.iter().map(|p| p.p >= curve.accept_character).collect();
+    if shown.iter().all(|s| *s) {
+        let weakest = (0..positions.len()).reduce(|a, b| if positions[b].p < positions[a].p { b } else { a });
+        if let Some(weakest) = weakest {
+            shown[weakest] = false;
+        }
+    }
+    let status = if shown.contains(&true) { Status::Partial } else { Status::Unreadable };
+    (status, shown)
+}
+
+fn position(fused: &Fused<'_>, i: usize, best: usize, p: f64, settings: &DecodeSettings) -> Position {
+    let symbols: Vec<char> = fused.scheme.alphabet.chars().collect();
+    let raw = &fused.positions[i];
+    // The others share what calibration leaves, in the proportions that they had.
+    let rest = (1.0 - p) / (1.0 - raw[best]).max(f64::MIN_POSITIVE);
+    let mut order: Vec<usize> = (0..symbols.len()).collect();
+    order.sort_by(|a, b| raw[*b].total_cmp(&raw[*a]).then(a.cmp(b)));
+    let alternatives = order
+        .iter()
+        .take(settings.alternatives)
+        .map(|s| (symbols[*s], if *s == best { p } else { rest * raw[*s] }));
+    let corner = |(u, v): (f64, f64)| fused.view.pose.to_photo(u, v);
+    Position {
+        char: symbols[best],
+        p,
+        alternatives: alternatives.collect(),
+        from: source(fused, i, best),
+        quad: fused.view.quads[i].map(corner),
+    }
+}
+
+/// What would have said the same alone: more likely than not counts as saying it.
+fn source(fused: &Fused<'_>, i: usize, best: usize) -> Source {
+    let ring = fused.ring.as_ref().is_some_and(|ring| ring[i][best] > 0.5);
+    match (fused.characters[i][best] > 0.5, ring) {
+        (true, true) => Source::Both,
+        (false, true) => Source::Gear,
+        _ => Source::Characters,
+    }
+}
+
+fn gear(fused: &Fused<'_>, settings: &DecodeSettings) -> Option<GearReading> {
+    let ring = fused.ring.as_ref()?;
+    let symbols: Vec<char> = fused.scheme.alphabet.chars().collect();
+    let mut text = String::new();
+    let mut agrees = true;
+    for (ring, characters) in ring.iter().zip(&fused.characters) {
+        let top = top_of(ring);
+        let sure = ring[top] >= settings.gear_bar;
+        text.push(if sure { symbols[top] } else { '?' });
+        let other = top_of(characters);
+        agrees &= !(sure && other != top && characters[other] >= settings.gear_bar);
+    }
+    Some(GearReading { present: true, symbols: text, agrees })
+}
+
+#[cfg(test)]
+mod tests;

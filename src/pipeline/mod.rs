@@ -1,9 +1,11 @@
 //! Photograph in, reading out: pure, with no folders, clock, randomness or registry.
 
+pub mod confidence;
 pub mod decode;
 pub mod denoise;
 pub mod engine;
 pub mod face;
+mod fuse;
 pub mod geometry;
 pub mod mark;
 pub mod net;
@@ -13,6 +15,7 @@ pub mod tile;
 
 use crate::error::Failure;
 use crate::settings::Settings;
+use confidence::Calibration;
 use decode::Reading;
 use denoise::Clean;
 use engine::{Engine, Scores};
@@ -50,12 +53,13 @@ pub struct Pipeline {
     settings: Settings,
     schemes: Vec<Scheme>,
     engine: Box<dyn Engine>,
+    calibration: Calibration,
 }
 
 impl Pipeline {
     /// A pipeline that reads `schemes` with `engine`.
     pub fn new(settings: Settings, schemes: Vec<Scheme>, engine: Box<dyn Engine>) -> Self {
-        Self { settings, schemes, engine }
+        Self { settings, schemes, engine, calibration: Calibration::built_in() }
     }
 
     /// The engine in use.
@@ -79,6 +83,7 @@ impl Pipeline {
         watch.made(Made::Mark(&mark));
         let seen = self.engine.read(&mark)?;
         watch.made(Made::Seen(&seen));
-        Ok(decode::decode(&face, &mark, &seen, &self.schemes, &s.decode))
+        let curve = |format: &str| self.calibration.curve(&self.engine.identity().name, format);
+        decode::decode(&face, &mark, &seen, &self.schemes, &curve, &s.decode)
     }
 }

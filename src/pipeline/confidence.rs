@@ -1,0 +1,156 @@
+//! Evidence to calibrated probabilities, and the bars for acceptance: a data file, fitted on
+//! guns of its own by `microstamp calibrate`.
+
+use super::fuse::{Fused, logit};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Names of what [`evidence`] measures about a whole code, in its order. All are in natural
+/// logarithms, larger for a better reading.
+///
+/// | name | meaning |
+/// |---|---|
+/// | `whole` | log-odds of the whole code as characters and ring give it, times the probability of a mark |
+/// | `weakest`, `second` | log-odds of the least and second-least probable characters |
+/// | `margin` | log-odds of format and rotation against all other views |
+/// | `presence` | log-odds that there is a mark at all |
+/// | `ring` | 1 where a ring was read, else 0 |
+/// | `agreement` | log-evidence a character that ring and characters say the same; 0 without a ring |
+/// | `contradiction` | the ring's log-likelihood ratio for the character that it supports least; 0 without a ring |
+pub const FEATURES: [&str; 8] =
+    ["whole", "weakest", "second", "margin", "presence", "ring", "agreement", "contradiction"];
+
+const BUILT_IN: &str = include_str!("calibration.toml");
+
+/// A logistic curve over [`FEATURES`], one over a single character's log-odds, and the bars.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curve {
+    /// Log-odds where all features are 0.
+    pub bias: f64,
+    /// Log-odds a unit of each feature.
+    pub weights: Vec<f64>,
+    /// Least probability at which a whole code is accepted.
+    pub accept: f64,
+    /// Log-odds where a character's own log-odds are 0, and a unit of them.
+    pub character: [f64; 2],
+    /// Least probability at which a character of a partial code is shown.
+    pub accept_character: f64,
+}
+
+impl Curve {
+    /// Takes the scores at their word and accepts only what they are very sure of: for an engine
+    /// that was never calibrated. One wrong in 1,000 may pass.
+    pub fn unfitted() -> Self {
+        let weights = FEATURES.map(|f| f64::from(u8::from(f == "whole"))).to_vec();
+        Self { bias: 0.0, weights, accept: 0.999, character: [0.0, 1.0], accept_character: 0.999 }
+    }
+
+    /// Probability that the whole code is right, from the first values of [`evidence`].
+    pub fn whole(&self, evidence: &[f64]) -> f64 {
+        sigmoid(self.bias + self.weights.iter().zip(evidence).map(|(w, f)| w * f).sum::<f64>())
+    }
+
+    /// Probability that a character with these log-odds is right.
+    pub fn one(&self, log_odds: f64) -> f64 {
+        sigmoid(self.character[0] + self.character[1] * log_odds)
+    }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// The curves of all engines and formats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Must be [`FEATURES`].
+    pub features: Vec<String>,
+    /// By engine, then by format id.
+    #[serde(default)]
+    pub engine: BTreeMap<String, BTreeMap<String, Curve>>,
+}
+
+impl Calibration {
+    /// The calibration that is compiled in.
+    pub fn built_in() -> Self {
+        #[allow(clippy::expect_used)] // the file is compiled in, and a test parses it
+        Self::parse(BUILT_IN).expect("built-in calibration")
+    }
+
+    /// Reads a calibration file.
+    ///
+    /// # Errors
+    /// A sentence where the text is no TOML, has other features or a curve of the wrong length.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let read: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+        if read.features != FEATURES {
+            return Err(format!("its features are {:?}, this program measures {FEATURES:?}", read.features));
+        }
+        match read.engine.values().flatten().find(|(_, c)| c.weights.len() != FEATURES.len()) {
+            Some((id, c)) => {
+                Err(format!("{} weights for {id}, {} are needed", c.weights.len(), FEATURES.len()))
+            }
+            None => Ok(read),
+        }
+    }
+
+    /// The curve for an engine and a format.
+    pub fn curve(&self, engine: &str, format: &str) -> Curve {
+        let fitted = self.engine.get(engine).and_then(|formats| formats.get(format));
+        fitted.cloned().unwrap_or_else(Curve::unfitted)
+    }
+}
+
+/// What is known about a reading: the [`FEATURES`] of the whole code, then the log-odds of each
+/// character's most probable symbol. Four decimals, so that a record holds exactly what was used.
+pub(super) fn evidence(fused: &Fused<'_>, best: &[usize], presence: f64) -> Vec<f64> {
+    let each: Vec<f64> = best.iter().zip(&fused.positions).map(|(b, p)| logit(presence * p[*b])).collect();
+    let mut sorted = each.clone();
+    sorted.sort_by(f64::total_cmp);
+    let nth = |i: usize| sorted.get(i).copied().unwrap_or(0.0);
+    let whole = [
+        logit(presence * fused.whole),
+        nth(0),
+        nth(1),
+        fused.margin,
+        logit(presence),
+        f64::from(u8::from(fused.ring.is_some())),
+        fused.agreement,
+        fused.contradiction,
+    ];
+    whole.into_iter().chain(each).map(|x| (x * 1e4).round() / 1e4).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_calibration_parses_and_its_bars_are_probabilities() {
+        for curve in Calibration::built_in().engine.values().flat_map(BTreeMap::values) {
+            assert!((0.5..=1.0).contains(&curve.accept) && (0.5..=1.0).contains(&curve.accept_character));
+        }
+    }
+
+    #[test]
+    fn an_engine_without_a_calibration_is_taken_at_its_word() {
+        let curve = Calibration::built_in().curve("nobody", "ifm8");
+        let mut evidence = vec![0.0; FEATURES.len()];
+        evidence[0] = logit(0.75);
+        assert!((curve.whole(&evidence) - 0.75).abs() < 1e-9);
+        assert!((curve.one(logit(0.3)) - 0.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_calibration_for_other_features_is_refused() {
+        assert!(Calibration::parse("features = [\"sum\"]").unwrap_err().contains("whole"));
+        let short = format!(
+            "features = {FEATURES:?}\n[engine.learned.ifm8]\nbias = 0.0\nweights = [1.0]\n\
+             accept = 0.9\ncharacter = [0.0, 1.0]\naccept_character = 0.9"
+        );
+        assert!(Calibration::parse(&short).unwrap_err().contains("1 weights"));
+    }
+}

@@ -1,0 +1,186 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::pipeline::engine::View;
+use crate::pipeline::geometry::Pose;
+
+const POSE: Pose = Pose { cx: 100.0, cy: 50.0, radius: 40.0, rotation_deg: 0.0, mirrored: false };
+
+fn scheme() -> Scheme {
+    Scheme::all().remove(0)
+}
+
+/// A view in which each character of `code` has probability `p`; `?` is uniform.
+fn view(code: &str, p: f32) -> View {
+    let alphabet: Vec<char> = scheme().alphabet.chars().collect();
+    let other = ((1.0 - p) / (alphabet.len() - 1) as f32).ln();
+    let scores = |c: char| {
+        alphabet.iter().map(move |a| {
+            if c == '?' {
+                0.0
+            } else if *a == c {
+                p.ln()
+            } else {
+                other
+            }
+        })
+    };
+    View {
+        format: "ifm8".into(),
+        pose: POSE,
+        log_weight: 0.0,
+        symbols: code.chars().map(|c| scores(c).collect::<Vec<f32>>()).collect(),
+        gear: None,
+        quads: vec![[(0.0, 0.0), (0.1, 0.0), (0.1, 0.2), (0.0, 0.2)]; code.len()],
+    }
+}
+
+/// The ring of `code` with these log-odds; characters written `?` are unreadable in it.
+fn ring(code: &str, odds: f32) -> Vec<f32> {
+    let full = scheme().gear_sectors(&code.replace('?', "A")).unwrap();
+    let known = |i: usize| i < 4 || code.chars().nth((i - 4) / 6) != Some('?');
+    full.iter()
+        .enumerate()
+        .map(|(i, tooth)| {
+            if !known(i) {
+                0.0
+            } else if *tooth {
+                odds
+            } else {
+                -odds
+            }
+        })
+        .collect()
+}
+
+fn read(views: Vec<View>, presence: f32) -> Result<Reading, Failure> {
+    let mark = Mark {
+        rim: Ellipse::circle(100.0, 50.0, 45.0),
+        floor: Ellipse::circle(100.0, 50.0, 40.0),
+        presence,
+        hypotheses: Vec::new(),
+    };
+    let seen = Scores { views, presence, ink: None };
+    let curve = |_: &str| Curve::unfitted();
+    decode(&Face::default(), &mark, &seen, &Scheme::all(), &curve, &DecodeSettings::default())
+}
+
+#[test]
+fn sure_characters_are_read_and_lie_where_the_pose_puts_them() {
+    let mut v = view("A7XK2MP4", 0.99999);
+    v.pose.rotation_deg = 90.0;
+    let r = read(vec![v], 1.0).unwrap();
+    assert_eq!((r.status, r.code.as_deref()), (Status::Read, Some("A7XK2MP4")));
+    assert!(r.confidence > 0.999, "{}", r.confidence);
+    // A quarter turn counter-clockwise takes the mark's right to the photograph's top.
+    let (x, y) = r.positions[0].quad[1];
+    assert!((x - 100.0).abs() < 1e-9 && (y - 46.0).abs() < 1e-9);
+    assert_eq!(r.positions[0].from, Source::Characters);
+    assert!(r.gear.is_none());
+}
+
+#[test]
+fn an_unsure_character_becomes_a_question_mark_in_its_own_place() {
+    let mut v = view("A7XK2MP4", 0.99999);
+    v.symbols[2] = vec![0.0; 33];
+    let r = read(vec![v], 1.0).unwrap();
+    assert_eq!((r.status, r.code.as_deref()), (Status::Partial, Some("A7?K2MP4")));
+    assert_eq!(r.best.unwrap().len(), 8);
+    assert!(r.positions[2].p < 0.05);
+}
+
+#[test]
+fn a_missing_character_comes_from_the_ring() {
+    let v = View { gear: Some(ring("A7XK2MP4", 9.0)), ..view("A7?K2MP4", 0.99999) };
+    let r = read(vec![v], 1.0).unwrap();
+    assert_eq!(r.best.as_deref(), Some("A7XK2MP4"));
+    assert_eq!((r.positions[2].from, r.positions[0].from), (Source::Gear, Source::Both));
+    let gear = r.gear.unwrap();
+    assert!(gear.agrees);
+    assert_eq!(gear.symbols, "A7XK2MP4");
+}
+
+#[test]
+fn characters_and_ring_that_contradict_each_other_are_not_read() {
+    let v = View { gear: Some(ring("A7YK2MP4", 9.0)), ..view("A7XK2MP4", 0.99999) };
+    let r = read(vec![v], 1.0).unwrap();
+    assert_ne!(r.status, Status::Read);
+    assert_eq!(r.code.unwrap().chars().nth(2), Some('?'));
+    assert!(!r.gear.unwrap().agrees);
+    assert!(r.warnings.contains(&"gear_disagrees".to_string()));
+}
+
+#[test]
+fn the_start_tooth_tells_upright_from_upside_down() {
+    // H N S X Z 0 8 read the same by a half turn: without the ring both views are equal.
+    let upright = view("HNSXZN8S", 0.9999);
+    let mut turned = view("S8NZXSNH", 0.9999);
+    turned.pose.rotation_deg = 180.0;
+    let r = read(vec![turned.clone(), upright.clone()], 1.0).unwrap();
+    assert_eq!(r.status, Status::Unreadable);
+    assert!(r.warnings.contains(&"ambiguous_rotation_or_format".to_string()));
+    let sectors = ring("HNSXZN8S", 4.0);
+    let half: Vec<f32> = (0..52).map(|i| sectors[(i + 26) % 52]).collect();
+    let upright = View { gear: Some(sectors), ..upright };
+    let turned = View { gear: Some(half), ..turned };
+    let r = read(vec![turned, upright], 1.0).unwrap();
+    assert_eq!((r.status, r.code.as_deref(), r.rotation_deg), (Status::Read, Some("HNSXZN8S"), Some(0.0)));
+}
+
+#[test]
+fn eight_sure_characters_are_no_whole_code_where_the_whole_is_not_sure() {
+    let r = read(vec![view("A7XK2MP4", 0.99975)], 1.0).unwrap();
+    assert_eq!(r.status, Status::Partial);
+    assert_eq!(r.code.unwrap().matches('?').count(), 1);
+}
+
+#[test]
+fn no_mark_and_no_code_where_presence_is_low_or_nothing_was_seen() {
+    for r in [read(vec![view("A7XK2MP4", 0.99999)], 0.2).unwrap(), read(Vec::new(), 1.0).unwrap()] {
+        assert_eq!((r.status, r.code, r.best), (Status::NoMark, None, None));
+        assert!(r.impression.is_some());
+    }
+}
+
+#[test]
+fn formats_that_were_not_asked_for_are_passed_over() {
+    let mark = Mark {
+        rim: Ellipse::circle(0.0, 0.0, 1.0),
+        floor: Ellipse::circle(0.0, 0.0, 1.0),
+        presence: 1.0,
+        hypotheses: Vec::new(),
+    };
+    let seen = Scores { views: vec![view("A7XK2MP4", 0.99999)], presence: 1.0, ink: None };
+    let only = [Scheme::all().remove(1)];
+    let curve = |_: &str| Curve::unfitted();
+    let r = decode(&Face::default(), &mark, &seen, &only, &curve, &DecodeSettings::default()).unwrap();
+    assert_eq!(r.status, Status::NoMark);
+}
+
+#[test]
+fn unusable_scores_are_a_failure_of_the_engine_and_no_panic() {
+    let good = view("A7XK2MP4", 0.9);
+    let mut bad = Vec::new();
+    bad.push(View { symbols: good.symbols[..7].to_vec(), ..good.clone() });
+    bad.push(View { quads: Vec::new(), ..good.clone() });
+    bad.push(View { gear: Some(vec![0.0; 3]), ..good.clone() });
+    bad.push(View { gear: Some(vec![f32::NAN; 52]), ..good.clone() });
+    bad.push(View { log_weight: f32::NAN, ..good.clone() });
+    let mut v = good.clone();
+    v.symbols[0][3] = f32::NAN;
+    bad.push(v);
+    let mut v = good.clone();
+    v.symbols[0].pop();
+    bad.push(v);
+    let mut v = good.clone();
+    v.symbols[0] = vec![f32::NEG_INFINITY; 33];
+    bad.push(v);
+    let mut v = good.clone();
+    v.pose.radius = f64::INFINITY;
+    bad.push(v);
+    for v in bad {
+        let failure = read(vec![v], 1.0).unwrap_err();
+        assert_eq!(failure.stage, "engine");
+        assert!(!failure.hint.is_empty());
+    }
+    assert_eq!(read(vec![good], f32::NAN).unwrap_err().stage, "engine");
+}
