@@ -16,6 +16,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
-    let _ = (&args.photo, &args.out, common.settings()?, common.schemes()?, common.scale()?);
+    let settings = common.settings()?;
+    let _ = (&args.photo, &args.out, common.schemes()?, common.scale(&settings)?);
     Ok(Outcome::Done)
 }

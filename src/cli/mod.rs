@@ -95,12 +95,13 @@ impl Common {
     /// The scale of `--um-per-px`.
     ///
     /// # Errors
-    /// [`Fatal`] for a scale that is not a positive number.
-    pub fn scale(&self) -> Result<Option<f64>, Fatal> {
+    /// [`Fatal`] for a scale that the settings do not believe.
+    pub fn scale(&self, settings: &Settings) -> Result<Option<f64>, Fatal> {
+        let (min, max) = (settings.photo.min_um_per_px, settings.photo.max_um_per_px);
         match self.um_per_px {
-            Some(x) if !(x.is_finite() && x > 0.0) => Err(Fatal::new(
-                format!("--um-per-px {x} is no scale"),
-                "micrometres per pixel, e.g. --um-per-px 3.45",
+            Some(x) if !(min..=max).contains(&x) => Err(Fatal::new(
+                format!("--um-per-px {x} is not between {min} and {max} micrometres per pixel"),
+                "--um-per-px 3.45",
             )),
             other => Ok(other),
         }

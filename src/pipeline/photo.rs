@@ -121,7 +121,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Decodes a photograph's file.
+/// Decodes a photograph's file, whose hash is `sha256`.
 ///
 /// `um_per_px` is the user's scale and goes before what the file states. A
 /// stated scale outside the settings' range is refused with the warning
@@ -132,6 +132,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// truncated, of a kind that is not read, or larger than the settings allow.
 pub fn load(
     id: &str,
+    sha256: &str,
     mut bytes: Vec<u8>,
     um_per_px: Option<f64>,
     settings: &PhotoSettings,
@@ -139,7 +140,6 @@ pub fn load(
     if bytes.is_empty() {
         return Err(Failure::new("load", "the file is empty", COPY_AGAIN));
     }
-    let sha256 = sha256(&bytes);
     let raster = match Kind::of(&bytes) {
         Some(Kind::Png) => png::decode(&bytes, settings),
         Some(Kind::Jpeg) => jpeg::decode(&bytes, settings),
@@ -156,7 +156,13 @@ pub fn load(
         Some(um_per_px) => Some(Scale { um_per_px, from: "flag".into() }),
         None => scale::choose(raster.scales, settings, &mut warnings),
     };
-    Ok(Photo { id: id.into(), pixels: grey::fill_range(raster.pixels), scale, sha256, warnings })
+    Ok(Photo {
+        id: id.into(),
+        pixels: grey::fill_range(raster.pixels),
+        scale,
+        sha256: sha256.into(),
+        warnings,
+    })
 }
 
 const COPY_AGAIN: &str = "copy the file again from the original medium";

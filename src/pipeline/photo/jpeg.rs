@@ -1,6 +1,6 @@
 //! JPEG: the decoder's luma plane is the grey picture.
 
-use super::{Pixels, Raster, broken, grey, room, scale, unsupported};
+use super::{Pixels, Raster, Scale, broken, grey, room, scale, unsupported};
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::Array2;
@@ -39,32 +39,24 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     let pixels = Pixels::Eight(
         Array2::from_shape_vec((h, w), values).map_err(|_| broken("JPEG", "rows are missing"))?,
     );
-    // JFIF: 1 = dots an inch, 2 = dots a centimetre, 0 = only the pixels' shape.
-    let um_per_unit = match info.pixel_density {
-        1 => Some(25_400.0),
-        2 => Some(10_000.0),
-        _ => None,
-    };
-    let scales = um_per_unit
-        .and_then(|unit| scale::from_density("jpeg", info.x_density.into(), info.y_density.into(), unit))
-        .into_iter()
-        .collect();
-    Ok(Raster { pixels, scales, warnings: Vec::new() })
+    Ok(Raster { pixels, scales: outline.scale.into_iter().collect(), warnings: Vec::new() })
 }
 
 /// What the markers of a JPEG stream say about it.
-#[derive(Debug, PartialEq, Eq)]
 pub struct Outline {
     pub width: u16,
     pub height: u16,
     /// Whether the stream ends with its end marker.
     pub complete: bool,
+    /// What the JFIF header states.
+    pub scale: Option<Scale>,
 }
 
 /// Walks the markers (ITU-T T.81, annex B); `None` where no frame begins.
 pub fn outline(bytes: &[u8]) -> Option<Outline> {
     let mut size = None;
     let mut complete = false;
+    let mut stated = None;
     let mut at = 2;
     while at + 1 < bytes.len() {
         if bytes[at] != 0xff {
@@ -81,15 +73,25 @@ pub fn outline(bytes: &[u8]) -> Option<Outline> {
                 break;
             }
             _ => {
-                let length = u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]);
+                let word = |i: usize| Some(u16::from_be_bytes([*bytes.get(i)?, *bytes.get(i + 1)?]));
+                let length = word(at + 2)?;
                 let frame = matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
                 if frame && size.is_none() {
-                    let word = |i: usize| Some(u16::from_be_bytes([*bytes.get(i)?, *bytes.get(i + 1)?]));
                     size = Some((word(at + 7)?, word(at + 5)?));
+                }
+                if marker == 0xe0 && bytes.get(at + 4..at + 9) == Some(b"JFIF\0") {
+                    // 1 = dots an inch, 2 = dots a centimetre, 0 = only the pixels' shape.
+                    let um_per_unit = match bytes.get(at + 11)? {
+                        1 => 25_400.0,
+                        2 => 10_000.0,
+                        _ => 0.0,
+                    };
+                    let (x, y) = (word(at + 12)?.into(), word(at + 14)?.into());
+                    stated = scale::from_density("jpeg", x, y, um_per_unit);
                 }
                 at += 2 + usize::from(length);
             }
         }
     }
-    size.map(|(width, height)| Outline { width, height, complete })
+    size.map(|(width, height)| Outline { width, height, complete, scale: stated })
 }

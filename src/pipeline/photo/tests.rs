@@ -8,7 +8,7 @@ use ::tiff::tags::Tag;
 use std::io::Cursor;
 
 fn read(bytes: Vec<u8>) -> Result<Photo, Failure> {
-    load("test", bytes, None, &PhotoSettings::default())
+    load("test", "00", bytes, None, &PhotoSettings::default())
 }
 
 /// 5 x 3 grey ramp, row by row.
@@ -227,7 +227,7 @@ fn the_flag_goes_before_the_file_and_the_file_before_nothing() {
         out.into_inner()
     };
     let scale = |bytes: Vec<u8>, flag| {
-        let photo = load("test", bytes, flag, &PhotoSettings::default()).unwrap();
+        let photo = load("test", "00", bytes, flag, &PhotoSettings::default()).unwrap();
         (photo.scale.map(|s| (s.um_per_px, s.from)), photo.warnings)
     };
     let known = |um: f64, from: &str| (Some((um, from.to_string())), Vec::new());

@@ -1,0 +1,93 @@
+//! Progress on stderr: a bar on a terminal, else a line every 30 seconds.
+
+use super::record::{Record, word};
+use crate::pipeline::decode::Status;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// Between two lines where stderr is no terminal: a night's batch fills some hundred lines of a log.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Shows how far a batch has come.
+#[derive(Debug)]
+pub struct Progress {
+    total: usize,
+    done: usize,
+    failed: usize,
+    started: Instant,
+    next_line: Instant,
+    bar: Option<ProgressBar>,
+    quiet: bool,
+}
+
+impl Progress {
+    /// Starts at none of `total`; a quiet one only names the failures.
+    pub fn start(total: usize, quiet: bool) -> Self {
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
+            let template = "{bar:30} {pos}/{len} {per_sec} {msg} eta {eta}";
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(total as u64).with_style(style)
+        });
+        let now = Instant::now();
+        Self { total, done: 0, failed: 0, started: now, next_line: now + LINE_EVERY, bar, quiet }
+    }
+
+    /// Counts one photograph, and names it if it failed.
+    pub fn done(&mut self, record: &Record) {
+        self.done += 1;
+        if let Some(failure) = &record.failure {
+            self.failed += 1;
+            self.say(&format!("{}: {}", printable(&record.path), printable(&failure.reason)));
+        }
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+            if self.failed > 0 {
+                bar.set_message(format!("{} failed", self.failed));
+            }
+        }
+    }
+
+    /// To be called now and then: writes the line when it is due.
+    pub fn tick(&mut self) {
+        let now = Instant::now();
+        if self.quiet || self.bar.is_some() || now < self.next_line {
+            return;
+        }
+        self.next_line = now + LINE_EVERY;
+        let rate = self.done as f64 / (now - self.started).as_secs_f64();
+        let left = (self.total - self.done) as f64 / rate;
+        let left =
+            if left.is_finite() { format!(", about {:.0} min left", left / 60.0) } else { String::new() };
+        self.say(&format!(
+            "{} of {} photographs, {} failed, {rate:.1} a second{left}",
+            self.done, self.total, self.failed
+        ));
+    }
+
+    /// Takes the bar away and sums up in a line.
+    pub fn finish(&self, counts: &[(Status, usize)]) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        if !self.quiet {
+            let counts: Vec<String> = counts.iter().map(|(s, n)| format!("{n} {}", word(*s))).collect();
+            eprintln!("{} photographs: {}", self.done, counts.join(", "));
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+}
+
+/// A text from a file with control characters made visible: a file's name must not steer a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
+}

@@ -1,0 +1,231 @@
+//! A line of `results.jsonl`.
+
+use crate::error::Failure;
+use crate::pipeline::decode::{GearReading, Position, Reading, Status};
+use crate::pipeline::geometry::Ellipse;
+use crate::pipeline::photo::Scale;
+use serde::{Deserialize, Serialize};
+
+/// Version of the line's layout.
+pub const SCHEMA: u32 = 1;
+
+/// One photograph's line. Fields stand in the order in which they are written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this layout: [`SCHEMA`].
+    pub schema: u32,
+    /// Relative to its INPUT folder, `/` between the parts.
+    pub path: String,
+    /// Of the file's bytes, lower-case hex; null where they could not be read.
+    pub sha256: Option<String>,
+    /// How far it was read.
+    pub status: Status,
+    /// The code, `?` where not sure; null for `no_mark` and `failed`.
+    pub code: Option<String>,
+    /// The most probable whole code; null where there is no mark.
+    pub best: Option<String>,
+    /// Calibrated probability that `best` is the whole code, 0-1.
+    pub confidence: f64,
+    /// Format id.
+    pub format: Option<String>,
+    /// Characters in reading order.
+    pub positions: Vec<Position>,
+    /// The gear ring, where there is one.
+    pub gear: Option<GearReading>,
+    /// Edge of the visible primer face, pixels.
+    pub primer: Option<Ellipse>,
+    /// Rim of the crater, pixels.
+    pub impression: Option<Ellipse>,
+    /// Counter-clockwise from upright, degrees, 0-360.
+    pub rotation_deg: Option<f64>,
+    /// Whether the mark is mirrored.
+    pub mirrored: Option<bool>,
+    /// Micrometres per pixel; null if unknown.
+    pub um_per_px: Option<f64>,
+    /// Where the scale came from, e.g. `tiff`.
+    pub um_per_px_from: Option<String>,
+    /// Words such as `partial_transfer`.
+    pub warnings: Vec<String>,
+    /// Why there is no reading; null unless `failed`.
+    pub failure: Option<Failure>,
+}
+
+/// Decimals of a probability: finer than any calibration.
+const P: i32 = 6;
+/// Decimals of a pixel coordinate or an angle in degrees: finer than any edge is found.
+const PX: i32 = 2;
+/// Decimals of a scale in micrometres per pixel.
+const UM: i32 = 5;
+
+impl Record {
+    /// The line of a photograph that was read, numbers rounded so that they carry no noise.
+    pub fn new(
+        path: &str,
+        sha256: &str,
+        scale: Option<&Scale>,
+        photo_warnings: &[String],
+        reading: Reading,
+    ) -> Self {
+        let mut warnings: Vec<String> = Vec::new();
+        for word in photo_warnings.iter().chain(&reading.warnings) {
+            if !warnings.contains(word) {
+                warnings.push(word.clone());
+            }
+        }
+        let position = |p: Position| Position {
+            p: round(p.p, P),
+            alternatives: p.alternatives.into_iter().map(|(c, p)| (c, round(p, P))).collect(),
+            quad: p.quad.map(|(x, y)| (round(x, PX), round(y, PX))),
+            ..p
+        };
+        Self {
+            schema: SCHEMA,
+            path: path.into(),
+            sha256: Some(sha256.into()),
+            status: reading.status,
+            code: reading.code,
+            best: reading.best,
+            confidence: round(reading.confidence, P),
+            format: reading.format,
+            positions: reading.positions.into_iter().map(position).collect(),
+            gear: reading.gear,
+            primer: reading.primer.map(ellipse),
+            impression: reading.impression.map(ellipse),
+            rotation_deg: reading.rotation_deg.map(|d| round(d, PX).rem_euclid(360.0)),
+            mirrored: reading.mirrored,
+            um_per_px: scale.map(|s| round(s.um_per_px, UM)),
+            um_per_px_from: scale.map(|s| s.from.clone()),
+            warnings,
+            failure: None,
+        }
+    }
+
+    /// The line of a photograph that failed.
+    pub fn failed(path: &str, sha256: Option<String>, failure: Failure) -> Self {
+        Self {
+            schema: SCHEMA,
+            path: path.into(),
+            sha256,
+            status: Status::Failed,
+            code: None,
+            best: None,
+            confidence: 0.0,
+            format: None,
+            positions: Vec::new(),
+            gear: None,
+            primer: None,
+            impression: None,
+            rotation_deg: None,
+            mirrored: None,
+            um_per_px: None,
+            um_per_px_from: None,
+            warnings: Vec::new(),
+            failure: Some(failure),
+        }
+    }
+}
+
+/// A status as results.jsonl writes it.
+pub fn word(status: Status) -> &'static str {
+    match status {
+        Status::Read => "read",
+        Status::Partial => "partial",
+        Status::Unreadable => "unreadable",
+        Status::NoMark => "no_mark",
+        Status::Failed => "failed",
+    }
+}
+
+fn ellipse(e: Ellipse) -> Ellipse {
+    Ellipse {
+        cx: round(e.cx, PX),
+        cy: round(e.cy, PX),
+        rx: round(e.rx, PX),
+        ry: round(e.ry, PX),
+        angle_deg: round(e.angle_deg, PX),
+    }
+}
+
+/// Rounds to `decimals`; adding zero turns -0 into 0.
+fn round(x: f64, decimals: i32) -> f64 {
+    let factor = 10f64.powi(decimals);
+    (x * factor).round() / factor + 0.0
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::pipeline::decode::Source;
+
+    fn reading() -> Reading {
+        Reading {
+            status: Status::Partial,
+            code: Some("A?".into()),
+            best: Some("A7".into()),
+            confidence: 0.123_456_789,
+            format: Some("ifm8".into()),
+            positions: vec![Position {
+                char: 'A',
+                p: 0.999_999_9,
+                alternatives: vec![('A', 0.999_999_9), ('4', 1e-9)],
+                from: Source::Both,
+                quad: [(1.004, -0.001), (2.0, 0.0), (2.0, 1.0), (1.0, 1.0)],
+            }],
+            gear: Some(GearReading { present: true, symbols: "A7".into(), agrees: true }),
+            primer: None,
+            impression: Some(Ellipse::circle(1.234_567, 2.0, 3.0)),
+            rotation_deg: Some(359.999),
+            mirrored: Some(false),
+            warnings: vec!["out_of_focus".into(), "implausible_scale".into()],
+        }
+    }
+
+    #[test]
+    fn fields_are_those_of_the_contract_in_its_order() {
+        let scale = Scale { um_per_px: 2.5, from: "tiff".into() };
+        let record = Record::new("a/b.png", "00", Some(&scale), &["implausible_scale".into()], reading());
+        let text = serde_json::to_string(&record).unwrap();
+        let mut at = 0;
+        for field in [
+            "schema",
+            "path",
+            "sha256",
+            "status",
+            "code",
+            "best",
+            "confidence",
+            "format",
+            "positions",
+            "gear",
+            "primer",
+            "impression",
+            "rotation_deg",
+            "mirrored",
+            "um_per_px",
+            "um_per_px_from",
+            "warnings",
+            "failure",
+        ] {
+            let next = text[at..].find(&format!("\"{field}\":")).unwrap_or_else(|| panic!("{field}"));
+            at += next;
+        }
+        assert!(text.contains(r#""status":"partial""#));
+        assert!(
+            text.contains(r#""alternatives":[["A",1.0],["4",0.0]],"from":"both","quad":[[1.0,0.0],"#),
+            "{text}"
+        );
+        assert!(text.contains(r#""rotation_deg":0.0"#));
+        assert!(text.contains(r#""warnings":["implausible_scale","out_of_focus"]"#));
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+    }
+
+    #[test]
+    fn a_failed_photograph_keeps_its_place_with_nulls() {
+        let record = Record::failed("x", None, Failure::new("load", "empty", "copy"));
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(text.contains(r#""sha256":null,"status":"failed","code":null,"best":null"#));
+        assert!(text.ends_with(r#""failure":{"stage":"load","reason":"empty","hint":"copy"}}"#));
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+    }
+}
