@@ -48,6 +48,9 @@ pub struct Record {
     pub warnings: Vec<String>,
     /// Why there is no reading; null unless `failed`.
     pub failure: Option<Failure>,
+    /// What `confidence` was worked out from, for calibration; see [`Reading::evidence`].
+    #[serde(default)]
+    pub evidence: Vec<f64>,
 }
 
 /// Decimals of a probability: finer than any calibration.
@@ -97,6 +100,7 @@ impl Record {
             um_per_px_from: scale.map(|s| s.from.clone()),
             warnings,
             failure: None,
+            evidence: reading.evidence.into_iter().map(|x| round(x, P)).collect(),
         }
     }
 
@@ -121,6 +125,7 @@ impl Record {
             um_per_px_from: None,
             warnings: Vec::new(),
             failure: Some(failure),
+            evidence: Vec::new(),
         }
     }
 }
@@ -178,6 +183,7 @@ mod tests {
             rotation_deg: Some(359.999),
             mirrored: Some(false),
             warnings: vec!["out_of_focus".into(), "implausible_scale".into()],
+            evidence: vec![0.25, -1.5],
         }
     }
 
@@ -206,6 +212,7 @@ mod tests {
             "um_per_px_from",
             "warnings",
             "failure",
+            "evidence",
         ] {
             let next = text[at..].find(&format!("\"{field}\":")).unwrap_or_else(|| panic!("{field}"));
             at += next;
@@ -225,7 +232,9 @@ mod tests {
         let record = Record::failed("x", None, Failure::new("load", "empty", "copy"));
         let text = serde_json::to_string(&record).unwrap();
         assert!(text.contains(r#""sha256":null,"status":"failed","code":null,"best":null"#));
-        assert!(text.ends_with(r#""failure":{"stage":"load","reason":"empty","hint":"copy"}}"#));
+        assert!(
+            text.ends_with(r#""failure":{"stage":"load","reason":"empty","hint":"copy"},"evidence":[]}"#)
+        );
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
     }
 }
