@@ -5,6 +5,9 @@
 mod decode;
 mod inspect;
 mod score;
+mod synth;
+#[cfg(feature = "train")]
+mod tiles;
 
 use crate::error::Fatal;
 use crate::pipeline::engine;
@@ -118,6 +121,9 @@ enum Verb {
     Decode(decode::Args),
     Inspect(inspect::Args),
     Score(score::Args),
+    Synth(synth::Args),
+    #[cfg(feature = "train")]
+    Tiles(tiles::Args),
 }
 
 impl Verb {
@@ -126,6 +132,9 @@ impl Verb {
             Self::Decode(args) => decode::run(args, common),
             Self::Inspect(args) => inspect::run(args, common),
             Self::Score(args) => score::run(args, common),
+            Self::Synth(args) => synth::run(args, common),
+            #[cfg(feature = "train")]
+            Self::Tiles(args) => tiles::run(args, common),
         }
     }
 }

@@ -1,0 +1,75 @@
+//! `microstamp synth`: simulated photographs with truth.
+
+use super::{Common, Outcome};
+use crate::error::Fatal;
+use crate::synth::folder::{Order, read_faces, write_folder};
+use crate::synth::gun::{Faces, Split};
+use crate::synth::profile::Profile;
+use crate::synth::scene::Counts;
+use std::path::PathBuf;
+
+/// Make simulated photographs of fired cases, with truth
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  microstamp synth -o bench --count 200 --seed 1 --profile field")]
+pub(super) struct Args {
+    /// Folder for the photographs, truth.csv and run.json; must be empty or new
+    #[arg(short, long, value_name = "OUT")]
+    out: PathBuf,
+    /// Number of photographs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    count: u64,
+    /// Seed of everything that is drawn: the same seed gives the same bytes
+    #[arg(long, value_name = "S")]
+    seed: u64,
+    /// How bad the marks are; `all` takes the profiles in turn, gun by gun
+    #[arg(long, default_value = "all", value_parser = ["clean", "field", "mixed", "severe", "unmarked", "all"])]
+    profile: String,
+    /// Number of guns; the photographs are shared out among them [default: by --cases-per-gun]
+    #[arg(long, value_name = "G", value_parser = clap::value_parser!(u64).range(1..))]
+    guns: Option<u64>,
+    /// Cases a gun leaves
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1000), conflicts_with = "guns")]
+    cases_per_gun: u16,
+    /// Photographs of each case, each under its own light
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
+    photos_per_case: u16,
+    /// Folder of TrueType files to draw half of the typefaces from
+    #[arg(long, value_name = "DIR")]
+    faces: Option<PathBuf>,
+    /// Guns and typefaces to draw from: those that validation, fitting of the confidence, or training may see
+    #[arg(long, default_value = "valid", value_parser = ["valid", "calibrate", "train"])]
+    split: String,
+}
+
+pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
+    let split = match args.split.as_str() {
+        "train" => Split::Train,
+        "calibrate" => Split::Calibrate,
+        _ => Split::Valid,
+    };
+    let photos_per_case = usize::from(args.photos_per_case);
+    let cases_per_gun = match args.guns {
+        Some(guns) if guns > args.count => {
+            return Err(Fatal::new(
+                format!("{guns} guns cannot leave {} photographs", args.count),
+                "--guns of at most --count",
+            ));
+        }
+        Some(guns) => (args.count.div_ceil(guns) as usize).div_ceil(photos_per_case),
+        None => usize::from(args.cases_per_gun),
+    };
+    let profiles = Profile::ALL.iter().filter(|(_, name)| args.profile == "all" || args.profile == *name);
+    let order = Order {
+        count: args.count,
+        seed: args.seed,
+        profiles: profiles.map(|(p, _)| *p).collect(),
+        counts: Counts { cases_per_gun, photos_per_case },
+    };
+    let faces = Faces::new(read_faces(args.faces.as_deref())?, split);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(common.threads())
+        .build()
+        .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
+    pool.install(|| write_folder(&order, &faces, &args.out))?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,36 @@
+//! Where the camera points and how near: the whole case head, the primer, or the impression alone.
+
+use super::draw::Draw;
+use super::scene::Scene;
+use super::surface::Window;
+
+/// Picture sizes of laboratory cameras, pixels.
+const SIZES: [(usize, usize); 5] = [(1600, 1200), (1440, 1080), (1280, 960), (1200, 1200), (1600, 1200)];
+/// Limits of the scale, µm per pixel: stereo microscopes at 25-60x, and a margin for distant views.
+const SCALES_UM: (f32, f32) = (1.6, 12.0);
+
+/// The window of a photograph of `scene`, about `shrink` times smaller than a laboratory's.
+pub fn frame(d: &mut Draw, scene: &Scene, shrink: f32) -> Window {
+    let (w, h) = d.pick(&SIZES);
+    let (w, h) = ((w as f32 / shrink).round() as usize, (h as f32 / shrink).round() as usize);
+    let short = w.min(h) as f32;
+    let cup = scene.cartridge.cup_um;
+    let (span, at) = match d.weighted(&[0.12, 0.6, 0.28]) {
+        0 => (2.0 * scene.cartridge.head_um * d.range(0.95, 1.5), (0.0, 0.0)),
+        1 => (2.0 * cup * d.range(0.85, 1.9), (0.0, 0.0)),
+        _ => (2.0 * scene.rim_um() * d.range(1.25, 3.2), scene.gun.pin.offset_um),
+    };
+    let um = (span / short).clamp(SCALES_UM.0 * shrink, SCALES_UM.1 * shrink);
+    let at = (if scene.mirrored { -at.0 } else { at.0 }, at.1);
+    // Never so far off that the crater leaves the frame.
+    let (px, py) = if scene.mirrored {
+        (-scene.gun.pin.offset_um.0, scene.gun.pin.offset_um.1)
+    } else {
+        scene.gun.pin.offset_um
+    };
+    let slack = |n: usize, off: f32| (n as f32 * um / 2.0 - scene.rim_um() * 1.1 - off.abs()).max(0.0);
+    let (sx, sy) = (slack(w, px - at.0), slack(h, py - at.1));
+    let shift = |d: &mut Draw, slack: f32, n: usize| (d.normal() * 0.07 * n as f32 * um).clamp(-slack, slack);
+    let (cx, cy) = (at.0 + shift(d, sx, w), at.1 + shift(d, sy, h));
+    Window { w, h, um_per_px: um, x0: cx - (w - 1) as f32 / 2.0 * um, y0: cy - (h - 1) as f32 / 2.0 * um }
+}

@@ -1,0 +1,437 @@
+//! Light on metal: rough specular (GGX micro-facets) and a little diffuse
+//! reflection of ring, oblique, coaxial and dome lights, with cast shadows and
+//! occlusion.
+//!
+//! With the camera straight above, the radiance of a lit point depends on its
+//! normal alone. Each light is therefore rendered once into a table over the
+//! normal's x and y, and a pixel costs a look-up.
+
+use super::draw::Draw;
+use super::shot::Metal;
+use super::surface::{Surface, Window};
+
+/// Kinds of illumination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A ring round the lens.
+    Ring,
+    /// One lamp from the side, or two.
+    Oblique,
+    /// Through the lens.
+    Coaxial,
+    /// From everywhere.
+    Dome,
+}
+
+impl Kind {
+    /// Name in the truth file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ring => "ring",
+            Self::Oblique => "oblique",
+            Self::Coaxial => "coaxial",
+            Self::Dome => "dome",
+        }
+    }
+}
+
+/// A set of lamps.
+#[derive(Clone, Debug)]
+pub struct Rig {
+    /// Kind of illumination.
+    pub kind: Kind,
+    /// Elevation of the lamps over the primer's plane, degrees.
+    pub elevation_deg: f32,
+    /// Azimuth of the first lamp, radians.
+    pub azimuth: f32,
+    /// Second oblique lamp: azimuth from the first, and strength.
+    pub second: Option<(f32, f32)>,
+    /// Crossed polarisers: only diffuse light and a remnant of the specular.
+    pub crossed: bool,
+    /// Strength of light that has been reflected by the surroundings.
+    pub ambient: f32,
+    /// Half-width of an oblique lamp as seen from the primer, degrees.
+    pub spread_deg: f32,
+    /// Unevenness of a ring: strength of one side over the other.
+    pub uneven: f32,
+}
+
+impl Rig {
+    /// A rig at random.
+    pub fn draw(d: &mut Draw) -> Self {
+        let kind =
+            [Kind::Ring, Kind::Oblique, Kind::Coaxial, Kind::Dome][d.weighted(&[0.36, 0.38, 0.12, 0.14])];
+        Self {
+            kind,
+            elevation_deg: if kind == Kind::Oblique { d.range(10.0, 45.0) } else { d.range(20.0, 72.0) },
+            azimuth: d.angle(),
+            second: d.chance(0.25).then(|| (d.range(1.2, 5.0), d.range(0.3, 1.0))),
+            crossed: d.chance(0.3),
+            ambient: d.log_range(0.02, 0.45),
+            spread_deg: d.range(2.0, 14.0),
+            uneven: if d.chance(0.4) { d.range(0.0, 0.8) } else { 0.0 },
+        }
+    }
+}
+
+/// A direction with a strength, in one of eight azimuth sectors.
+struct Lamp {
+    x: f32,
+    y: f32,
+    z: f32,
+    power: f32,
+    sector: usize,
+}
+
+/// Azimuth sectors for which occlusion is told apart.
+const SECTORS: usize = 8;
+/// Side of a look-up table: steps of 1/32 in the normal, finer than the lobes of the smoothest metal here.
+const TABLE: usize = 64;
+
+fn lamp(azimuth: f32, elevation: f32, power: f32) -> Lamp {
+    let (sa, ca) = azimuth.sin_cos();
+    let (se, ce) = elevation.sin_cos();
+    let sector = (azimuth.rem_euclid(std::f32::consts::TAU) / std::f32::consts::TAU * SECTORS as f32)
+        as usize
+        % SECTORS;
+    Lamp { x: ca * ce, y: sa * ce, z: se, power, sector }
+}
+
+/// Lamps that surround the object, and oblique lamps that cast sharp shadows.
+fn lamps(rig: &Rig) -> (Vec<Lamp>, Vec<Vec<Lamp>>) {
+    let tau = std::f32::consts::TAU;
+    let e = rig.elevation_deg.to_radians();
+    let uneven = |a: f32| 1.0 + rig.uneven * (a - rig.azimuth).cos();
+    match rig.kind {
+        Kind::Ring => {
+            let n = 16;
+            (
+                (0..n)
+                    .map(|i| (i as f32 + 0.5) / n as f32 * tau)
+                    .map(|a| lamp(a, e, uneven(a) / n as f32))
+                    .collect(),
+                vec![],
+            )
+        }
+        Kind::Dome => {
+            let mut all = Vec::new();
+            for (elevation, n) in [(18f32, 8), (40.0, 8), (62.0, 8), (82.0, 8)] {
+                for i in 0..n {
+                    let a = (i as f32 + 0.5) / n as f32 * tau;
+                    all.push(lamp(
+                        a,
+                        elevation.to_radians(),
+                        uneven(a) * elevation.to_radians().cos().max(0.25) / 20.0,
+                    ));
+                }
+            }
+            (all, vec![])
+        }
+        Kind::Coaxial => {
+            let mut all = vec![lamp(0.0, 1.57, 0.4)];
+            all.extend(
+                (0..8)
+                    .map(|i| lamp((i as f32 + 0.5) / 8.0 * tau, (90.0 - rig.spread_deg).to_radians(), 0.075)),
+            );
+            (all, vec![])
+        }
+        Kind::Oblique => {
+            let area = |azimuth: f32, power: f32| {
+                let s = rig.spread_deg.to_radians();
+                [(-1.0, 0.0), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.0, -0.7)]
+                    .iter()
+                    .map(|&(u, v): &(f32, f32)| lamp(azimuth + u * s, (e + v * s).max(0.05), power / 5.0))
+                    .collect::<Vec<_>>()
+            };
+            let mut groups = vec![area(rig.azimuth, 1.0)];
+            if let Some((turn, power)) = rig.second {
+                groups.push(area(rig.azimuth + turn, power));
+            }
+            (vec![], groups)
+        }
+    }
+}
+
+/// Radiance of a set of lamps over the normal, TABLE x TABLE over -1..1.
+struct Table(Vec<f32>);
+
+impl Table {
+    fn new<'a>(lamps: impl Iterator<Item = &'a Lamp>, metal: &Metal, fine: f32, specular: f32) -> Self {
+        let mut out = vec![0.0f32; TABLE * TABLE];
+        // Slopes finer than a pixel widen the lobe (variance adds to alpha squared).
+        let a2 = (metal.roughness.powi(4) + 2.0 * fine).clamp(1e-4, 0.9);
+        let alpha = a2.sqrt();
+        let k = alpha / 2.0;
+        for l in lamps {
+            let (hx, hy, hz) = (l.x, l.y, l.z + 1.0);
+            let hn = (hx * hx + hy * hy + hz * hz).sqrt();
+            let (hx, hy, hz) = (hx / hn, hy / hn, hz / hn);
+            let lh = l.x * hx + l.y * hy + l.z * hz;
+            let fresnel = metal.albedo + (1.0 - metal.albedo) * (1.0 - lh).powi(5);
+            for iy in 0..TABLE {
+                let ny = iy as f32 / (TABLE - 1) as f32 * 2.0 - 1.0;
+                // Normals outside the unit disc do not exist; a margin serves the interpolation.
+                let half = (1.0 - ny * ny).max(0.0).sqrt() + 2.5 / TABLE as f32;
+                let first = ((1.0 - half).max(0.0) * 0.5 * (TABLE - 1) as f32) as usize;
+                for ix in first..TABLE - first {
+                    let nx = ix as f32 / (TABLE - 1) as f32 * 2.0 - 1.0;
+                    let nz = (1.0 - nx * nx - ny * ny).max(0.01).sqrt();
+                    let nl = nx * l.x + ny * l.y + nz * l.z;
+                    if nl <= 0.0 {
+                        continue;
+                    }
+                    let nh = nx * hx + ny * hy + nz * hz;
+                    let q = nh * nh * (a2 - 1.0) + 1.0;
+                    let lobe = a2 / (std::f32::consts::PI * q * q);
+                    let shade = 1.0 / ((nl * (1.0 - k) + k) * (nz * (1.0 - k) + k));
+                    let spec = 0.25 * lobe * shade * fresnel * nl;
+                    out[iy * TABLE + ix] += l.power
+                        * (specular * spec + metal.diffuse * metal.albedo * nl / std::f32::consts::PI);
+                }
+            }
+        }
+        Self(out)
+    }
+
+    #[inline]
+    fn at(&self, nx: f32, ny: f32) -> f32 {
+        let (x, y) = ((nx + 1.0) * 0.5 * (TABLE - 1) as f32, (ny + 1.0) * 0.5 * (TABLE - 1) as f32);
+        let (ix, iy) = ((x as usize).min(TABLE - 2), (y as usize).min(TABLE - 2));
+        let (fx, fy) = (x - ix as f32, y - iy as f32);
+        let i = iy * TABLE + ix;
+        let top = self.0[i] + (self.0[i + 1] - self.0[i]) * fx;
+        let low = self.0[i + TABLE] + (self.0[i + TABLE + 1] - self.0[i + TABLE]) * fx;
+        top + (low - top) * fy
+    }
+}
+
+/// Tables of one metal: all surrounding lamps, each sector of them, each oblique lamp, ambient.
+struct Tables {
+    all: Table,
+    sectors: Vec<Table>,
+    oblique: Vec<Table>,
+    ambient: Table,
+}
+
+impl Tables {
+    fn new(rig: &Rig, metal: &Metal, fine: f32) -> Self {
+        let (around, groups) = lamps(rig);
+        // Crossed polarisers keep about a fiftieth of the specular light.
+        let specular = if rig.crossed { 0.02 } else { 1.0 };
+        let diffuse = Metal { diffuse: metal.diffuse + if rig.crossed { 0.15 } else { 0.0 }, ..*metal };
+        let rough = Metal { roughness: metal.roughness.max(0.6), ..diffuse };
+        let sky: Vec<Lamp> = (0..8)
+            .map(|i| {
+                lamp(
+                    (i as f32 + 0.5) / 8.0 * std::f32::consts::TAU,
+                    if i % 2 == 0 { 0.6 } else { 1.15 },
+                    0.125,
+                )
+            })
+            .collect();
+        let sectors: Vec<Table> = if around.is_empty() {
+            Vec::new()
+        } else {
+            (0..SECTORS)
+                .map(|k| Table::new(around.iter().filter(|l| l.sector == k), &diffuse, fine, specular))
+                .collect()
+        };
+        let mut all = vec![0.0; TABLE * TABLE];
+        for t in &sectors {
+            all.iter_mut().zip(&t.0).for_each(|(a, b)| *a += b);
+        }
+        Self {
+            all: Table(all),
+            sectors,
+            oblique: groups.iter().map(|g| Table::new(g.iter(), &diffuse, fine, specular)).collect(),
+            ambient: Table::new(sky.iter(), &rough, fine, specular),
+        }
+    }
+}
+
+/// Radiance of the surface under `rig`, in arbitrary units.
+pub fn shade(s: &Surface, window: &Window, rig: &Rig, cup: &Metal, case: &Metal) -> Vec<f32> {
+    let (w, h, um) = (window.w, window.h, window.um_per_px);
+    let of_cup = Tables::new(rig, cup, s.fine.1);
+    let of_case = if s.cup.iter().all(|c| *c) { None } else { Some(Tables::new(rig, case, s.fine.0)) };
+    let tables = [of_case.as_ref().unwrap_or(&of_cup), &of_cup];
+    let (_, groups) = lamps(rig);
+    let shadows: Vec<Vec<f32>> = groups
+        .iter()
+        .enumerate()
+        .map(|(i, _)| {
+            let azimuth = rig.azimuth + if i == 1 { rig.second.map_or(0.0, |s| s.0) } else { 0.0 };
+            cast(&s.z, w, h, um, azimuth, rig.elevation_deg, rig.spread_deg)
+        })
+        .collect();
+    let occlusion = Occlusion::new(s, window, rig);
+    let (x0, y0, x1, y1) = s.crater;
+    let mut out = vec![0.0f32; w * h];
+    for y in 0..h {
+        let (up, down) = (y.saturating_sub(1) * w, (y + 1).min(h - 1) * w);
+        let dy = if y == 0 || y == h - 1 { um } else { 2.0 * um };
+        for x in 0..w {
+            let i = y * w + x;
+            let (left, right) = (x.saturating_sub(1), (x + 1).min(w - 1));
+            let dx = if x == 0 || x == w - 1 { um } else { 2.0 * um };
+            let p = (s.z[y * w + left] - s.z[y * w + right]) / dx;
+            let q = (s.z[up + x] - s.z[down + x]) / dy;
+            let n = 1.0 / (1.0 + p * p + q * q).sqrt();
+            let (nx, ny) = (p * n, q * n);
+            let t = tables[usize::from(s.cup[i])];
+            let deep = x >= x0 && x < x1 && y >= y0 && y < y1;
+            let mut light = 0.0;
+            let mut open = 1.0;
+            if deep {
+                let seen = occlusion.at(x - x0, y - y0);
+                open = seen.iter().sum::<f32>() / SECTORS as f32;
+                for (table, v) in t.sectors.iter().zip(&seen) {
+                    if *v > 0.0 {
+                        light += table.at(nx, ny) * v;
+                    }
+                }
+            } else if !t.sectors.is_empty() {
+                light += t.all.at(nx, ny);
+            }
+            for (table, shadow) in t.oblique.iter().zip(&shadows) {
+                let v = shadow[i];
+                if v > 0.0 {
+                    light += table.at(nx, ny) * v;
+                }
+            }
+            // Light reflected once from the walls reaches the floor where the sky does not.
+            light += rig.ambient * t.ambient.at(nx, ny) * (0.25 + 0.75 * open);
+            out[i] = light * s.albedo[i];
+        }
+    }
+    out
+}
+
+/// Share of an oblique lamp that each pixel sees, 0-1, by a sweep away from the lamp
+/// that carries the height of the shadow along.
+fn cast(
+    z: &[f32],
+    w: usize,
+    h: usize,
+    um: f32,
+    azimuth: f32,
+    elevation_deg: f32,
+    spread_deg: f32,
+) -> Vec<f32> {
+    let (ly, lx) = azimuth.sin_cos();
+    let fall = elevation_deg.to_radians().tan();
+    // Penumbra: the lamp's half-width turned into height over a typical throw of 200 µm.
+    let soft = (200.0 * spread_deg.to_radians() * 0.35 + 0.6 * um * fall).max(1.0);
+    let rows = ly.abs() >= lx.abs();
+    let (major, minor, n, m) = if rows { (ly, lx, h, w) } else { (lx, ly, w, h) };
+    let shift = minor / major.abs();
+    let drop = fall * um * (1.0 + shift * shift).sqrt();
+    let index = |a: usize, b: usize| if rows { a * w + b } else { b * w + a };
+    let mut out = vec![0.0f32; w * h];
+    let mut before: Vec<f32> = Vec::new();
+    let mut now = vec![0.0f32; m];
+    for step in 0..n {
+        // Start at the side of the lamp.
+        let a = if major > 0.0 { n - 1 - step } else { step };
+        for b in 0..m {
+            let i = index(a, b);
+            let here = z[i];
+            let mut shadow = here;
+            if step > 0 {
+                let t = (b as f32 + shift).clamp(0.0, (m - 1) as f32);
+                let k = (t as usize).min(m.saturating_sub(2));
+                let f = t - k as f32;
+                let next = before.get(k + 1).copied().unwrap_or(before[k]);
+                shadow = shadow.max(before[k] + (next - before[k]) * f - drop);
+            }
+            now[b] = shadow;
+            out[i] = 1.0 - ((shadow - here) / soft).min(1.0);
+        }
+        std::mem::swap(&mut before, &mut now);
+        now.resize(m, 0.0);
+    }
+    out
+}
+
+/// Side of an occlusion cell, pixels: the crater's walls are far wider.
+const CELL: usize = 4;
+
+/// For each cell of the crater's rectangle, the share of each sector's lamps that it sees.
+struct Occlusion {
+    w: usize,
+    h: usize,
+    seen: Vec<[f32; SECTORS]>,
+}
+
+impl Occlusion {
+    fn new(s: &Surface, window: &Window, rig: &Rig) -> Self {
+        let (x0, y0, x1, y1) = s.crater;
+        let (w, h) = ((x1 - x0).div_ceil(CELL), (y1 - y0).div_ceil(CELL));
+        let mut z = vec![0.0f32; w * h];
+        for y in 0..h {
+            for x in 0..w {
+                let (px, py) = (
+                    (x0 + x * CELL + CELL / 2).min(window.w - 1),
+                    (y0 + y * CELL + CELL / 2).min(window.h - 1),
+                );
+                z[y * w + x] = s.z[py * window.w + px];
+            }
+        }
+        let cell = window.um_per_px * CELL as f32;
+        let elevations: &[f32] = match rig.kind {
+            Kind::Dome => &[18.0, 40.0, 62.0, 82.0],
+            _ => &[0.0],
+        };
+        let reach = ((1800.0 / cell) as usize).min(w.max(h));
+        let mut seen = vec![[1.0f32; SECTORS]; w * h];
+        for k in 0..SECTORS {
+            let (sy, sx) = ((k as f32 + 0.5) / SECTORS as f32 * std::f32::consts::TAU).sin_cos();
+            for y in 0..h {
+                for x in 0..w {
+                    let here = z[y * w + x];
+                    let mut horizon = 0.0f32;
+                    let mut t = 1.5f32;
+                    // Steps that grow with the distance: far walls need no finer look.
+                    while (t as usize) < reach {
+                        let (px, py) = (x as f32 + sx * t, y as f32 + sy * t);
+                        if px < 0.0 || py < 0.0 || px >= w as f32 || py >= h as f32 {
+                            break;
+                        }
+                        horizon = horizon.max((z[py as usize * w + px as usize] - here) / (t * cell));
+                        t *= 1.18;
+                    }
+                    let sees = |e: f32| {
+                        (((e.to_radians().tan() - horizon) / (0.2 + 0.3 * horizon)) + 0.5).clamp(0.0, 1.0)
+                    };
+                    seen[y * w + x][k] = match rig.kind {
+                        Kind::Ring => sees(rig.elevation_deg),
+                        Kind::Coaxial => 1.0,
+                        Kind::Oblique => sees(40.0),
+                        Kind::Dome => {
+                            elevations.iter().map(|e| sees(*e)).sum::<f32>() / elevations.len() as f32
+                        }
+                    };
+                }
+            }
+        }
+        Self { w, h, seen }
+    }
+
+    /// Bilinear between cells.
+    #[inline]
+    fn at(&self, x: usize, y: usize) -> [f32; SECTORS] {
+        let half = (CELL / 2) as f32;
+        let (fx, fy) =
+            (((x as f32 - half) / CELL as f32).max(0.0), ((y as f32 - half) / CELL as f32).max(0.0));
+        let (ix, iy) = ((fx as usize).min(self.w - 1), (fy as usize).min(self.h - 1));
+        let (jx, jy) = ((ix + 1).min(self.w - 1), (iy + 1).min(self.h - 1));
+        let (tx, ty) = (fx - ix as f32, fy - iy as f32);
+        let (a, b) = (&self.seen[iy * self.w + ix], &self.seen[iy * self.w + jx]);
+        let (c, d) = (&self.seen[jy * self.w + ix], &self.seen[jy * self.w + jx]);
+        std::array::from_fn(|k| {
+            let top = a[k] + (b[k] - a[k]) * tx;
+            let low = c[k] + (d[k] - c[k]) * tx;
+            top + (low - top) * ty
+        })
+    }
+}

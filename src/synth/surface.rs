@@ -1,0 +1,357 @@
+//! The height map of a fired case head, µm, in a window at a chosen scale.
+//!
+//! Origin: the primer's middle on its undisturbed face; x right, y down, z towards the camera.
+
+use super::draw::Draw;
+use super::gun::{Breech, Gun, Wall};
+use super::imprint::{Imprint, bilinear};
+use super::noise::Noise;
+use super::shot::{Cartridge, Shot};
+
+/// What part of the plane is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Columns.
+    pub w: usize,
+    /// Rows.
+    pub h: usize,
+    /// Micrometres per pixel.
+    pub um_per_px: f32,
+    /// Position of the first pixel's centre, µm.
+    pub x0: f32,
+    /// Position of the first pixel's centre, µm.
+    pub y0: f32,
+}
+
+impl Window {
+    /// From µm to pixels.
+    pub fn px(&self, x: f32, y: f32) -> (f32, f32) {
+        ((x - self.x0) / self.um_per_px, (y - self.y0) / self.um_per_px)
+    }
+}
+
+/// Heights and what the surface is made of.
+#[derive(Clone, Debug)]
+pub struct Surface {
+    /// Height, µm.
+    pub z: Vec<f32>,
+    /// Factor on the reflectance, 0-1 and above for bright specks.
+    pub albedo: Vec<f32>,
+    /// Whether a pixel belongs to the cup (else to the case).
+    pub cup: Vec<bool>,
+    /// Strokes that are really there, 0-1.
+    pub ink: Vec<f32>,
+    /// Slope variance that is finer than a pixel, of case and cup.
+    pub fine: (f32, f32),
+    /// Pixel rectangle x0, y0, x1, y1 in which the crater lies.
+    pub crater: (usize, usize, usize, usize),
+}
+
+impl Surface {
+    /// Mirrors left and right.
+    pub fn mirror(&mut self, w: usize) {
+        for plane in [&mut self.z, &mut self.albedo, &mut self.ink] {
+            plane.chunks_exact_mut(w).for_each(<[f32]>::reverse);
+        }
+        self.cup.chunks_exact_mut(w).for_each(<[bool]>::reverse);
+        let (x0, y0, x1, y1) = self.crater;
+        self.crater = (w - x1, y0, w - x0, y1);
+    }
+}
+
+/// Distance from the crater's middle in floor radii, and in units of µm along the mean radius.
+pub struct Crater<'a> {
+    gun: &'a Gun,
+    ca: f32,
+    sa: f32,
+    mean: f32,
+}
+
+impl<'a> Crater<'a> {
+    /// The crater with its long axis at `angle` in the photograph.
+    ///
+    /// An elliptic pin's rows run along the short axis: upright, its long axis stands upright.
+    pub fn new(gun: &'a Gun, shot: &Shot) -> Self {
+        let (sa, ca) = (std::f32::consts::FRAC_PI_2 - shot.rotation).sin_cos();
+        Self { gun, ca, sa, mean: (gun.pin.rx_um * gun.pin.ry_um).sqrt() }
+    }
+
+    /// Radius in units of the floor's ellipse: 1 on the floor's edge.
+    #[inline]
+    pub fn level(&self, x: f32, y: f32) -> f32 {
+        let pin = &self.gun.pin;
+        let (dx, dy) = (x - pin.offset_um.0, y - pin.offset_um.1);
+        let u = (self.ca * dx + self.sa * dy).abs() / pin.rx_um;
+        let v = (-self.sa * dx + self.ca * dy).abs() / pin.ry_um;
+        if pin.exponent == 2.0 {
+            (u * u + v * v).sqrt()
+        } else {
+            (u.powf(pin.exponent) + v.powf(pin.exponent)).powf(1.0 / pin.exponent)
+        }
+    }
+
+    /// Rim in units of the floor's ellipse. The wall is as wide all round, as a pin's cone makes it.
+    pub fn rim(&self) -> f32 {
+        self.gun.pin.rim_ratio
+    }
+}
+
+/// The undisturbed floor and wall, as a table over the level: depth below the face, µm.
+fn crater_profile(gun: &Gun, mean_um: f32) -> Vec<f32> {
+    let pin = &gun.pin;
+    let reach = pin.rim_ratio + 3.0 * pin.lip_um / mean_um;
+    (0..PROFILE_STEPS)
+        .map(|i| {
+            let level = reach * i as f32 / (PROFILE_STEPS - 1) as f32;
+            let raw = |level: f32| -> f32 {
+                if level <= 1.0 {
+                    return -pin.depth_um + pin.dome_um * (1.0 - level * level);
+                }
+                let t = ((level - 1.0) / (pin.rim_ratio - 1.0)).min(1.0);
+                let up = match pin.wall {
+                    Wall::Straight => t,
+                    Wall::Smooth => t * t * (3.0 - 2.0 * t),
+                    Wall::Hollow => 1.0 - (1.0 - t * t).max(0.0).sqrt(),
+                    Wall::Bulging => (t * (2.0 - t)).max(0.0).sqrt(),
+                };
+                -pin.depth_um * (1.0 - up)
+            };
+            // The lip: a running mean rounds the corner at the rim, less so at the floor.
+            let width = if level > 1.0 { pin.lip_um } else { 0.2 * pin.lip_um } / mean_um;
+            (-4..=4).map(|k| raw((level + width * k as f32 / 4.0).abs())).sum::<f32>() / 9.0
+        })
+        .collect()
+}
+
+/// Entries of the crater's profile: finer than a pixel for every scale in use.
+const PROFILE_STEPS: usize = 512;
+
+/// Builds the surface in `window`. Large windows cost in proportion to their pixels.
+pub fn build(
+    gun: &Gun,
+    cartridge: &Cartridge,
+    shot: &Shot,
+    imprint: Option<&Imprint>,
+    window: &Window,
+) -> Surface {
+    let (w, h, um) = (window.w, window.h, window.um_per_px);
+    let mut d = Draw::new(shot.key, "surface", 0);
+    let d = &mut d;
+    // White noise smoothed by a Gaussian of s has a correlation length of 2 s.
+    let sigma = cartridge.texture_um.2 / um * 0.5;
+    let case_grain = Noise::new(d, sigma * 1.3);
+    let cup_grain = Noise::new(d, sigma);
+    let fine_grain = Noise::new(d, sigma * 0.45);
+    let slow = Noise::new(d, cartridge.waviness_um.1 / um * 0.5);
+    let breech_line = Noise::new(d, 1.6);
+    let breech_grain = Noise::new(d, gun.breech.pitch_um * 0.4 / um);
+    let turning_line = Noise::new(d, 1.6);
+    // Texture finer than a pixel is no longer seen as grains but as roughness.
+    let seen = |length: f32| (length / um / 1.2).min(1.0);
+    let grain = |ra: f32, length: f32| 1.25 * ra * seen(length);
+    let fine = |ra: f32, length: f32| (1.25 * ra / length).powi(2) * 2.0 * (1.0 - seen(length).powi(2));
+    let (case_amp, cup_amp) = (
+        grain(cartridge.texture_um.0, cartridge.texture_um.2),
+        grain(cartridge.texture_um.1, cartridge.texture_um.2),
+    );
+    let mut s = Surface {
+        z: vec![0.0; w * h],
+        albedo: vec![1.0; w * h],
+        cup: vec![false; w * h],
+        ink: vec![0.0; w * h],
+        fine: (
+            fine(cartridge.texture_um.0, cartridge.texture_um.2),
+            fine(cartridge.texture_um.1, cartridge.texture_um.2),
+        ),
+        crater: (0, 0, 0, 0),
+    };
+    let head_offset = (d.normal() * 25.0, d.normal() * 25.0);
+    let (cup, face) = (cartridge.cup_um, cartridge.face_um);
+    let pocket = cup + cartridge.gap_um;
+    let (sb, cb) = gun.breech.angle.sin_cos();
+    let wave = d.range(0.0, 30.0);
+    let breech_amp = gun.breech.height_um * (gun.breech.pitch_um / um / 1.5).min(1.0);
+    let crater = Crater::new(gun, shot);
+    let profile = crater_profile(gun, crater.mean);
+    let rim = crater.rim();
+    let profile_reach = rim + 3.0 * gun.pin.lip_um / crater.mean;
+    let lobes = (d.angle(), d.range(0.0, 0.6));
+    for y in 0..h {
+        let py = window.y0 + y as f32 * um;
+        let row = y * w;
+        for x in 0..w {
+            let px = window.x0 + x as f32 * um;
+            let r2 = px * px + py * py;
+            let i = row + x;
+            if r2 > cup * cup {
+                let r = r2.sqrt();
+                s.z[i] = if r < pocket {
+                    // The gap: a groove, or sealant level with the head.
+                    if cartridge.sealant.is_some() { -60.0 } else { -600.0 }
+                } else {
+                    let (hx, hy) = (px - head_offset.0, py - head_offset.1);
+                    let hr = (hx * hx + hy * hy).sqrt();
+                    let edge = hr - (cartridge.head_um - cartridge.bevel_um);
+                    let base = if hr > cartridge.head_um {
+                        -4000.0
+                    } else if edge > 0.0 {
+                        -0.6 * cartridge.bevel_um * (edge / cartridge.bevel_um).powi(2)
+                    } else {
+                        0.0
+                    };
+                    // The pocket's own rounded edge, 40 µm, and turning marks about the case's axis.
+                    let chamfer = (pocket + 40.0 - r).max(0.0);
+                    base - chamfer * chamfer / 80.0
+                        + cartridge.turning_um.1 * turning_line.line(hr / cartridge.turning_um.0 * 2.0)
+                        + case_amp * case_grain.at(x, y)
+                };
+                if r < pocket {
+                    s.albedo[i] = cartridge.sealant.unwrap_or(0.06);
+                }
+                continue;
+            }
+            s.cup[i] = true;
+            let mut z = cartridge.seat_um;
+            if r2 > face * face {
+                let t = (r2.sqrt() - face) / (cup - face);
+                z -= cartridge.edge_um
+                    * (1.0 - (1.0 - t.powf(cartridge.edge_shape)).max(0.0).powf(1.0 / cartridge.edge_shape));
+            }
+            z += cup_amp * (0.95 * cup_grain.at(x, y) + 0.3 * fine_grain.at(x, y))
+                + cartridge.waviness_um.0 * slow.at(x, y);
+            z += match gun.breech.kind {
+                Breech::None => 0.0,
+                Breech::Parallel => {
+                    breech_amp
+                        * breech_line
+                            .line((px * cb + py * sb + wave * slow.at(x, y)) / gun.breech.pitch_um * 2.0)
+                }
+                Breech::Arched => {
+                    let (ax, ay) = (px - 7000.0 * cb, py - 7000.0 * sb);
+                    breech_amp * breech_line.line((ax * ax + ay * ay).sqrt() / gun.breech.pitch_um * 2.0)
+                }
+                Breech::Circular => breech_amp * breech_line.line(r2.sqrt() / gun.breech.pitch_um * 2.0),
+                Breech::Granular => breech_amp * breech_grain.at(x, y),
+            };
+            s.z[i] = z;
+        }
+    }
+    strike(&mut s, gun, shot, imprint, window, &crater, &profile, profile_reach, lobes, cartridge.seat_um, d);
+    super::wear::age(&mut s, cartridge, shot, window, d);
+    s
+}
+
+/// Presses the crater with its rings, drag and mark into the cup.
+#[allow(clippy::too_many_arguments)] // one pass over the pixels needs them all
+fn strike(
+    s: &mut Surface,
+    gun: &Gun,
+    shot: &Shot,
+    imprint: Option<&Imprint>,
+    window: &Window,
+    crater: &Crater<'_>,
+    profile: &[f32],
+    reach: f32,
+    lobes: (f32, f32),
+    seat: f32,
+    d: &mut Draw,
+) {
+    let (w, um, pin) = (window.w, window.um_per_px, &gun.pin);
+    let widest =
+        gun.breech.rings.iter().map(|r| r.0 * crater.rim() + 3.0 * r.1 / crater.mean).fold(reach, f32::max);
+    let drag_reach = if shot.drag.0 > 0.0 { 1.0 + 2.0 * shot.drag.0 + 0.4 } else { 0.0 };
+    let radius =
+        (widest.max(drag_reach) * pin.rx_um).max(gun.breech.aperture.map_or(0.0, |a| a.0 + 100.0)) + 60.0;
+    let bounds = |c: f32, half: f32, n: usize| {
+        (((c - half).floor().max(0.0) as usize).min(n), ((c + half).ceil().max(0.0) as usize + 1).min(n))
+    };
+    let (cx, cy) = window.px(pin.offset_um.0, pin.offset_um.1);
+    let (x0, x1) = bounds(cx, radius / um, window.w);
+    let (y0, y1) = bounds(cy, radius / um, window.h);
+    let shadow_half = (reach * pin.rx_um + 1.2 * pin.depth_um) / um;
+    let ((bx0, bx1), (by0, by1)) = (bounds(cx, shadow_half, window.w), bounds(cy, shadow_half, window.h));
+    s.crater = (bx0, by0, bx1, by1);
+    let (sr, cr) = shot.rotation.sin_cos();
+    let (sd, cd) = shot.drag_angle.sin_cos();
+    let striae = Noise::new(d, 1.6);
+    let striae_um = d.log_range(6.0, 40.0);
+    let (striae_amp, floor_smooth) = (d.range(0.4, 6.0), d.range(0.25, 1.0));
+    let turning = Noise::new(d, 1.6);
+    let regular = d.chance(0.5);
+    let drag_start = 1.0 - 2.0 * d.range(0.0, 0.28 + 0.3 * shot.drag.0);
+    for y in y0..y1 {
+        let py = window.y0 + y as f32 * um;
+        for x in x0..x1 {
+            let i = y * w + x;
+            if !s.cup[i] {
+                continue;
+            }
+            let px = window.x0 + x as f32 * um;
+            let (dx, dy) = (px - pin.offset_um.0, py - pin.offset_um.1);
+            let r = (dx * dx + dy * dy).sqrt();
+            let level = crater.level(px, py);
+            let mut z = s.z[i];
+            if let Some((radius, height)) = gun.breech.aperture {
+                let t = ((radius - r) / 30.0 + 0.5).clamp(0.0, 1.0);
+                z += height * t * t * (3.0 - 2.0 * t);
+            }
+            for &(at, width, height) in &gun.breech.rings {
+                let t = (level - at * crater.rim()) * crater.mean / width;
+                if t.abs() < 3.0 {
+                    let uneven = 1.0 + lobes.1 * (dy.atan2(dx) - lobes.0).cos();
+                    z += height * uneven * (-t * t).exp();
+                }
+            }
+            if level < reach {
+                let t = level / reach * (PROFILE_STEPS - 1) as f32;
+                let k = (t as usize).min(PROFILE_STEPS - 2);
+                let depth = profile[k] + (profile[k + 1] - profile[k]) * (t - k as f32);
+                // The floor takes on the pin's surface: the cup's own texture is pressed flat there.
+                let keep = if level < 1.0 { floor_smooth } else { 1.0 };
+                z = seat + depth + (z - seat) * keep;
+                if level < 1.05 {
+                    if let Some((pitch, height)) = pin.turning_um {
+                        let t = (dx - pin.turning_offset_um.0).hypot(dy - pin.turning_offset_um.1) / pitch;
+                        let ring = if regular {
+                            (t * std::f32::consts::TAU).sin() * 0.5
+                        } else {
+                            turning.line(t * 2.0) * 0.4
+                        };
+                        z += height * ring * shot.transfer * (pitch / um / 1.5).min(1.0);
+                    }
+                }
+            }
+            let mut relief = 0.0;
+            if let Some(m) = imprint {
+                if level < 1.0 {
+                    // Photograph to the mark's frame: the inverse of `Pose::to_photo`.
+                    let (u, v) = (cr * dx - sr * dy, sr * dx + cr * dy);
+                    let mid = (m.n - 1) as f32 / 2.0;
+                    let (tx, ty) = (mid + u / pin.rx_um * mid, mid + v / pin.rx_um * mid);
+                    relief = bilinear(&m.relief, m.n, tx, ty);
+                    s.ink[i] = bilinear(&m.ink, m.n, tx, ty);
+                }
+            }
+            if shot.drag.0 > 0.0 {
+                // A groove ploughed outwards from inside the floor, rising from the floor to the face.
+                let (along, across) = ((cd * dx + sd * dy) / pin.rx_um, (-sd * dx + cd * dy) / pin.rx_um);
+                let half = shot.drag.1 * 0.9;
+                let fade = ((half - across.abs()) / (0.6 * half)).clamp(0.0, 1.0);
+                let fade = fade * fade * (3.0 - 2.0 * fade);
+                let end = 1.0 + 2.0 * shot.drag.0;
+                if fade > 0.0 && along > drag_start && along < end {
+                    let t = ((along - 1.0) / (end - 1.0)).clamp(0.0, 1.0);
+                    let ramp = seat - pin.depth_um * (1.0 - t).powf(1.6) * (0.7 + 0.3 * fade);
+                    let line = striae_amp
+                        * striae.line(across * pin.rx_um / striae_um * 2.0)
+                        * (striae_um / um / 1.5).min(1.0);
+                    let erased = fade * ((along - drag_start) / 0.15).clamp(0.0, 1.0);
+                    relief *= 1.0 - erased;
+                    s.ink[i] *= 1.0 - erased;
+                    z = z.min(ramp + (z - ramp).max(0.0) * (1.0 - fade)) + line * erased;
+                }
+            }
+            s.z[i] = z + relief;
+        }
+    }
+}
