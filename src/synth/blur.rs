@@ -20,14 +20,16 @@ fn rows(from: &[f32], to: &mut [f32], w: usize, half: f32) {
     let k = half.floor() as usize;
     let frac = half - k as f32;
     let norm = 1.0 / (2.0 * half + 1.0);
+    // Each row with its ends repeated, so that the running sum needs no bounds.
+    let mut wide = vec![0.0f32; w + 2 * k + 2];
     for (src, dst) in from.chunks_exact(w).zip(to.chunks_exact_mut(w)) {
-        let at = |i: isize| src[i.clamp(0, w as isize - 1) as usize];
-        let mut sum: f32 = (-(k as isize)..=k as isize).map(at).sum();
-        for x in 0..w {
-            let i = x as isize;
-            let k = k as isize;
-            dst[x] = norm * (sum + frac * (at(i - k - 1) + at(i + k + 1)));
-            sum += at(i + k + 1) - at(i - k);
+        wide[..=k].fill(src[0]);
+        wide[k + 1..=k + w].copy_from_slice(src);
+        wide[k + w + 1..].fill(src[w - 1]);
+        let mut sum: f32 = wide[1..2 * k + 2].iter().sum();
+        for ((d, before), after) in dst.iter_mut().zip(wide.windows(2)).zip(wide[2 * k + 2..].iter()) {
+            *d = norm * (sum + frac * (before[0] + after));
+            sum += after - before[1];
         }
     }
 }

@@ -194,21 +194,37 @@ impl Table {
     }
 
     #[inline]
-    fn at(&self, nx: f32, ny: f32) -> f32 {
+    fn at(&self, p: &Place) -> f32 {
+        let t = &self.0;
+        p.weights[0] * t[p.i]
+            + p.weights[1] * t[p.i + 1]
+            + p.weights[2] * t[p.i + TABLE]
+            + p.weights[3] * t[p.i + TABLE + 1]
+    }
+}
+
+/// Where a normal lies in the tables: the first of four cells, and their weights.
+struct Place {
+    i: usize,
+    weights: [f32; 4],
+}
+
+impl Place {
+    #[inline]
+    fn new(nx: f32, ny: f32) -> Self {
         let (x, y) = ((nx + 1.0) * 0.5 * (TABLE - 1) as f32, (ny + 1.0) * 0.5 * (TABLE - 1) as f32);
         let (ix, iy) = ((x as usize).min(TABLE - 2), (y as usize).min(TABLE - 2));
         let (fx, fy) = (x - ix as f32, y - iy as f32);
-        let i = iy * TABLE + ix;
-        let top = self.0[i] + (self.0[i + 1] - self.0[i]) * fx;
-        let low = self.0[i + TABLE] + (self.0[i + TABLE + 1] - self.0[i + TABLE]) * fx;
-        top + (low - top) * fy
+        let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
+        Self { i: iy * TABLE + ix, weights }
     }
 }
 
 /// Tables of one metal: all surrounding lamps, each sector of them, each oblique lamp, ambient.
 struct Tables {
     all: Table,
-    sectors: Vec<Table>,
+    /// Empty, or for each cell the radiance of every sector.
+    sectors: Vec<[f32; SECTORS]>,
     oblique: Vec<Table>,
     ambient: Table,
 }
@@ -236,16 +252,34 @@ impl Tables {
                 .map(|k| Table::new(around.iter().filter(|l| l.sector == k), &diffuse, fine, specular))
                 .collect()
         };
-        let mut all = vec![0.0; TABLE * TABLE];
-        for t in &sectors {
-            all.iter_mut().zip(&t.0).for_each(|(a, b)| *a += b);
-        }
+        let sectors: Vec<[f32; SECTORS]> = if sectors.is_empty() {
+            Vec::new()
+        } else {
+            (0..TABLE * TABLE).map(|i| std::array::from_fn(|k| sectors[k].0[i])).collect()
+        };
         Self {
-            all: Table(all),
+            all: Table(sectors.iter().map(|s| s.iter().sum()).collect()),
             sectors,
             oblique: groups.iter().map(|g| Table::new(g.iter(), &diffuse, fine, specular)).collect(),
             ambient: Table::new(sky.iter(), &rough, fine, specular),
         }
+    }
+}
+
+impl Tables {
+    /// Radiance of all sectors, each as far as it is seen.
+    #[inline]
+    fn sectors_at(&self, p: &Place, seen: &[f32; SECTORS]) -> f32 {
+        let cells = [p.i, p.i + 1, p.i + TABLE, p.i + TABLE + 1].map(|i| &self.sectors[i]);
+        let mut light = 0.0;
+        for k in 0..SECTORS {
+            let here = p.weights[0] * cells[0][k]
+                + p.weights[1] * cells[1][k]
+                + p.weights[2] * cells[2][k]
+                + p.weights[3] * cells[3][k];
+            light += here * seen[k];
+        }
+        light
     }
 }
 
@@ -282,25 +316,24 @@ pub fn shade(s: &Surface, window: &Window, rig: &Rig, cup: &Metal, case: &Metal)
             let deep = x >= x0 && x < x1 && y >= y0 && y < y1;
             let mut light = 0.0;
             let mut open = 1.0;
+            let place = Place::new(nx, ny);
             if deep {
                 let seen = occlusion.at(x - x0, y - y0);
                 open = seen.iter().sum::<f32>() / SECTORS as f32;
-                for (table, v) in t.sectors.iter().zip(&seen) {
-                    if *v > 0.0 {
-                        light += table.at(nx, ny) * v;
-                    }
+                if !t.sectors.is_empty() {
+                    light += t.sectors_at(&place, &seen);
                 }
             } else if !t.sectors.is_empty() {
-                light += t.all.at(nx, ny);
+                light += t.all.at(&place);
             }
             for (table, shadow) in t.oblique.iter().zip(&shadows) {
                 let v = shadow[i];
                 if v > 0.0 {
-                    light += table.at(nx, ny) * v;
+                    light += table.at(&place) * v;
                 }
             }
             // Light reflected once from the walls reaches the floor where the sky does not.
-            light += rig.ambient * t.ambient.at(nx, ny) * (0.25 + 0.75 * open);
+            light += rig.ambient * t.ambient.at(&place) * (0.25 + 0.75 * open);
             out[i] = light * s.albedo[i];
         }
     }

@@ -30,29 +30,53 @@ fn bank() -> &'static [Vec<f32>] {
     })
 }
 
-/// Gaussian smoothing on the torus, by the direct sum.
+/// Gaussian smoothing on the torus: the direct sum where the kernel is short, else three box
+/// filters, which are indistinguishable from it at that width.
 fn smooth_periodic(field: &mut [f32], sigma: f32) {
     if sigma == 0.0 {
         return;
     }
-    let reach = (3.0 * sigma).ceil() as isize;
-    let kernel: Vec<f32> = (-reach..=reach).map(|k| (-0.5 * (k as f32 / sigma).powi(2)).exp()).collect();
     let mut line = [0.0f32; SIDE];
-    for pass in 0..2 {
-        let (step, stride) = if pass == 0 { (1, SIDE) } else { (SIDE, 1) };
+    for (step, stride) in [(1, SIDE), (SIDE, 1)] {
         for l in 0..SIDE {
             for (i, v) in line.iter_mut().enumerate() {
                 *v = field[l * stride + i * step];
             }
-            for i in 0..SIDE {
-                let mut sum = 0.0;
-                for (k, w) in kernel.iter().enumerate() {
-                    sum += w * line[(i as isize + k as isize - reach) as usize & (SIDE - 1)];
-                }
-                field[l * stride + i * step] = sum;
+            let line = if sigma < 5.0 { weigh(&line, sigma) } else { boxes(&line, sigma) };
+            for (i, v) in line.iter().enumerate() {
+                field[l * stride + i * step] = *v;
             }
         }
     }
+}
+
+fn weigh(line: &[f32; SIDE], sigma: f32) -> [f32; SIDE] {
+    let reach = (3.0 * sigma).ceil() as usize;
+    let mut out = [0.0; SIDE];
+    for k in 0..=2 * reach {
+        let w = (-0.5 * ((k as f32 - reach as f32) / sigma).powi(2)).exp();
+        for (i, o) in out.iter_mut().enumerate() {
+            *o += w * line[(i + k + SIDE - reach) & (SIDE - 1)];
+        }
+    }
+    out
+}
+
+fn boxes(line: &[f32; SIDE], sigma: f32) -> [f32; SIDE] {
+    // Three boxes of width b have variance (b^2 - 1) / 4.
+    let half = (((4.0 * sigma * sigma + 1.0).sqrt() - 1.0) / 2.0).round() as usize;
+    let mut from = *line;
+    for _ in 0..3 {
+        let mut to = [0.0; SIDE];
+        let mut sum: f64 = (0..=2 * half).map(|k| f64::from(from[(k + SIDE - half) & (SIDE - 1)])).sum();
+        for (i, o) in to.iter_mut().enumerate() {
+            *o = sum as f32;
+            sum += f64::from(from[(i + half + 1) & (SIDE - 1)])
+                - f64::from(from[(i + SIDE - half) & (SIDE - 1)]);
+        }
+        from = to;
+    }
+    from
 }
 
 /// A noise field of unit variance at a random place, read at pixel positions.
