@@ -2,37 +2,11 @@
 
 use super::name_some;
 use super::truth::{Row, Truth};
+use crate::batch::record::{Record, SCHEMA};
 use crate::error::Fatal;
-use crate::pipeline::decode::{GearReading, Status};
-use crate::pipeline::geometry::Ellipse;
-use serde::Deserialize;
+use crate::pipeline::decode::Status;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-/// What a row of the results says, as far as it is scored.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Record {
-    /// Version of the row's layout.
-    pub schema: u32,
-    /// Relative to the decoded folder.
-    pub path: String,
-    /// How far it was read.
-    pub status: Status,
-    /// The code, `?` where not sure.
-    pub code: Option<String>,
-    /// The most probable whole code.
-    pub best: Option<String>,
-    /// Calibrated probability that `best` is the whole code, 0-1.
-    pub confidence: f64,
-    /// Format id.
-    pub format: Option<String>,
-    /// The gear ring.
-    pub gear: Option<GearReading>,
-    /// Edge of the primer's face, pixels.
-    pub primer: Option<Ellipse>,
-    /// Rim of the impression, pixels.
-    pub impression: Option<Ellipse>,
-}
 
 /// One photograph: what it shows, and what was read.
 #[derive(Clone, Copy, Debug)]
@@ -115,8 +89,8 @@ pub fn parse_results(text: &str) -> Result<Vec<Record>, Fatal> {
 
 /// What makes a row impossible to score.
 fn check(record: &Record) -> Result<(), String> {
-    if record.schema != 1 {
-        return Err(format!("schema {} where 1 is known", record.schema));
+    if record.schema != SCHEMA {
+        return Err(format!("schema {} where {SCHEMA} is known", record.schema));
     }
     if !(0.0..=1.0).contains(&record.confidence) {
         return Err(format!("confidence {} is not between 0 and 1", record.confidence));
