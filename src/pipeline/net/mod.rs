@@ -6,6 +6,7 @@
 
 mod conv;
 pub mod file;
+pub mod networks;
 mod ops;
 mod plan;
 mod product;
@@ -16,6 +17,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use file::WeightsError;
+pub use networks::Networks;
 pub use ops::softmax;
 
 use file::WeightsFile;

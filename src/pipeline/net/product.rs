@@ -7,7 +7,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// What every sum starts from.
+/// What is added to every sum.
 #[derive(Clone, Copy)]
 pub enum Bias<'a> {
     /// Zero.
@@ -21,7 +21,7 @@ pub enum Bias<'a> {
 /// Values that must follow the last one read by a tap: the widest block of columns.
 pub const SLACK: usize = 48;
 
-/// `out[i][p] = bias + sum over k of rows[i][k] * src[taps[k] + p]`, then `add`, then ReLU.
+/// `out[i][p] = sum over k of rows[i][k] * src[taps[k] + p]`, then bias, `add` and ReLU.
 pub struct Product<'a> {
     /// Weights: row i begins at `i * row_step` and is as long as `taps`.
     pub rows: &'a [f32],
@@ -35,7 +35,7 @@ pub struct Product<'a> {
     pub taps: &'a [usize],
     /// Number of columns.
     pub n: usize,
-    /// What every sum starts from.
+    /// What is added to every sum.
     pub bias: Bias<'a>,
     /// Values added before ReLU, at the same places as in `out`.
     pub add: Option<&'a [f32]>,
@@ -57,32 +57,31 @@ impl Product<'_> {
 
     /// Columns `p..`, `NV` vectors wide, all rows.
     #[inline(always)]
-    fn columns<S: Simd, const MR: usize, const NV: usize>(&mut self, simd: S, p: usize) {
+    fn columns<S: Simd, const MR: usize, const NV: usize>(&mut self, simd: S, p: usize, tile: &mut [f32]) {
         let mut i = 0;
         while i + MR <= self.m {
-            self.block::<S, MR, NV>(simd, i, p);
+            self.block::<S, MR, NV>(simd, i, p, tile);
             i += MR;
         }
         while i + 2 <= self.m {
-            self.block::<S, 2, NV>(simd, i, p);
+            self.block::<S, 2, NV>(simd, i, p, tile);
             i += 2;
         }
         if i < self.m {
-            self.block::<S, 1, NV>(simd, i, p);
+            self.block::<S, 1, NV>(simd, i, p, tile);
         }
     }
 
     #[inline(always)]
-    fn block<S: Simd, const MR: usize, const NV: usize>(&mut self, simd: S, i: usize, p: usize) {
+    fn block<S: Simd, const MR: usize, const NV: usize>(
+        &mut self,
+        simd: S,
+        i: usize,
+        p: usize,
+        tile: &mut [f32],
+    ) {
         let width = NV * S::F32_LANES;
-        let mut sums = match self.bias {
-            Bias::None => [[simd.splat_f32s(0.0); NV]; MR],
-            Bias::Rows(b) => std::array::from_fn(|r| [simd.splat_f32s(b[i + r]); NV]),
-            Bias::Columns(b) => {
-                let (b, _) = S::as_simd_f32s(&b[p..p + width]);
-                [std::array::from_fn(|j| b[j]); MR]
-            }
-        };
+        let mut sums = [[simd.splat_f32s(0.0); NV]; MR];
         let rows: [&[f32]; MR] = std::array::from_fn(|r| {
             let at = (i + r) * self.row_step;
             &self.rows[at..at + self.taps.len()]
@@ -97,39 +96,63 @@ impl Product<'_> {
                 }
             }
         }
-        let zero = simd.splat_f32s(0.0);
-        for (r, sums) in sums.iter().enumerate() {
-            let row = self.out_at + (i + r) * self.out_step;
-            for (j, &sum) in sums.iter().enumerate() {
-                let from = p + j * S::F32_LANES;
-                if from >= self.n {
-                    break;
-                }
-                let span = row + from..row + (from + S::F32_LANES).min(self.n);
-                let mut sum = sum;
-                if let Some(add) = self.add {
-                    sum = simd.add_f32s(sum, simd.partial_load_f32s(&add[span.clone()]));
-                }
-                if self.relu {
-                    sum = simd.max_f32s(sum, zero);
-                }
-                simd.partial_store_f32s(&mut self.out[span], sum);
+        // Straight to memory, whose address the compiler does not know: sums that a loop with
+        // branches reads later would be kept there through all of the loop above.
+        for (to, row) in tile.chunks_exact_mut(width).zip(&sums) {
+            S::as_mut_simd_f32s(to).0.copy_from_slice(row);
+        }
+        for (r, sums) in tile.chunks_exact(width).take(MR).enumerate() {
+            self.finish::<S>(simd, sums, i + r, p);
+        }
+    }
+
+    /// Adds what is to be added to the sums of row `i` from column `p`, and stores them.
+    #[inline(always)]
+    fn finish<S: Simd>(&mut self, simd: S, sums: &[f32], i: usize, p: usize) {
+        let row = self.out_at + i * self.out_step + p;
+        let span = row..row + sums.len().min(self.n - p);
+        let bias = match self.bias {
+            Bias::Rows(bias) => bias[i],
+            _ => 0.0,
+        };
+        let columns = match self.bias {
+            Bias::Columns(bias) => Some(&bias[p..]),
+            _ => None,
+        };
+        let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
+        let add = self.add.map(|add| &add[span.clone()]);
+        let out = &mut self.out[span];
+        let lanes = out.len() / S::F32_LANES * S::F32_LANES;
+        let (bias_s, floor_s) = (simd.splat_f32s(bias), simd.splat_f32s(floor));
+        for (j, to) in S::as_mut_simd_f32s(out).0.iter_mut().enumerate() {
+            let mut sum = simd.add_f32s(S::as_simd_f32s(sums).0[j], bias_s);
+            if let Some(columns) = columns {
+                sum = simd.add_f32s(sum, S::as_simd_f32s(columns).0[j]);
             }
+            if let Some(add) = add {
+                sum = simd.add_f32s(sum, S::as_simd_f32s(add).0[j]);
+            }
+            *to = simd.max_f32s(sum, floor_s);
+        }
+        for x in lanes..out.len() {
+            let sum = sums[x] + bias + columns.map_or(0.0, |c| c[x]) + add.map_or(0.0, |a| a[x]);
+            out[x] = sum.max(floor);
         }
     }
 
     #[inline(always)]
     fn all<S: Simd, const MR: usize>(mut self, simd: S) {
+        let tile = &mut [0.0; 8 * SLACK][..];
         let lanes = S::F32_LANES;
         let mut p = 0;
         while p + 2 * lanes < self.n {
-            self.columns::<S, MR, 3>(simd, p);
+            self.columns::<S, MR, 3>(simd, p, tile);
             p += 3 * lanes;
         }
         if p + lanes < self.n {
-            self.columns::<S, MR, 2>(simd, p);
+            self.columns::<S, MR, 2>(simd, p, tile);
         } else if p < self.n {
-            self.columns::<S, MR, 1>(simd, p);
+            self.columns::<S, MR, 1>(simd, p, tile);
         }
     }
 }
