@@ -8,12 +8,14 @@
 //! | [`report`] | photographs and stages | pictures that an examiner can check |
 //! | [`synth`] | a seed | simulated photographs with truth |
 //! | [`typeface`] | style numbers or a font file | the 36 characters as distance rasters |
+//! | [`canvas`] | lines and text | a picture |
 //! | [`cli`] | arguments | one verb called, one exit code |
 //!
 //! `results.jsonl` is the only bridge between reading and what follows it: a
 //! reading is written down before anybody can look it up.
 
 pub mod batch;
+pub mod canvas;
 pub mod cli;
 pub mod error;
 pub mod pipeline;

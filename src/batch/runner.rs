@@ -5,10 +5,10 @@ use super::manifest::Counts;
 use super::output::Output;
 use super::progress::Progress;
 use super::record::Record;
-use super::timing::Stopwatch;
+use super::timing::{Stopwatch, Timed};
 use crate::error::{Failure, Fatal};
-use crate::pipeline::Pipeline;
-use crate::pipeline::photo;
+use crate::pipeline::{Pipeline, Watch, photo};
+
 use crate::settings::PhotoSettings;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +59,7 @@ pub fn run(
                 while !run.stop.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(photograph) = photographs.get(index) else { break };
-                    let (record, watch) = read(run, photograph);
+                    let (record, watch) = read(run, photograph, &mut ());
                     if sender.send((index, record, watch)).is_err() {
                         break;
                     }
@@ -99,9 +99,10 @@ fn write_in_order(
     }
 }
 
-/// One photograph, whatever happens.
-fn read(run: &Run<'_>, photograph: &Photograph) -> (Record, Stopwatch) {
-    let mut watch = Stopwatch::start();
+/// Reads one photograph and gives its line, whatever happens: a panic becomes a `failed` one.
+/// `other` looks on, and its time is not counted.
+pub fn read(run: &Run<'_>, photograph: &Photograph, other: &mut dyn Watch) -> (Record, Stopwatch) {
+    let mut watch = Timed { clock: Stopwatch::start(), other };
     let mut hash = None;
     let name = &photograph.name;
     // What a panic leaves half-done is this photograph's own: the pipeline keeps no state.
@@ -110,9 +111,9 @@ fn read(run: &Run<'_>, photograph: &Photograph) -> (Record, Stopwatch) {
         let sha256 = photo::sha256(&bytes);
         hash = Some(sha256.clone());
         let photo = photo::load(name, &sha256, bytes, run.um_per_px, run.photo)?;
-        watch.lap();
+        watch.clock.lap();
         let reading = run.pipeline.read(&photo, &mut watch)?;
-        watch.lap();
+        watch.clock.lap();
         Ok(Record::new(name, &sha256, photo.scale.as_ref(), &photo.warnings, reading))
     }));
     let record = match result {
@@ -126,10 +127,14 @@ fn read(run: &Run<'_>, photograph: &Photograph) -> (Record, Stopwatch) {
                 .unwrap_or_else(|| "no message".into());
             let hint =
                 "a fault of microstamp: please report it with this photograph, or try another --engine";
-            Record::failed(name, hash, Failure::new(watch.stage(), format!("internal error: {what}"), hint))
+            Record::failed(
+                name,
+                hash,
+                Failure::new(watch.clock.stage(), format!("internal error: {what}"), hint),
+            )
         }
     };
-    (record, watch)
+    (record, watch.clock)
 }
 
 fn open(photograph: &Photograph, settings: &PhotoSettings) -> Result<Vec<u8>, Failure> {

@@ -1,1 +1,3 @@
-//! Pictures that another examiner can check.
+//! Pictures that an examiner can check.
+
+pub mod stages;

@@ -1,6 +1,7 @@
 //! The risk-coverage curve as a picture.
 
 use super::calibration::RiskCoverage;
+use crate::canvas::Canvas;
 use embedded_graphics::mono_font::{MonoTextStyle, ascii::FONT_10X20};
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
@@ -30,29 +31,6 @@ pub fn risk_coverage(curve: &RiskCoverage) -> RgbImage {
     // Drawing on a picture in memory cannot fail.
     let Ok(()) = draw(&mut canvas, curve);
     canvas.0
-}
-
-struct Canvas(RgbImage);
-
-impl OriginDimensions for Canvas {
-    fn size(&self) -> Size {
-        Size::new(self.0.width(), self.0.height())
-    }
-}
-
-impl DrawTarget for Canvas {
-    type Color = Rgb888;
-    type Error = Infallible;
-
-    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(&mut self, pixels: I) -> Result<(), Infallible> {
-        for Pixel(at, colour) in pixels {
-            let (Ok(x), Ok(y)) = (u32::try_from(at.x), u32::try_from(at.y)) else { continue };
-            if let Some(pixel) = self.0.get_pixel_mut_checked(x, y) {
-                *pixel = Rgb([colour.r(), colour.g(), colour.b()]);
-            }
-        }
-        Ok(())
-    }
 }
 
 fn draw(canvas: &mut Canvas, curve: &RiskCoverage) -> Result<(), Infallible> {
