@@ -9,8 +9,8 @@
 //! | `gear` | 1 where a gear ring stands round the characters, else 0 |
 //! | `primer_cx, primer_cy, primer_r, primer_face_r` | pixels: outer edge of the cup, and where its rounded edge begins |
 //! | `pin_cx, pin_cy, pin_r` | pixels: rim of the crater, as a circle of the crater's area |
-//! | `pin_aspect` | ratio of the crater's axes, either way round |
-//! | `pin_angle` | direction of the crater's longer axis, degrees counter-clockwise from the x axis |
+//! | `pin_angle` | direction of one of the crater's axes, degrees counter-clockwise from the x axis |
+//! | `pin_aspect` | the other axis as a multiple of that one; 1 is round, and so is an empty cell |
 //! | `width, height` | of the photograph, pixels; else its header is asked, if it lies beside the table |
 //!
 //! All but the first two may be missing, and so may a row's value: what
@@ -245,13 +245,12 @@ impl Cells<'_> {
         let (x, y, r) = (self.number("pin_cx")?, self.number("pin_cy")?, self.size("pin_r")?);
         let (aspect, angle) = (self.size("pin_aspect")?.unwrap_or(1.0), self.number("pin_angle")?);
         let (Some(cx), Some(cy), Some(r)) = (x, y, r) else { return Ok(None) };
-        let longer = aspect.max(aspect.recip()).sqrt();
         Ok(Some(match angle {
-            Some(angle_deg) => Crater {
-                rim: Ellipse { cx, cy, rx: r * longer, ry: r / longer, angle_deg },
-                area_only: false,
-            },
-            None => Crater { rim: Ellipse::circle(cx, cy, r), area_only: longer > 1.0 },
+            Some(angle_deg) => {
+                let rim = Ellipse { cx, cy, rx: r / aspect.sqrt(), ry: r * aspect.sqrt(), angle_deg };
+                Crater { rim, area_only: false }
+            }
+            None => Crater { rim: Ellipse::circle(cx, cy, r), area_only: aspect != 1.0 },
         }))
     }
 }
