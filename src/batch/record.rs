@@ -4,7 +4,7 @@ use crate::error::Failure;
 use crate::pipeline::decode::{GearReading, Position, Reading, Status};
 use crate::pipeline::geometry::Ellipse;
 use crate::pipeline::photo::Scale;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Version of the line's layout.
 pub const SCHEMA: u32 = 1;
@@ -24,11 +24,14 @@ pub struct Record {
     pub code: Option<String>,
     /// The most probable whole code; null where there is no mark.
     pub best: Option<String>,
-    /// Calibrated probability that `best` is the whole code, 0-1.
+    /// Calibrated probability that `best` is the whole code, 0-1; 0 without `best`, where other
+    /// programs may write null.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub confidence: f64,
     /// Format id.
     pub format: Option<String>,
     /// Characters in reading order.
+    #[serde(default)]
     pub positions: Vec<Position>,
     /// The gear ring, where there is one.
     pub gear: Option<GearReading>,
@@ -45,6 +48,7 @@ pub struct Record {
     /// Where the scale came from, e.g. `tiff`.
     pub um_per_px_from: Option<String>,
     /// Words such as `partial_transfer`.
+    #[serde(default)]
     pub warnings: Vec<String>,
     /// Why there is no reading; null unless `failed`.
     pub failure: Option<Failure>,
@@ -128,6 +132,14 @@ impl Record {
             evidence: Vec::new(),
         }
     }
+}
+
+fn null_is_default<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// A status as results.jsonl writes it.
@@ -236,5 +248,12 @@ mod tests {
             text.ends_with(r#""failure":{"stage":"load","reason":"empty","hint":"copy"},"evidence":[]}"#)
         );
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+    }
+
+    #[test]
+    fn rows_of_other_programs_may_leave_out_what_they_do_not_know() {
+        let text = r#"{"schema":1,"path":"x","status":"no_mark","confidence":null}"#;
+        let record: Record = serde_json::from_str(text).unwrap();
+        assert_eq!((record.status, record.confidence, record.best), (Status::NoMark, 0.0, None));
     }
 }
