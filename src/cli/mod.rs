@@ -2,6 +2,7 @@
 //!
 //! A verb is a `clap::Args` struct and a function `run(&Args, &Common) -> Result<Outcome, Fatal>`.
 
+mod calibrate;
 mod decode;
 mod inspect;
 mod score;
@@ -118,6 +119,7 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Calibrate(calibrate::Args),
     Decode(decode::Args),
     Inspect(inspect::Args),
     Score(score::Args),
@@ -129,6 +131,7 @@ enum Verb {
 impl Verb {
     fn run(&self, common: &Common) -> Result<Outcome, Fatal> {
         match self {
+            Self::Calibrate(args) => calibrate::run(args, common),
             Self::Decode(args) => decode::run(args, common),
             Self::Inspect(args) => inspect::run(args, common),
             Self::Score(args) => score::run(args, common),

@@ -8,6 +8,7 @@
 pub mod by;
 pub mod calibration;
 pub mod figures;
+pub mod fit;
 pub mod interval;
 pub mod overlap;
 pub mod pair;

@@ -272,18 +272,14 @@ impl<'s> Pen<'s> {
             let u = unit(a, b);
             let half = self.half(u[0], u[1]);
             let mut cuts = [NO_CUT; 4];
-            if flat && i == 1 {
-                if let Some(by) = reach(begin, u) {
-                    cuts[0] = [-u[0], -u[1], by * half - (u[0] * a[0] + u[1] * a[1])];
-                    a = [a[0] - u[0] * 3.0 * half, a[1] - u[1] * 3.0 * half];
-                }
+            if let Some(by) = reach(begin, u).filter(|_| flat && i == 1) {
+                cuts[0] = [-u[0], -u[1], by * half - (u[0] * a[0] + u[1] * a[1])];
+                a = [a[0] - u[0] * 3.0 * half, a[1] - u[1] * 3.0 * half];
             }
-            if flat && i + 1 == n {
-                if let Some(by) = reach(end, u) {
-                    cuts[1] = [u[0], u[1], by * half + u[0] * b[0] + u[1] * b[1]];
-                    b = [b[0] + u[0] * 3.0 * half, b[1] + u[1] * 3.0 * half];
-                }
-            } else if flat && path[i].1 {
+            if let Some(by) = reach(end, u).filter(|_| flat && i + 1 == n) {
+                cuts[1] = [u[0], u[1], by * half + u[0] * b[0] + u[1] * b[1]];
+                b = [b[0] + u[0] * 3.0 * half, b[1] + u[1] * 3.0 * half];
+            } else if flat && i + 1 < n && path[i].1 {
                 pieces.extend(tip(u, b, unit(b, path[i + 1].0), half));
             }
             pieces.push(Piece::new(a, b, half, cuts));

@@ -159,12 +159,13 @@ fn formats_that_were_not_asked_for_are_passed_over() {
 #[test]
 fn unusable_scores_are_a_failure_of_the_engine_and_no_panic() {
     let good = view("A7XK2MP4", 0.9);
-    let mut bad = Vec::new();
-    bad.push(View { symbols: good.symbols[..7].to_vec(), ..good.clone() });
-    bad.push(View { quads: Vec::new(), ..good.clone() });
-    bad.push(View { gear: Some(vec![0.0; 3]), ..good.clone() });
-    bad.push(View { gear: Some(vec![f32::NAN; 52]), ..good.clone() });
-    bad.push(View { log_weight: f32::NAN, ..good.clone() });
+    let mut bad = vec![
+        View { symbols: good.symbols[..7].to_vec(), ..good.clone() },
+        View { quads: Vec::new(), ..good.clone() },
+        View { gear: Some(vec![0.0; 3]), ..good.clone() },
+        View { gear: Some(vec![f32::NAN; 52]), ..good.clone() },
+        View { log_weight: f32::NAN, ..good.clone() },
+    ];
     let mut v = good.clone();
     v.symbols[0][3] = f32::NAN;
     bad.push(v);
