@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use assert_cmd::Command;
+use microstamp::Failure;
+use microstamp::batch::record::Record;
+use microstamp::pipeline::decode::Status;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -16,16 +19,21 @@ fn run(folder: &Path, n: usize) {
         let mut evidence = vec![log_odds, log_odds, log_odds + 1.0, 12.0, 8.0, 0.0, 0.0, 0.0];
         evidence.extend([8.0; 7]);
         evidence.push(log_odds);
-        writeln!(
-            results,
-            r#"{{"schema":1,"path":"{i:04}.png","status":"unreadable","code":"????????","best":"{best}",
-            "confidence":0.5,"format":"ifm8","gear":null,"primer":null,"impression":null,"evidence":{evidence:?}}}"#
-        )
-        .unwrap();
+        let row = Record {
+            status: Status::Unreadable,
+            code: Some("????????".into()),
+            best: Some(best.into()),
+            confidence: 0.5,
+            format: Some("ifm8".into()),
+            failure: None,
+            evidence,
+            ..Record::failed(&format!("{i:04}.png"), None, Failure::new("", "", ""))
+        };
+        writeln!(results, "{}", serde_json::to_string(&row).unwrap()).unwrap();
         writeln!(truth, "{i:04}.png,AAAAAAAA,G{}", i % 60).unwrap();
     }
     std::fs::create_dir_all(folder.join("out")).unwrap();
-    std::fs::write(folder.join("out/results.jsonl"), results.replace("\n            ", "")).unwrap();
+    std::fs::write(folder.join("out/results.jsonl"), results).unwrap();
     std::fs::write(folder.join("truth.csv"), truth).unwrap();
 }
 
