@@ -1,0 +1,187 @@
+//! Broken and hostile files, and faults inside: each photograph gets its row, the run goes on.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{decode, microstamp, picture, records};
+use microstamp::Settings;
+use microstamp::batch::{Photograph, runner};
+use microstamp::pipeline::decode::Status;
+use microstamp::pipeline::scheme::Scheme;
+use microstamp::pipeline::{Made, Pipeline, Watch, engine};
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// A PNG that claims a size and holds nothing.
+fn png_claiming(width: u32, height: u32) -> Vec<u8> {
+    let mut out = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut header = b"IHDR".to_vec();
+    header.extend(width.to_be_bytes());
+    header.extend(height.to_be_bytes());
+    header.extend([8, 2, 0, 0, 0]);
+    out.extend(13u32.to_be_bytes());
+    out.extend(&header);
+    out.extend(crc32(&header).to_be_bytes());
+    out
+}
+
+/// CRC-32 of ISO 3309, as PNG uses it.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { c >> 1 ^ 0xedb8_8320 } else { c >> 1 })
+    })
+}
+
+/// A JPEG whose frame header claims a size.
+fn jpeg_claiming(width: u16, height: u16) -> Vec<u8> {
+    let mut out = vec![0xff, 0xd8, 0xff, 0xc0, 0, 11, 8];
+    out.extend(height.to_be_bytes());
+    out.extend(width.to_be_bytes());
+    out.extend([1, 1, 0x11, 0, 0xff, 0xd9]);
+    out
+}
+
+/// A little-endian TIFF of one strip of `data`, 8 bit grey.
+fn tiff(width: u32, height: u32, compression: u16, data: &[u8]) -> Vec<u8> {
+    let mut out = b"II*\0".to_vec();
+    out.extend((8 + data.len() as u32).to_le_bytes());
+    out.extend(data);
+    let entries: [(u16, u32); 8] = [
+        (256, width),
+        (257, height),
+        (258, 8),
+        (259, compression.into()),
+        (262, 1),
+        (273, 8),
+        (277, 1),
+        (279, data.len() as u32),
+    ];
+    out.extend((entries.len() as u16).to_le_bytes());
+    for (tag, value) in entries {
+        out.extend(tag.to_le_bytes());
+        out.extend(4u16.to_le_bytes());
+        out.extend(1u32.to_le_bytes());
+        out.extend(value.to_le_bytes());
+    }
+    out.extend([0; 4]);
+    out
+}
+
+/// PackBits: each pair of bytes stands for 128 zeros.
+fn packed_zeros(bytes: usize) -> Vec<u8> {
+    [0x81, 0x00].repeat(bytes.div_ceil(128))
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) {
+    std::fs::File::create(folder.join(name)).unwrap().write_all(bytes).unwrap();
+}
+
+/// Name, whether it fails, and the content of every broken or hostile file.
+fn hostile(folder: &Path) -> Vec<(&'static str, bool)> {
+    picture(&folder.join("whole.png"), 200, 150);
+    let whole = std::fs::read(folder.join("whole.png")).unwrap();
+    write(folder, "truncated.png", &whole[..whole.len() / 2]);
+    write(folder, "empty.jpg", b"");
+    write(folder, "misnamed.jpg", &whole);
+    write(folder, "text.tif", b"this is no TIFF");
+    image::GrayImage::from_pixel(1, 1, image::Luma([7])).save(folder.join("one.png")).unwrap();
+    image::GrayImage::new(300, 300).save(folder.join("black.png")).unwrap();
+    image::GrayImage::from_pixel(300, 300, image::Luma([255])).save(folder.join("white.png")).unwrap();
+    image::GrayImage::from_pixel(1, 5000, image::Luma([9])).save(folder.join("thin.png")).unwrap();
+    write(folder, "claims.png", &png_claiming(20_000, 20_000));
+    write(folder, "claims.jpg", &jpeg_claiming(65_500, 65_500));
+    write(folder, "claims.tif", &tiff(20_000, 20_000, 1, &[0; 16]));
+    write(folder, "claims-little.tif", &tiff(8_000, 8_000, 1, &[0; 16]));
+    // A few kilobytes that unpack to the largest size that is allowed, and beyond what is claimed.
+    write(folder, "bomb.tif", &tiff(8_000, 8_000, 32_773, &packed_zeros(64_000_000)));
+    write(folder, "bomb-claimed-small.tif", &tiff(100, 100, 32_773, &packed_zeros(64_000_000)));
+    write(folder, "offset.tif", b"II*\0\xff\xff\xff\x7f");
+    vec![
+        ("black.png", false),
+        ("bomb-claimed-small.tif", false),
+        ("bomb.tif", false),
+        ("claims-little.tif", true),
+        ("claims.jpg", true),
+        ("claims.png", true),
+        ("claims.tif", true),
+        ("empty.jpg", true),
+        ("misnamed.jpg", false),
+        ("offset.tif", true),
+        ("one.png", false),
+        ("text.tif", true),
+        ("thin.png", false),
+        ("truncated.png", true),
+        ("white.png", false),
+        ("whole.png", false),
+    ]
+}
+
+#[test]
+fn every_broken_file_gets_a_row_with_stage_reason_and_hint() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = dir.path().join("lab");
+    let expected = hostile(&lab);
+    let found = decode(&lab, &dir.path().join("out"), &[], 1);
+    let seen: Vec<_> = found.iter().map(|r| (r.path.as_str(), r.status == Status::Failed)).collect();
+    assert_eq!(seen, expected);
+    for record in &found {
+        match &record.failure {
+            Some(f) => assert!(f.stage == "load" && !f.reason.is_empty() && !f.hint.is_empty(), "{f}"),
+            None => assert_eq!(record.status, Status::NoMark, "{}", record.path),
+        }
+        assert!(record.sha256.is_some() && record.code.is_none());
+    }
+    let failures = csv::Reader::from_path(dir.path().join("out/failures.csv")).unwrap().records().count();
+    assert_eq!(failures, expected.iter().filter(|e| e.1).count());
+}
+
+/// The same under a limit of the address space, which counts more than the memory in use.
+#[cfg(target_os = "linux")]
+#[test]
+fn hostile_files_take_less_than_a_gigabyte() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = dir.path().join("lab");
+    let expected = hostile(&lab);
+    let program = microstamp().get_program().to_owned();
+    assert_cmd::Command::new("sh")
+        .args(["-c", "ulimit -v 1000000; exec \"$0\" decode \"$1\" -o \"$2\" --threads 1 --quiet"])
+        .arg(program)
+        .arg(&lab)
+        .arg(dir.path().join("out"))
+        .assert()
+        .code(1);
+    assert_eq!(records(&dir.path().join("out")).len(), expected.len());
+}
+
+/// Stands for a fault anywhere in the recipe.
+struct Panics;
+
+impl Watch for Panics {
+    fn made(&mut self, made: Made<'_>) {
+        if let Made::Face(_) = made {
+            panic!("a fault for the test");
+        }
+    }
+}
+
+#[test]
+fn a_panic_becomes_a_failed_row_that_names_the_stage() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.png");
+    picture(&path, 64, 48);
+    let settings = Settings::default();
+    let engine = engine::by_name(engine::DEFAULT, &settings).unwrap();
+    let pipeline = Pipeline::new(settings.clone(), Scheme::all(), engine);
+    let stop = AtomicBool::new(false);
+    let run =
+        runner::Run { pipeline: &pipeline, photo: &settings.photo, um_per_px: None, threads: 1, stop: &stop };
+    let photograph = Photograph { name: "a.png".into(), path };
+    let (record, _) = runner::read(&run, &photograph, &mut Panics);
+    let failure = record.failure.unwrap();
+    assert_eq!((record.status, failure.stage.as_str()), (Status::Failed, "mark"));
+    assert!(failure.reason.contains("a fault for the test"));
+    assert!(record.sha256.is_some());
+    let (record, _) = runner::read(&run, &photograph, &mut ());
+    assert_eq!(record.status, Status::NoMark, "the next photograph is none the worse");
+}
