@@ -105,7 +105,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`Fatal`] where the file cannot be read, is no TOML, has an unknown key (the nearest known
-    /// one is named), or a value of the wrong type.
+    /// one is named), or a value of the wrong type or out of range.
     pub fn read(path: &Path) -> Result<Self, Fatal> {
         let text = std::fs::read_to_string(path).map_err(|e| {
             Fatal::new(
@@ -140,7 +140,42 @@ impl Settings {
                 None => Fatal::new(format!("there is no setting `{key}`"), "delete this key"),
             });
         }
-        toml::from_str(text).map_err(no_toml)
+        let settings: Self = toml::from_str(text).map_err(no_toml)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Refuses values that no photograph could be read with.
+    fn check(&self) -> Result<(), Fatal> {
+        let (photo, decode) = (&self.photo, &self.decode);
+        let positive = [
+            ("photo.max_megapixels", photo.max_megapixels),
+            ("photo.max_file_mb", photo.max_file_mb),
+            ("photo.min_um_per_px", photo.min_um_per_px),
+            ("photo.max_um_per_px", photo.max_um_per_px),
+            ("decode.character_temper", decode.character_temper),
+            ("decode.ring_temper", decode.ring_temper),
+            ("decode.alternatives", decode.alternatives as f64),
+        ];
+        let shares = [
+            ("decode.character_floor", decode.character_floor),
+            ("decode.ring_floor", decode.ring_floor),
+            ("decode.presence_bar", decode.presence_bar),
+            ("decode.gear_bar", decode.gear_bar),
+        ];
+        let wrong = |key: &str, value: f64, range: &str| {
+            Err(Fatal::new(format!("the setting {key} = {value} is not {range}"), "a value in this range"))
+        };
+        if let Some((key, value)) = positive.into_iter().find(|(_, v)| !(v.is_finite() && *v > 0.0)) {
+            return wrong(key, value, "above 0");
+        }
+        if let Some((key, value)) = shares.into_iter().find(|(_, v)| !(0.0..=1.0).contains(v)) {
+            return wrong(key, value, "between 0 and 1");
+        }
+        if photo.min_um_per_px > photo.max_um_per_px {
+            return wrong("photo.min_um_per_px", photo.min_um_per_px, "below photo.max_um_per_px");
+        }
+        Ok(())
     }
 
     /// All keys, dotted, in the order of the structs.
@@ -204,6 +239,21 @@ mod tests {
     fn a_value_of_the_wrong_type_is_refused() {
         assert!(Settings::parse("[photo]\nmax_megapixels = \"many\"\n").is_err());
         assert!(Settings::parse("[photo\n").is_err());
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_by_name() {
+        for (text, key) in [
+            ("[photo]\nmax_megapixels = 0.0\n", "photo.max_megapixels"),
+            ("[photo]\nmax_file_mb = nan\n", "photo.max_file_mb"),
+            ("[photo]\nmin_um_per_px = 50.0\n", "photo.min_um_per_px"),
+            ("[decode]\npresence_bar = 50.0\n", "decode.presence_bar"),
+            ("[decode]\ngear_bar = nan\n", "decode.gear_bar"),
+            ("[decode]\nalternatives = 0\n", "decode.alternatives"),
+        ] {
+            let fatal = Settings::parse(text).unwrap_err();
+            assert!(fatal.what.contains(key), "{text}: {fatal}");
+        }
     }
 
     #[test]

@@ -162,14 +162,14 @@ impl Manifest {
     /// [`Fatal`] where the file cannot be written.
     pub fn write(&self, out: &Path) -> Result<(), Fatal> {
         let (path, draft) = (out.join("run.json"), out.join("run.json.part"));
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &path)).map_err(|e| {
+        let unwritable = |e: std::io::Error| {
             Fatal::new(
                 format!("cannot write {}: {e}", path.display()),
                 "-o with a folder on a disk that has room",
             )
-        })
+        };
+        let text = serde_json::to_string_pretty(self).map_err(|e| unwritable(e.into()))? + "\n";
+        std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &path)).map_err(unwritable)
     }
 }
 

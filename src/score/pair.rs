@@ -131,8 +131,7 @@ pub fn pair<'a>(truth: &'a Truth, results: &'a [Record]) -> Result<Vec<Pair<'a>>
         (true, true) => Ok(pairs),
         (false, true) => Err(Fatal::new(
             lacking(&missing),
-            "the same `microstamp decode` again, which finishes an interrupted run; \
-             or a truth.csv of the decoded photographs alone",
+            "`microstamp decode` of the whole folder, to its end; or a truth.csv of the decoded photographs alone",
         )),
         (true, false) => Err(Fatal::new(
             unknown(&foreign),

@@ -4,10 +4,10 @@
 //! then all tensors as little-endian half floats. The header carries the
 //! SHA-256 of the tensors, so a damaged file is noticed before it reads codes.
 
+use crate::pipeline::photo::sha256;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Why a file of weights cannot be used.
@@ -192,7 +192,7 @@ impl WeightsFile {
             .ok_or_else(|| WeightsError::new(format!("it ends within its header of {length} bytes")))?;
         let header: Header = serde_json::from_slice(header)
             .map_err(|e| WeightsError::new(format!("its header does not parse: {e}")))?;
-        let found: String = Sha256::digest(data).iter().map(|b| format!("{b:02x}")).collect();
+        let found = sha256(data);
         if found != header.sha256 {
             return Err(WeightsError::new(format!(
                 "its tensors have SHA-256 {found}, not {}",
