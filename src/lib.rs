@@ -2,7 +2,7 @@
 //!
 //! | module | from | to |
 //! |---|---|---|
-//! | [`pipeline`] | one photograph | one [`pipeline::Reading`] |
+//! | [`pipeline`] | one photograph | one [`pipeline::decode::Reading`] |
 //! | [`batch`] | a folder | `results.jsonl` |
 //! | [`score`] | `results.jsonl` and truth | accuracy with intervals |
 //! | [`report`] | photographs and stages | pictures that an examiner can check |

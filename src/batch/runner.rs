@@ -8,7 +8,6 @@ use super::record::Record;
 use super::timing::{Stopwatch, Timed};
 use crate::error::{Failure, Fatal};
 use crate::pipeline::{Pipeline, Watch, photo};
-
 use crate::settings::PhotoSettings;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -5,7 +5,7 @@ use super::fuse::{Fused, logit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Names of what [`evidence`] measures about a whole code, in its order. All are in natural
+/// Names of what is measured about a whole code, in the order of a reading's evidence. All are in natural
 /// logarithms, larger for a better reading.
 ///
 /// | name | meaning |
@@ -46,7 +46,7 @@ impl Curve {
         Self { bias: 0.0, weights, accept: 0.999, character: [0.0, 1.0], accept_character: 0.999 }
     }
 
-    /// Probability that the whole code is right, from the first values of [`evidence`].
+    /// Probability that the whole code is right, from the values that [`FEATURES`] names.
     pub fn whole(&self, evidence: &[f64]) -> f64 {
         sigmoid(self.bias + self.weights.iter().zip(evidence).map(|(w, f)| w * f).sum::<f64>())
     }

@@ -93,7 +93,7 @@ pub struct Reading {
     /// Words such as `partial_transfer`.
     pub warnings: Vec<String>,
     /// What `confidence` and the positions' `p` were worked out from: the values that
-    /// [`FEATURES`](super::confidence::FEATURES) names, then the log-odds of each position. Empty for no mark.
+    /// [`FEATURES`] names, then the log-odds of each position. Empty for no mark.
     pub evidence: Vec<f64>,
 }
 
