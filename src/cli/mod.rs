@@ -50,6 +50,7 @@ const EXIT_CODES: &str = "Exit codes:\n  \
 
 /// Flags that every verb takes.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Common options")]
 pub struct Common {
     /// Settings file (TOML); a key that it does not name keeps its default
     #[arg(long, value_name = "FILE.toml", global = true)]
