@@ -124,7 +124,7 @@ fn label(d: &mut Draw) -> String {
 }
 
 /// Blurs by distance from the focal plane, in place. Outside the crater's rectangle one blur serves.
-pub fn defocus(plane: &mut Vec<f32>, s: &Surface, window: &Window, camera: &Camera, face_um: f32) {
+pub fn defocus(plane: &mut [f32], s: &Surface, window: &Window, camera: &Camera, face_um: f32) {
     let (w, h, um) = (window.w, window.h, window.um_per_px);
     let mut scratch = Vec::new();
     // A disc of diameter 2 NA d has a standard deviation of a quarter of it.

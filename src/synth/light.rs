@@ -272,12 +272,12 @@ impl Tables {
     fn sectors_at(&self, p: &Place, seen: &[f32; SECTORS]) -> f32 {
         let cells = [p.i, p.i + 1, p.i + TABLE, p.i + TABLE + 1].map(|i| &self.sectors[i]);
         let mut light = 0.0;
-        for k in 0..SECTORS {
+        for (k, seen) in seen.iter().enumerate() {
             let here = p.weights[0] * cells[0][k]
                 + p.weights[1] * cells[1][k]
                 + p.weights[2] * cells[2][k]
                 + p.weights[3] * cells[3][k];
-            light += here * seen[k];
+            light += here * seen;
         }
         light
     }
@@ -366,7 +366,7 @@ fn cast(
     for step in 0..n {
         // Start at the side of the lamp.
         let a = if major > 0.0 { n - 1 - step } else { step };
-        for b in 0..m {
+        for (b, low) in now.iter_mut().enumerate() {
             let i = index(a, b);
             let here = z[i];
             let mut shadow = here;
@@ -377,7 +377,7 @@ fn cast(
                 let next = before.get(k + 1).copied().unwrap_or(before[k]);
                 shadow = shadow.max(before[k] + (next - before[k]) * f - drop);
             }
-            now[b] = shadow;
+            *low = shadow;
             out[i] = 1.0 - ((shadow - here) / soft).min(1.0);
         }
         std::mem::swap(&mut before, &mut now);
@@ -421,7 +421,7 @@ impl Occlusion {
             let (sy, sx) = ((k as f32 + 0.5) / SECTORS as f32 * std::f32::consts::TAU).sin_cos();
             for y in 0..h {
                 for x in 0..w {
-                    let here = z[y * w + x];
+                    let (here, cell_seen) = (z[y * w + x], &mut seen[y * w + x]);
                     let mut horizon = 0.0f32;
                     let mut t = 1.5f32;
                     // Steps that grow with the distance: far walls need no finer look.
@@ -436,7 +436,7 @@ impl Occlusion {
                     let sees = |e: f32| {
                         (((e.to_radians().tan() - horizon) / (0.2 + 0.3 * horizon)) + 0.5).clamp(0.0, 1.0)
                     };
-                    seen[y * w + x][k] = match rig.kind {
+                    cell_seen[k] = match rig.kind {
                         Kind::Ring => sees(rig.elevation_deg),
                         Kind::Coaxial => 1.0,
                         Kind::Oblique => sees(40.0),

@@ -309,28 +309,28 @@ fn strike(
                 // The floor takes on the pin's surface: the cup's own texture is pressed flat there.
                 let keep = if level < 1.0 { floor_smooth } else { 1.0 };
                 z = seat + depth + (z - seat) * keep;
-                if level < 1.05 {
-                    if let Some((pitch, height)) = pin.turning_um {
-                        let t = (dx - pin.turning_offset_um.0).hypot(dy - pin.turning_offset_um.1) / pitch;
-                        let ring = if regular {
-                            (t * std::f32::consts::TAU).sin() * 0.5
-                        } else {
-                            turning.line(t * 2.0) * 0.4
-                        };
-                        z += height * ring * shot.transfer * (pitch / um / 1.5).min(1.0);
-                    }
+                if level < 1.05
+                    && let Some((pitch, height)) = pin.turning_um
+                {
+                    let t = (dx - pin.turning_offset_um.0).hypot(dy - pin.turning_offset_um.1) / pitch;
+                    let ring = if regular {
+                        (t * std::f32::consts::TAU).sin() * 0.5
+                    } else {
+                        turning.line(t * 2.0) * 0.4
+                    };
+                    z += height * ring * shot.transfer * (pitch / um / 1.5).min(1.0);
                 }
             }
             let mut relief = 0.0;
-            if let Some(m) = imprint {
-                if level < 1.0 {
-                    // Photograph to the mark's frame: the inverse of `Pose::to_photo`.
-                    let (u, v) = (cr * dx - sr * dy, sr * dx + cr * dy);
-                    let mid = (m.n - 1) as f32 / 2.0;
-                    let (tx, ty) = (mid + u / pin.rx_um * mid, mid + v / pin.rx_um * mid);
-                    relief = bilinear(&m.relief, m.n, tx, ty);
-                    s.ink[i] = bilinear(&m.ink, m.n, tx, ty);
-                }
+            if let Some(m) = imprint
+                && level < 1.0
+            {
+                // Photograph to the mark's frame: the inverse of `Pose::to_photo`.
+                let (u, v) = (cr * dx - sr * dy, sr * dx + cr * dy);
+                let mid = (m.n - 1) as f32 / 2.0;
+                let (tx, ty) = (mid + u / pin.rx_um * mid, mid + v / pin.rx_um * mid);
+                relief = bilinear(&m.relief, m.n, tx, ty);
+                s.ink[i] = bilinear(&m.ink, m.n, tx, ty);
             }
             if shot.drag.0 > 0.0 {
                 // A groove ploughed outwards from inside the floor, rising from the floor to the face.

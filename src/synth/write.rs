@@ -23,8 +23,8 @@ fn samples(scene: &Scene, rendered: &Rendered, camera: &Camera) -> (Vec<u16>, us
         let table = &tables[usize::from(*cup)];
         let t = v * 256.0;
         let k = (t as usize).min(255);
-        for c in 0..3 {
-            let x = table[k][c] + (table[k + 1][c] - table[k][c]) * (t - k as f32);
+        for (low, high) in table[k].iter().zip(&table[k + 1]) {
+            let x = low + (high - low) * (t - k as f32);
             out.push((x * 65535.0 + 0.5) as u16);
         }
     }
