@@ -67,7 +67,7 @@ impl Rig {
             azimuth: d.angle(),
             second: d.chance(0.25).then(|| (d.range(1.2, 5.0), d.range(0.3, 1.0))),
             crossed: d.chance(0.3),
-            ambient: d.log_range(0.02, 0.45),
+            ambient: d.log_range(0.05, 0.6),
             spread_deg: d.range(2.0, 14.0),
             uneven: if d.chance(0.4) { d.range(0.0, 0.8) } else { 0.0 },
         }

@@ -275,7 +275,7 @@ fn strike(
     let (sd, cd) = shot.drag_angle.sin_cos();
     let striae = Noise::new(d, 1.6);
     let striae_um = d.log_range(6.0, 40.0);
-    let (striae_amp, floor_smooth) = (d.range(0.4, 6.0), d.range(0.25, 1.0));
+    let (striae_amp, floor_smooth) = (d.range(0.4, 6.0), d.range(0.08, 0.8));
     let turning = Noise::new(d, 1.6);
     let regular = d.chance(0.5);
     let drag_start = 1.0 - 2.0 * d.range(0.0, 0.28 + 0.3 * shot.drag.0);
