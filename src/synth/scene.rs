@@ -80,6 +80,17 @@ impl Scene {
         Self { gun_index, case, shot_no, profile, gun, cartridge, shot, rig, camera, mirrored }
     }
 
+    /// Takes the strike back: a primer that never met a firing pin.
+    pub fn smooth(&mut self) {
+        self.gun.code = None;
+        self.gun.pin.depth_um = 0.0;
+        self.gun.pin.dome_um = 0.0;
+        self.gun.pin.turning_um = None;
+        self.gun.breech.rings.clear();
+        self.gun.breech.aperture = None;
+        self.shot.drag.0 = 0.0;
+    }
+
     /// Radius of the crater's rim along its long axis, µm.
     pub fn rim_um(&self) -> f32 {
         self.gun.pin.rx_um * self.gun.pin.rim_ratio

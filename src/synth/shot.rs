@@ -56,6 +56,10 @@ pub struct Cartridge {
     pub turning_um: (f32, f32),
     /// Sealant in the gap: its reflectance, or none.
     pub sealant: Option<f32>,
+    /// What lies round the case: reflectance, and how patchy it is, 0-1.
+    pub ground: (f32, f32),
+    /// A pocket without its primer: depth, and radius of the flash hole, µm.
+    pub empty_um: Option<(f32, f32)>,
 }
 
 /// One firing.
@@ -156,6 +160,8 @@ impl Cartridge {
             waviness_um: (d.log_range(0.3, 6.0), d.range(200.0, 800.0)),
             turning_um: (d.log_range(25.0, 150.0), d.log_range(0.1, 4.0)),
             sealant: d.chance(0.15).then(|| d.range(0.05, 0.5)),
+            ground: (d.log_range(0.02, 1.6), d.range(0.0, 0.6)),
+            empty_um: None,
         }
     }
 }

@@ -183,6 +183,22 @@ pub fn build(
             let px = window.x0 + x as f32 * um;
             let r2 = px * px + py * py;
             let i = row + x;
+            if let Some((depth, hole)) = cartridge.empty_um
+                && r2 < cup * cup
+            {
+                // The pocket's floor, a shallow step half way, and the flash hole.
+                let r = r2.sqrt();
+                let step = if r > 0.62 * cup { 60.0 } else { 0.0 };
+                s.z[i] = if r < hole {
+                    -depth - 1500.0
+                } else {
+                    step - depth + 2.0 * case_amp * case_grain.at(x, y)
+                };
+                if r < hole {
+                    s.albedo[i] = 0.08;
+                }
+                continue;
+            }
             if r2 > cup * cup {
                 let r = r2.sqrt();
                 s.z[i] = if r < pocket {
@@ -192,6 +208,10 @@ pub fn build(
                     let (hx, hy) = (px - head_offset.0, py - head_offset.1);
                     let hr = (hx * hx + hy * hy).sqrt();
                     let edge = hr - (cartridge.head_um - cartridge.bevel_um);
+                    if hr > cartridge.head_um {
+                        s.albedo[i] =
+                            (cartridge.ground.0 * (1.0 + cartridge.ground.1 * slow.at(x, y))).max(0.01);
+                    }
                     let base = if hr > cartridge.head_um {
                         -4000.0
                     } else if edge > 0.0 {

@@ -147,16 +147,43 @@ fn mark_tile(seed: u64, index: u64, faces: &Faces, schemes: &[Scheme]) -> Vec<u8
     finish(&grey, ink, &labels)
 }
 
+/// What a photo tile shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// A struck primer.
+    Struck,
+    /// A primer that was never struck.
+    Unstruck,
+    /// A pocket without its primer.
+    Empty,
+    /// A piece of case head or table without a primer in the frame.
+    Elsewhere,
+}
+
+/// Half the diagonal of a window, µm.
+fn half_diagonal_um(window: &Window) -> f32 {
+    window.um_per_px * (window.w as f32).hypot(window.h as f32) / 2.0
+}
+
 fn photo_tile(seed: u64, index: u64, faces: &Faces, schemes: &[Scheme]) -> Vec<u8> {
     let counts = Counts { cases_per_gun: 1, photos_per_case: 1 };
-    let scene = Scene::draw(seed, index, &MIX, counts, faces, schemes);
+    let mut scene = Scene::draw(seed, index, &MIX, counts, faces, schemes);
     let mut d = Draw::new(seed, "tile", index);
+    let kind = [Subject::Struck, Subject::Unstruck, Subject::Empty, Subject::Elsewhere]
+        [d.weighted(&[0.84, 0.04, 0.08, 0.04])];
+    match kind {
+        Subject::Unstruck => scene.smooth(),
+        Subject::Empty => scene.cartridge.empty_um = Some((d.range(500.0, 3000.0), d.range(500.0, 1150.0))),
+        Subject::Struck | Subject::Elsewhere => {}
+    }
     // Rendered at about twice the tile's resolution, then averaged as the reader's small copy is.
     let mut window = frame(&mut d, &scene, 4.2);
-    // Now and then a fired case without its primer, or a primer that was never struck: framing stays.
-    let long = window.w.max(window.h);
-    if long < PHOTO_PX {
-        window.w = PHOTO_PX;
+    if kind == Subject::Elsewhere {
+        // Headstamp, rim or table: the primer lies outside the frame.
+        let far = scene.cartridge.cup_um + half_diagonal_um(&window) + d.range(0.0, 3000.0);
+        let a = d.angle();
+        window.x0 += far * a.cos();
+        window.y0 += far * a.sin();
     }
     let rendered = scene.render(&window, schemes);
     let factor = window.w.max(window.h) as f32 / PHOTO_PX as f32;
@@ -177,9 +204,12 @@ fn photo_tile(seed: u64, index: u64, faces: &Faces, schemes: &[Scheme]) -> Vec<u
                 ux = -ux;
             }
             let (r, level) = (ux.hypot(uy), crater.level(ux, uy));
-            class[i] = if level < 1.0 {
+            let struck = kind == Subject::Struck;
+            class[i] = if kind == Subject::Empty {
+                0
+            } else if struck && level < 1.0 {
                 4
-            } else if level < crater.rim() {
+            } else if struck && level < crater.rim() {
                 3
             } else if r < scene.cartridge.face_um {
                 2
@@ -193,8 +223,8 @@ fn photo_tile(seed: u64, index: u64, faces: &Faces, schemes: &[Scheme]) -> Vec<u
     let rim = scene.rim(&window);
     let per = factor * window.um_per_px;
     let labels = [
-        1.0,
-        1.0,
+        f32::from(u8::from(matches!(kind, Subject::Struck | Subject::Unstruck))),
+        f32::from(u8::from(kind == Subject::Struck)),
         f32::from(u8::from(scene.gun.code.is_some())),
         per,
         place(px.into(), left),
