@@ -25,6 +25,8 @@ class Graph(nn.Module):
         self.parts = nn.ModuleDict()
         self.constants = nn.ParameterDict()
         self.shape = {"x": (2, size, size)}  # of each result, without the batch
+        self.hidden = {}  # results that losses look at in training; no outputs
+        self.helpers = nn.ModuleDict()  # parts that only losses use; never exported
 
     def width(self, x):
         """Channels of a map, width of a token or a vector."""
@@ -143,7 +145,8 @@ class Graph(nn.Module):
         r = {"x": x}
         for op in self.ops:
             r[op["out"]] = self._run(op, r)
-        return {name: r[out] for name, out in self.outputs.items()}
+        wanted = {**self.outputs, **self.hidden} if self.training else self.outputs
+        return {name: r[out] for name, out in wanted.items()}
 
     def _run(self, op, r):
         kind, out = op["op"], op["out"]
@@ -182,7 +185,7 @@ class Graph(nn.Module):
         if kind == "layernorm":
             return self.parts[out](x)
         if kind == "gridsample":
-            return sample_points(x, getattr(self, f"points_{out}"))
+            return sample_points(x, getattr(self, f"points_{out}").unsqueeze(0))
         return x.reshape(x.shape[0], *op["shape"])
 
 
@@ -200,9 +203,11 @@ def attend(q, k, v, heads):
 
 
 def sample_points(x, points):
-    """Bilinear samples (batch, points, channels) at pixel positions, border-clamped."""
-    scale = points.new_tensor([2.0 / (x.shape[3] - 1), 2.0 / (x.shape[2] - 1)])
-    grid = (points * scale - 1).unsqueeze(0).unsqueeze(2).expand(x.shape[0], -1, -1, -1)
+    """Bilinear samples (batch, points, channels) at pixel positions, of one tile or of each; border-clamped."""
+    points = points.expand(x.shape[0], -1, -1)
+    high, wide = x.shape[2:]
+    grid = torch.stack([points[..., 0] * (2 / (wide - 1)), points[..., 1] * (2 / (high - 1))], -1) - 1
+    grid = grid.unsqueeze(2)
     y = F.grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
     return y.squeeze(-1).transpose(1, 2).to(x.dtype)
 
@@ -243,4 +248,5 @@ def cost(graph):
             macs += math.prod(shape[:-1]) * graph.parts[op["out"]].weight.numel()
         elif op["op"] == "attend":
             macs += 2 * shape[0] * shape[1] * graph.shape[op["k"]][0]
-    return macs, sum(p.numel() for p in graph.parameters())
+    helpers = sum(p.numel() for p in graph.helpers.parameters())
+    return macs, sum(p.numel() for p in graph.parameters()) - helpers

@@ -77,6 +77,10 @@ def reader(recipe):
     y = g.conv(g.conv(x80, ink, k=1, add=up), ink)
     g.output("ink", g.conv(y, 1, k=1, relu=False, norm=False))
 
+    # A loss names each character straight from the fine map at its true place: the map then
+    # shows characters long before the queries have found out where to look.
+    g.hidden["fine"] = x40
+    g.helpers["glyph"] = torch.nn.Linear(fine, len(ALPHABET))
     seen = symbols(g, x20, x40, dim)
     flat = g.linear(g.flatten(g.conv(x10, 32, k=1)), 128, relu=True)
     words = g.linear(g.flatten(seen), 64, relu=True)
@@ -162,11 +166,17 @@ def query_places():
     places = []
     for rows in ROWS:
         height = 0.36 if len(rows) < 4 else 0.30
-        for r, row in enumerate(rows):
-            for c in range(row):
-                u = (c - (row - 1) / 2) * 0.86 * height
-                places.append((u, (r - (len(rows) - 1) / 2) * 1.3 * height))
+        places += [(u * 0.86 * height, v * 1.3 * height) for u, v in layout(rows)]
     return places
+
+
+def layout(rows):
+    """Each character's place in its format, in pitches from the middle."""
+    return [
+        (c - (row - 1) / 2, r - (len(rows) - 1) / 2)
+        for r, row in enumerate(rows)
+        for c in range(row)
+    ]
 
 
 def position(places, waves, heads):

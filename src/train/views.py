@@ -1,0 +1,244 @@
+"""What a network is shown of a tile, and what it must answer, in the frame of what it is shown.
+
+A view is a square of the source: output coordinates p in -1..1 lie at the source
+pixel c + M p. Rotations are counter-clockwise as seen, y points down.
+"""
+
+import functools
+import math
+
+import torch
+from torch.nn import functional as F
+
+from networks import SPAN
+
+# Half the side of a mark tile, pixels, and what that is in larger semi-axes of the rim.
+HALF, RIM_SPAN = 128.0, 1.3
+# What an index of the alphabet is worth in the gear ring, where I, O and Q keep their places.
+VALUES = ["ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".index(s) for s in "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"]
+
+
+@functools.lru_cache(maxsize=None)
+def constant(device, *values):
+    """A small vector that stays on the device: copying it in every step would stall a GPU."""
+    return torch.tensor(values, device=device)
+
+
+def inverse(matrix):
+    """Inverses of (batch, 2, 2), without the library's check that waits for a GPU."""
+    (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
+    swapped = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
+    return swapped / (a * d - b * c)[:, None, None]
+
+
+def turn(degrees):
+    """Matrices (batch, 2, 2) that turn counter-clockwise as seen."""
+    c, s = torch.cos(torch.deg2rad(degrees)), torch.sin(torch.deg2rad(degrees))
+    return torch.stack([torch.stack([c, s], -1), torch.stack([-s, c], -1)], -2)
+
+
+def flip(mirrored):
+    """Matrices (batch, 2, 2) that swap left and right where `mirrored` is 1."""
+    zero, one = torch.zeros_like(mirrored), torch.ones_like(mirrored)
+    return torch.stack([torch.stack([1 - 2 * mirrored, zero], -1), torch.stack([zero, one], -1)], -2)
+
+
+def cut(plane, matrix, centre, size, side, over=1):
+    """Samples views (batch, size, size), 0-1, from u8 planes whose full-size side is `side` pixels.
+
+    `over` samples a side are averaged for each pixel, as a photograph that is finer
+    than the tile would be. Beyond the edge the tile is reflected.
+    """
+    count = size * over
+    at = (torch.arange(count, device=plane.device) + 0.5) * (2 / count) - 1
+    p = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)
+    source = torch.einsum("bij,yxj->byxi", matrix, p) + centre[:, None, None]
+    grid = (source + 0.5) * (2 / side) - 1
+    values = plane.unsqueeze(1).float() / 255
+    values = F.grid_sample(values, grid, "bilinear", "reflection", align_corners=False)
+    if over > 1:
+        values = F.avg_pool2d(values, over)
+    return values.squeeze(1)
+
+
+def spread(like, low, high):
+    """Uniform numbers, one a tile."""
+    return torch.rand(len(like), device=like.device) * (high - low) + low
+
+
+def normal(like, sigma):
+    """Normal numbers, one a tile, within three sigma."""
+    return torch.randn(len(like), device=like.device).clamp(-3, 3) * sigma
+
+
+def point(labels, x, y):
+    """Two columns as points (batch, 2)."""
+    return torch.stack([labels[x], labels[y]], -1)
+
+
+def apply(matrix, p):
+    """Matrix times point for each tile."""
+    return torch.einsum("bij,bj->bi", matrix, p)
+
+
+def ellipse(labels, name, matrix, centre, turned, mirrored):
+    """Centre, ln mean radius, e cos 2a, e sin 2a with e = ln(rx / ry), in the view's frame."""
+    at = apply(inverse(matrix), point(labels, f"{name}_cx", f"{name}_cy") - centre)
+    half = matrix[:, 0].norm(dim=1)
+    rx, ry = labels[f"{name}_rx"].clamp(min=1), labels[f"{name}_ry"].clamp(min=1)
+    angle = torch.deg2rad(labels[f"{name}_angle"] - turned) * (1 - 2 * mirrored) * 2
+    e = torch.log(rx / ry)
+    size = torch.log((rx * ry).sqrt() / half)
+    return torch.stack([at[:, 0], at[:, 1], size, e * angle.cos(), e * angle.sin()], -1)
+
+
+def crater(grey, labels, jitter, free):
+    """The poser's view and answers. `jitter`: centre (radii) and size; `free`: any turn, mirrored or not."""
+    like = labels["marked"]
+    radius = HALF / RIM_SPAN
+    turned = spread(like, 0, 360) if free else torch.zeros_like(like)
+    mirrored = (spread(like, 0, 1) < 0.5).float() if free else torch.zeros_like(like)
+    offset = torch.stack([spread(like, -1, 1), spread(like, -1, 1)], -1) * jitter["centre"] * radius
+    centre = point(labels, "rim_cx", "rim_cy") + offset
+    half = HALF * (1 + spread(like, -1, 1) * jitter["size"])
+    matrix = half[:, None, None] * turn(turned) @ flip(mirrored)
+    view = cut(grey, matrix, centre, 128, 2 * HALF, over=2)
+    rotation = (labels["rotation_deg"] - turned) * (1 - 2 * mirrored)
+    return view, {
+        "rim": ellipse(labels, "rim", matrix, centre, turned, mirrored),
+        "floor": ellipse(labels, "floor", matrix, centre, turned, mirrored),
+        "mark": labels["marked"],
+        "rotation": rotation.remainder(360),
+        "mirrored": (labels["mirrored"] - mirrored).abs(),
+    }
+
+
+def draw_pose(labels, jitter):
+    """How far the tile is off the true pose: (turned degrees, du, dv, ln size), small for half of the tiles."""
+    like = labels["marked"]
+    near = spread(like, 0, 1) < jitter["near_share"]
+
+    def either(name):
+        return torch.where(near, normal(like, jitter[f"{name}_near"]), spread(like, -1, 1) * jitter[f"{name}_far"])
+
+    return either("turn"), either("centre"), either("centre"), either("size")
+
+
+def draw_wrong(labels, share):
+    """Which tiles are shown wrongly: (wrong, degrees to add, mirror them too, move them off by radii)."""
+    like = labels["marked"]
+    kind = spread(like, 0, 1)
+    wrong = spread(like, 0, 1) < share
+    half = 180 + normal(like, 4)
+    # Closer than 25 degrees is neither right nor wrong.
+    any_turn = spread(like, 25, 335)
+    mirror = wrong & (kind > 0.55) & (kind < 0.9)
+    flat = spread(like, 0, 1)
+    mirror_turn = torch.where(flat < 0.4, normal(like, 4), torch.where(flat < 0.7, half, any_turn))
+    degrees = torch.where(kind < 0.3, half, torch.where(kind < 0.55, any_turn, mirror_turn))
+    away = torch.where(wrong & (kind >= 0.9), spread(like, 0.4, 1.0), torch.zeros_like(like))
+    degrees = torch.where(kind >= 0.9, spread(like, 0, 360), degrees)
+    return wrong, torch.where(wrong, degrees, torch.zeros_like(like)), mirror.float(), away
+
+
+def floor(grey, ink, labels, jitter, wrong_share):
+    """The reader's view and answers; `jitter` as in the recipe."""
+    turned, du, dv, size = draw_pose(labels, jitter)
+    wrong, degrees, mirror, away = draw_wrong(labels, wrong_share)
+    marked = labels["marked"] > 0.5
+    # A floor without a mark has no upright.
+    degrees = torch.where(marked, degrees, spread(turned, 0, 360))
+    straying = spread(turned, 0, 2 * math.pi)
+    du, dv = du + away * straying.cos(), dv + away * straying.sin()
+
+    mirrored = labels["mirrored"]
+    tile_mirrored = (mirrored - mirror).abs()
+    # Seen in a mirrored tile, a turn goes the other way round.
+    tile_rotation = labels["rotation_deg"] - (turned + degrees) * (1 - 2 * tile_mirrored)
+    radius = torch.maximum(labels["floor_rx"], labels["floor_ry"]).clamp(min=1) / size.exp()
+    unit = radius[:, None, None] * turn(tile_rotation) @ flip(tile_mirrored)
+    middle = point(labels, "floor_cx", "floor_cy")
+    centre = middle - apply(unit, torch.stack([du, dv], -1))
+    view = cut(grey, unit * SPAN, centre, 160, 2 * HALF)
+    strokes = cut(ink, unit * SPAN, centre, 80, 2 * HALF)
+
+    mark = apply(inverse(unit), point(labels, "mark_cx", "mark_cy") - centre)
+    lengths = [labels[name] / radius for name in ("col_pitch", "row_pitch", "char_height")]
+    good = marked & ~wrong
+    form = labels["format"].long().clamp(min=0)
+    return view, {
+        "ok": good.float(),
+        "marked": marked.float(),
+        "format": form,
+        "gear": labels["gear"],
+        "pose": torch.stack([du, dv, size, torch.deg2rad(turned)], -1),
+        "cells": torch.stack([mark[:, 0], mark[:, 1], *lengths], -1),
+        "ink": strokes,
+        "code": labels.code(),
+        "teeth": sectors(labels.code()),
+        # Sectors are 7-9 degrees wide and looked at where they should be: a tile that is
+        # further off shows the neighbour's.
+        "ring": good & (labels["gear"] > 0.5) & (turned.abs() < 3) & (du.hypot(dv) < 0.04) & (size.abs() < 0.05),
+    }
+
+
+def sectors(code):
+    """Teeth (1) and gaps (0) of the ring (batch, 52), clockwise from 12 o'clock; unused ones 0."""
+    value = constant(code.device, *VALUES)[code.clamp(min=0)]
+    shifts = torch.arange(5, -1, -1, device=code.device)
+    bits = (value.unsqueeze(-1) >> shifts) & 1
+    bits = bits * (code >= 0).unsqueeze(-1)
+    start = constant(code.device, 1, 1, 1, 0).expand(len(code), 4)
+    return torch.cat([start, bits.flatten(1)], 1).float()
+
+
+def photo(grey, classes, zoom):
+    """The finder's view and answers: turned by quarters, flipped, zoomed by up to `zoom` (ln) and shifted.
+
+    Beyond the photograph lies mean grey, as in the letterbox.
+    """
+    like = grey[:, 0, 0].float()
+    side = grey.shape[-1]
+    quarter = torch.randint(4, (len(grey),), device=grey.device) * 90.0
+    mirrored = (spread(like, 0, 1) < 0.5).float()
+    scale = torch.exp(spread(like, -zoom, zoom) * (spread(like, 0, 1) < 0.7)) if zoom else torch.ones_like(like)
+    half = side / 2 * scale
+    if zoom:
+        matrix = half[:, None, None] * turn(quarter) @ flip(mirrored)
+        # A closer view may look anywhere in the photograph, a wider one keeps it whole.
+        room = (side / 2 - half).abs()
+        offset = torch.stack([spread(like, -1, 1), spread(like, -1, 1)], -1) * room[:, None]
+    else:
+        matrix = half[:, None, None] * torch.eye(2, device=grey.device)
+        offset = torch.zeros((len(grey), 2), device=grey.device)
+    centre = offset + (side - 1) / 2
+    at = (torch.arange(side, device=grey.device) + 0.5) * (2 / side) - 1
+    p = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)
+    source = torch.einsum("bij,yxj->byxi", matrix, p) + centre[:, None, None]
+    grid = (source + 0.5) * (2 / side) - 1
+    values = grey.unsqueeze(1).float() / 255
+    mean = values.mean((2, 3), keepdim=True)
+    view = F.grid_sample(values - mean, grid, "bilinear", "zeros", align_corners=False) + mean
+    # One up, so that what lies beyond the tile, 0, is told from class 0; 5 and above is padding.
+    names = (classes.float() + 1).unsqueeze(1)
+    names = F.grid_sample(names, grid, "nearest", "zeros", align_corners=False).squeeze(1)
+    padding = (names < 1) | (names > 5)
+    names = torch.where(padding, torch.zeros_like(names), names - 1)
+    shares = (names.unsqueeze(1) == torch.arange(5, device=grey.device)[:, None, None]).float()
+    share = shares.mean((2, 3))
+    there = torch.stack([share[:, 1:].sum(1), share[:, 3:].sum(1)], -1)
+    # Slivers at the edge of the frame are neither there nor absent.
+    enough = constant(grey.device, 0.01, 0.003)
+    return view.squeeze(1), {
+        "classes": F.avg_pool2d(shares, 2),
+        "present": (there >= enough).float(),
+        "certain": ((there >= enough) | (there == 0)).float(),
+        "padding": padding,
+    }
+
+
+def letterbox(view, padding):
+    """The view with its padding set to the mean grey of the rest, as a reader pads."""
+    inside = (~padding).float()
+    mean = (view * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)
+    return torch.where(padding, mean[:, None, None], view)
