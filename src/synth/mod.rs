@@ -15,6 +15,7 @@ pub mod light;
 pub mod noise;
 pub mod profile;
 pub mod scene;
+pub mod shadow;
 pub mod shot;
 pub mod surface;
 pub mod truth;

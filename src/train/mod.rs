@@ -35,9 +35,9 @@ const BLOCK: u64 = 256;
 const PADDING: u8 = 255;
 
 const PHOTO_LABELS: &str = "primer_present impression_present marked um_per_px primer_cx primer_cy primer_r face_r \
-    rim_cx rim_cy rim_rx rim_ry rim_angle";
-const MARK_LABELS: &str = "marked format gear mirrored rotation_deg rim_cx rim_cy rim_rx rim_ry rim_angle \
-    floor_cx floor_cy floor_rx floor_ry floor_angle mark_cx mark_cy char_height col_pitch row_pitch tier gun \
+    rim_cx rim_cy rim_rx rim_ry rim_angle_deg";
+const MARK_LABELS: &str = "marked format gear mirrored rotation_deg rim_cx rim_cy rim_rx rim_ry rim_angle_deg \
+    floor_cx floor_cy floor_rx floor_ry floor_angle_deg mark_cx mark_cy char_height col_pitch row_pitch tier gun \
     c0 c1 c2 c3 c4 c5 c6 c7";
 
 /// Writes `count` tiles of `kind` to `out`: a header, then grey, second plane and labels of each.
