@@ -15,6 +15,9 @@ pub(super) struct Args {
     /// What a tile shows: a crater, or a small copy of a whole photograph
     #[arg(long, value_parser = ["mark", "photo"])]
     kind: String,
+    /// Side of a tile, pixels [default: what the learned reader takes]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(64..=1024))]
+    size: Option<u16>,
     /// Number of tiles
     #[arg(long)]
     count: u64,
@@ -40,6 +43,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     };
     let faces = Faces::new(read_faces(args.faces.as_deref())?, split);
     let kind = if args.kind == "mark" { Kind::Mark } else { Kind::Photo };
+    let size = args.size.map_or_else(|| kind.usual_px(), usize::from);
     let bad = |e: std::io::Error| {
         Fatal::new(format!("cannot write {}: {e}", args.out.display()), "another file with -o FILE")
     };
@@ -48,7 +52,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         .build()
         .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
     let mut out = BufWriter::new(std::fs::File::create(&args.out).map_err(bad)?);
-    pool.install(|| tiles(kind, args.count, args.seed, &faces, &mut out)).map_err(bad)?;
+    pool.install(|| tiles(kind, size, args.count, args.seed, &faces, &mut out)).map_err(bad)?;
     out.flush().map_err(bad)?;
     Ok(Outcome::Done)
 }

@@ -27,6 +27,8 @@ pub enum Kind {
 const PHOTO_PX: usize = 192;
 /// Side of a mark tile, pixels: the floor then has about the size of the reader's tile.
 const MARK_PX: usize = 256;
+/// Longer side of most photographs, pixels.
+const LONG_PX: f32 = 1600.0;
 /// Half side of a mark tile in rim radii.
 const MARK_SPAN: f32 = 1.3;
 /// Tiles rendered between two writes.
@@ -40,16 +42,30 @@ const MARK_LABELS: &str = "marked format gear mirrored rotation_deg rim_cx rim_c
     floor_cx floor_cy floor_rx floor_ry floor_angle_deg mark_cx mark_cy char_height col_pitch row_pitch tier gun \
     c0 c1 c2 c3 c4 c5 c6 c7";
 
-/// Writes `count` tiles of `kind` to `out`: a header, then grey, second plane and labels of each.
+impl Kind {
+    /// The side that the learned reader takes, pixels.
+    pub fn usual_px(self) -> usize {
+        match self {
+            Self::Photo => PHOTO_PX,
+            Self::Mark => MARK_PX,
+        }
+    }
+}
+
+/// Writes `count` tiles of `kind`, `size` pixels a side, to `out`: a header, then grey, second plane and labels of each.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn tiles(kind: Kind, count: u64, seed: u64, faces: &Faces, out: &mut dyn Write) -> std::io::Result<()> {
+pub fn tiles(
+    kind: Kind,
+    size: usize,
+    count: u64,
+    seed: u64,
+    faces: &Faces,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     let schemes = Scheme::all();
-    let (size, labels) = match kind {
-        Kind::Photo => (PHOTO_PX, PHOTO_LABELS),
-        Kind::Mark => (MARK_PX, MARK_LABELS),
-    };
+    let labels = if kind == Kind::Photo { PHOTO_LABELS } else { MARK_LABELS };
     let names: Vec<&str> = labels.split_whitespace().collect();
     let header = serde_json::json!({
         "kind": if kind == Kind::Photo { "photo" } else { "mark" },
@@ -65,8 +81,8 @@ pub fn tiles(kind: Kind, count: u64, seed: u64, faces: &Faces, out: &mut dyn Wri
         let block: Vec<Vec<u8>> = (start..end)
             .into_par_iter()
             .map(|i| match kind {
-                Kind::Photo => photo_tile(seed, i, faces, &schemes),
-                Kind::Mark => mark_tile(seed, i, faces, &schemes),
+                Kind::Photo => photo_tile(seed, i, size, faces, &schemes),
+                Kind::Mark => mark_tile(seed, i, size, faces, &schemes),
             })
             .collect();
         for record in block {
@@ -100,24 +116,23 @@ fn finish(grey: &[f32], second: Vec<u8>, labels: &[f32]) -> Vec<u8> {
     record
 }
 
-fn mark_tile(seed: u64, index: u64, faces: &Faces, schemes: &[Scheme]) -> Vec<u8> {
+fn mark_tile(seed: u64, index: u64, size: usize, faces: &Faces, schemes: &[Scheme]) -> Vec<u8> {
     // Two cases a gun, so that guns outnumber wear states.
     let counts = Counts { cases_per_gun: 2, photos_per_case: 1 };
     let scene = Scene::draw(seed, index, &MIX, counts, faces, schemes);
     let mut d = Draw::new(seed, "tile", index);
     // The photograph's own resolution: coarse ones are enlarged, as the reader has to.
     let side_um = 2.0 * MARK_SPAN * scene.rim_um();
-    let native = (side_um / d.log_range(1.8, 11.0)).clamp(110.0, MARK_PX as f32) as usize;
+    let native = (side_um / d.log_range(1.8, 11.0)).clamp((size as f32).min(110.0), size as f32) as usize;
     let um = side_um / native as f32;
     let (ox, oy) = scene.gun.pin.offset_um;
     let ox = if scene.mirrored { -ox } else { ox };
     let half = (native - 1) as f32 / 2.0 * um;
     let window = Window { w: native, h: native, um_per_px: um, x0: ox - half, y0: oy - half };
     let rendered = scene.render(&window, schemes);
-    let grey = enlarge(&rendered.grey, native, MARK_PX);
-    let ink =
-        enlarge(&rendered.surface.ink, native, MARK_PX).iter().map(|v| (v * 255.0 + 0.5) as u8).collect();
-    let to = MARK_PX as f64 / native as f64;
+    let grey = enlarge(&rendered.grey, native, size);
+    let ink = enlarge(&rendered.surface.ink, native, size).iter().map(|v| (v * 255.0 + 0.5) as u8).collect();
+    let to = size as f64 / native as f64;
     let place = |v: f64| (v + 0.5) * to - 0.5;
     let (rim, floor) = (scene.rim(&window), scene.floor(&window));
     let code = scene.gun.code.as_ref();
@@ -165,7 +180,7 @@ fn half_diagonal_um(window: &Window) -> f32 {
     window.um_per_px * (window.w as f32).hypot(window.h as f32) / 2.0
 }
 
-fn photo_tile(seed: u64, index: u64, faces: &Faces, schemes: &[Scheme]) -> Vec<u8> {
+fn photo_tile(seed: u64, index: u64, size: usize, faces: &Faces, schemes: &[Scheme]) -> Vec<u8> {
     let counts = Counts { cases_per_gun: 1, photos_per_case: 1 };
     let mut scene = Scene::draw(seed, index, &MIX, counts, faces, schemes);
     let mut d = Draw::new(seed, "tile", index);
@@ -177,7 +192,7 @@ fn photo_tile(seed: u64, index: u64, faces: &Faces, schemes: &[Scheme]) -> Vec<u
         Subject::Struck | Subject::Elsewhere => {}
     }
     // Rendered at about twice the tile's resolution, then averaged as the reader's small copy is.
-    let mut window = frame(&mut d, &scene, 4.2);
+    let mut window = frame(&mut d, &scene, LONG_PX / (2.0 * size as f32));
     if kind == Subject::Elsewhere {
         // Headstamp, rim or table: the primer lies outside the frame.
         let far = scene.cartridge.cup_um + half_diagonal_um(&window) + d.range(0.0, 3000.0);
@@ -186,17 +201,17 @@ fn photo_tile(seed: u64, index: u64, faces: &Faces, schemes: &[Scheme]) -> Vec<u
         window.y0 += far * a.sin();
     }
     let rendered = scene.render(&window, schemes);
-    let factor = window.w.max(window.h) as f32 / PHOTO_PX as f32;
+    let factor = window.w.max(window.h) as f32 / size as f32;
     let (w, h) = ((window.w as f32 / factor).round() as usize, (window.h as f32 / factor).round() as usize);
-    let (left, top) = ((PHOTO_PX - w.min(PHOTO_PX)) / 2, (PHOTO_PX - h.min(PHOTO_PX)) / 2);
+    let (left, top) = ((size - w.min(size)) / 2, (size - h.min(size)) / 2);
     let small = shrink(&rendered.grey, window.w, window.h, w, h);
     let mean = small.iter().sum::<f32>() / small.len() as f32;
-    let mut grey = vec![mean; PHOTO_PX * PHOTO_PX];
-    let mut class = vec![PADDING; PHOTO_PX * PHOTO_PX];
+    let mut grey = vec![mean; size * size];
+    let mut class = vec![PADDING; size * size];
     let crater = Crater::new(&scene.gun, &scene.shot);
-    for y in 0..h.min(PHOTO_PX) {
-        for x in 0..w.min(PHOTO_PX) {
-            let i = (top + y) * PHOTO_PX + left + x;
+    for y in 0..h.min(size) {
+        for x in 0..w.min(size) {
+            let i = (top + y) * size + left + x;
             grey[i] = small[y * w + x];
             let (sx, sy) = ((x as f32 + 0.5) * factor - 0.5, (y as f32 + 0.5) * factor - 0.5);
             let (mut ux, uy) = (window.x0 + sx * window.um_per_px, window.y0 + sy * window.um_per_px);
