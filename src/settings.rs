@@ -14,12 +14,12 @@ use toml::{Table, Value};
 pub struct Settings {
     /// What is opened at all, and which scales are believed.
     pub photo: PhotoSettings,
-    /// Small copy and noise.
-    pub denoise: DenoiseSettings,
     /// Primer and impression.
     pub face: FaceSettings,
     /// Straightening.
     pub mark: MarkSettings,
+    /// The learned engine.
+    pub learned: LearnedSettings,
     /// Acceptance.
     pub decode: DecodeSettings,
 }
@@ -48,20 +48,79 @@ impl Default for PhotoSettings {
     }
 }
 
-/// Settings of the small copy.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DenoiseSettings {}
-
 /// Settings of the search for primer and impression.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct FaceSettings {}
+pub struct FaceSettings {
+    /// Least probability of a primer, 0-1, for its edge to be looked for.
+    pub primer_bar: f32,
+    /// Least probability of an impression, 0-1, for its rim to be looked for.
+    pub impression_bar: f32,
+}
+
+impl Default for FaceSettings {
+    fn default() -> Self {
+        Self { primer_bar: 0.5, impression_bar: 0.5 }
+    }
+}
 
 /// Settings of the straightening.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct MarkSettings {}
+pub struct MarkSettings {
+    /// Ways in which the mark may lie that are handed on at the most; each costs the engine a look.
+    pub hypotheses: usize,
+    /// Least probability, 0-1, of a way that is handed on beside the likeliest.
+    pub least_share: f32,
+    /// The same for the half turn of the likeliest: codes of H, N, S, X, Z, 0 and 8 look the same upside
+    /// down, so it is kept for longer.
+    pub least_twin_share: f32,
+}
+
+impl Default for MarkSettings {
+    fn default() -> Self {
+        Self { hypotheses: 4, least_share: 0.01, least_twin_share: 0.001 }
+    }
+}
+
+/// Settings of the learned engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LearnedSettings {
+    /// Least probability of a mark, 0-1, for which the network looks at all: below, an unmarked primer
+    /// costs no time and cannot be misread.
+    pub presence_bar: f32,
+    /// Probability of an upright mark, 0-1, at which the first way in which it may lie is the only one
+    /// looked at, provided that it had at least the share `sure_share` before.
+    pub sure: f32,
+    /// See `sure`.
+    pub sure_share: f32,
+    /// Ways that are looked at a second time with their pose set right, at the most.
+    pub second_looks: usize,
+    /// Ways whose log-probability is lower than the best one's by more than this are not looked at again.
+    pub second_look_within: f32,
+    /// Loss of log-odds at which the second look is thrown away: then the pose was set wrong.
+    pub second_look_loss: f32,
+    /// Least probability of a format, 0-1, for it to be put forward.
+    pub least_format: f32,
+    /// Least probability of a gear ring, 0-1, for its sectors to be used.
+    pub ring_bar: f32,
+}
+
+impl Default for LearnedSettings {
+    fn default() -> Self {
+        Self {
+            presence_bar: 0.01,
+            sure: 0.98,
+            sure_share: 0.9,
+            second_looks: 2,
+            second_look_within: 4.0,
+            second_look_loss: 2.0,
+            least_format: 0.01,
+            ring_bar: 0.5,
+        }
+    }
+}
 
 /// Settings of acceptance and refusal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -172,7 +172,7 @@ fn a_panic_becomes_a_failed_row_that_names_the_stage() {
     picture(&path, 64, 48);
     let settings = Settings::default();
     let engine = engine::by_name(engine::DEFAULT, &settings).unwrap();
-    let pipeline = Pipeline::new(settings.clone(), Scheme::all(), engine);
+    let pipeline = Pipeline::new(settings.clone(), Scheme::all(), engine).unwrap();
     let stop = AtomicBool::new(false);
     let run =
         runner::Run { pipeline: &pipeline, photo: &settings.photo, um_per_px: None, threads: 1, stop: &stop };

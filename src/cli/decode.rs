@@ -66,7 +66,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let mut output = Output::create(out)?;
     let mut progress = Progress::start(found.taken.len(), common.quiet);
     let stop = stop_on_interrupt();
-    let pipeline = Pipeline::new(settings.clone(), schemes, engine);
+    let pipeline = Pipeline::new(settings.clone(), schemes, engine)?;
     let run = runner::Run {
         pipeline: &pipeline,
         photo: &settings.photo,

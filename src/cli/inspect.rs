@@ -42,7 +42,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let engine = engine::by_name(&common.engine, &settings)?;
     output::make_folder(&args.out)?;
     let mut output = Output::create(&args.out)?;
-    let pipeline = Pipeline::new(settings.clone(), schemes.clone(), engine);
+    let pipeline = Pipeline::new(settings.clone(), schemes.clone(), engine)?;
     let stop = AtomicBool::new(false);
     let run = runner::Run { pipeline: &pipeline, photo: &settings.photo, um_per_px, threads: 1, stop: &stop };
     let mut outcome = Outcome::Done;

@@ -2,7 +2,6 @@
 
 use super::photo::{Photo, Pixels};
 use super::tile::area_average;
-use crate::settings::DenoiseSettings;
 use ndarray::Array2;
 
 /// Longest side of the small copy, pixels: a crater of a third of a millimetre in a photograph of a
@@ -23,8 +22,7 @@ pub struct Clean<'p> {
 }
 
 /// Makes the small copy and estimates the noise.
-pub fn denoise<'p>(photo: &'p Photo, settings: &DenoiseSettings) -> Clean<'p> {
-    let _ = settings;
+pub fn denoise<'p>(photo: &'p Photo) -> Clean<'p> {
     let (h, w) = photo.pixels.dim();
     let factor = h.max(w).max(1) as f64 / SMALL_PX as f64;
     let side = |full: usize| ((full as f64 / factor).round() as usize).clamp(full.min(1), SMALL_PX);
@@ -101,7 +99,7 @@ mod tests {
         let photo = photo(Pixels::Eight(Array2::from_shape_fn((288, 384), |(y, x)| {
             if (y / 2 + x / 2) % 2 == 0 { 255 } else { 51 }
         })));
-        let clean = denoise(&photo, &DenoiseSettings::default());
+        let clean = denoise(&photo);
         assert_eq!((clean.small.dim(), clean.factor), ((144, 192), 2.0));
         assert!((clean.small[[0, 0]] - 1.0).abs() < 1e-6 && (clean.small[[0, 1]] - 0.2).abs() < 1e-6);
         assert!((clean.small[[143, 191]] - 1.0).abs() < 1e-6);
@@ -110,7 +108,7 @@ mod tests {
     #[test]
     fn a_tiny_photograph_is_enlarged_between_its_pixel_centres() {
         let photo = photo(Pixels::Eight(array![[0, 255]]));
-        let clean = denoise(&photo, &DenoiseSettings::default());
+        let clean = denoise(&photo);
         assert_eq!(clean.small.dim(), (96, 192));
         assert_eq!((clean.small[[0, 0]], clean.small[[50, 191]]), (0.0, 1.0));
         let middle = (clean.small[[0, 95]] + clean.small[[0, 96]]) / 2.0;
@@ -121,7 +119,7 @@ mod tests {
     fn odd_shapes_come_through() {
         for (h, w) in [(1, 1), (1, 5000), (5000, 1), (7, 1000), (192, 192), (193, 5)] {
             let clean_of = photo(Pixels::Sixteen(Array2::from_elem((h, w), 32768)));
-            let clean = denoise(&clean_of, &DenoiseSettings::default());
+            let clean = denoise(&clean_of);
             assert_eq!(clean.small.nrows().max(clean.small.ncols()), SMALL_PX, "{h} x {w}");
             assert!(clean.small.iter().all(|v| (v - 0.5).abs() < 1e-4), "{h} x {w}");
             assert_eq!(clean.noise, 0.0);
@@ -141,7 +139,7 @@ mod tests {
             (20_000.0 + 60.0 * x as f64 + 0.02 * 65535.0 * noise) as u16
         });
         let photo = photo(Pixels::Sixteen(pixels));
-        let found = denoise(&photo, &DenoiseSettings::default()).noise;
+        let found = denoise(&photo).noise;
         assert!((found - 0.02).abs() < 0.002, "{found}");
     }
 }

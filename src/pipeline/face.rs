@@ -1,8 +1,18 @@
 //! The primer's face and the impression's rim in it, as ellipses.
 
+mod fit;
+mod outline;
+
 use super::denoise::Clean;
 use super::geometry::Ellipse;
+use super::net::Network;
+use super::net::networks::{CLASS_PX, CLASSES, FINDER_PX};
+use super::net::{sigmoid, softmax};
+use super::tile::prepare;
 use crate::settings::FaceSettings;
+use fit::{Expected, Fit, fit};
+use ndarray::{Array2, Axis};
+use outline::{Part, Region, region};
 
 /// What was found of the primer.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +27,286 @@ pub struct Face {
     pub warnings: Vec<String>,
 }
 
+/// The network's classes, from outside to inside.
+const CUP: usize = 1;
+const FLAT: usize = 2;
+const WALL: usize = 3;
+
+/// A primer is round; seen a little obliquely ln(rx / ry) is some hundredths.
+const PRIMER: Expected = Expected { flatness: 0.03, spread: 0.4 };
+/// One impression in four is elliptic, 1.3 to 2 times as long as wide. Spreads are in pixels of the
+/// map of classes, where the network places an edge to about a third of a pixel.
+const IMPRESSION: Expected = Expected { flatness: 0.3, spread: 0.4 };
+/// Less of the primer's edge than this share of its directions (55 degrees) does not tell where its centre is.
+const LEAST_ARC: f64 = 0.15;
+/// At least this share of an outline must lie on the primer's ellipse; else it is the outline of something else.
+const LEAST_INLIERS: f64 = 0.4;
+/// How much better the edge of the cup must be supported than the edge of the flat face to be taken for it.
+const CRISPER: f64 = 1.6;
+/// A region of fewer pixels of the map than this is no impression but an error of single pixels.
+const LEAST_AREA: f64 = 8.0;
+
 /// Finds the primer and the impression on the small copy.
-pub fn find_face(clean: &Clean<'_>, settings: &FaceSettings) -> Face {
-    let _ = (clean, settings);
-    Face::default()
+pub fn find_face(clean: &Clean<'_>, finder: &Network, settings: &FaceSettings) -> Face {
+    let frame = Letterbox::new(clean);
+    let [classes, present] = &finder.run(&prepare(&frame.tile(&clean.small)))[..] else {
+        return Face::default();
+    };
+    let [primer, impression] = [present[0], present[1]].map(sigmoid);
+    let mut face = Face { confidence: primer.min(impression), ..Face::default() };
+    let within = inside(classes);
+    let mut seed = None;
+    if impression >= settings.impression_bar
+        && let Some(found) = region(&within[WALL], &frame.part(), None)
+    {
+        seed = Some(found.inner);
+        face.impression = rim(&found).map(|e| frame.to_photo(&e));
+    }
+    if primer >= settings.primer_bar {
+        face.primer = edge(&within, &frame.part(), seed).map(|e| frame.to_photo(&e));
+    }
+    face
+}
+
+/// For each class the probability of it or of any farther in.
+fn inside(logits: &[f32]) -> Vec<Array2<f32>> {
+    let mut within = vec![Array2::zeros((CLASS_PX, CLASS_PX)); CLASSES];
+    for i in 0..CLASS_PX * CLASS_PX {
+        let mut p: [f32; CLASSES] = std::array::from_fn(|c| logits[c * CLASS_PX * CLASS_PX + i]);
+        softmax(&mut p);
+        let mut sum = 0.0;
+        for c in (0..CLASSES).rev() {
+            sum += p[c];
+            within[c][[i / CLASS_PX, i % CLASS_PX]] = sum;
+        }
+    }
+    within
+}
+
+/// The rim of the crater, in pixels of the map.
+fn rim(found: &Region) -> Option<Ellipse> {
+    if found.area < LEAST_AREA {
+        return None;
+    }
+    // Where the outline is cut or ragged, the circle of the region's area still shows where to look.
+    let circle = Ellipse::circle(found.centre.0, found.centre.1, (found.area / std::f64::consts::PI).sqrt());
+    let sound = |fit: &Fit| {
+        let share = fit.ellipse.rx * fit.ellipse.ry / (circle.rx * circle.ry);
+        fit.inliers >= LEAST_INLIERS && (0.7..2.5).contains(&share)
+    };
+    Some(fit(&found.outline, IMPRESSION).filter(sound).map_or(circle, |fit| fit.ellipse))
+}
+
+/// The edge of the primer's flat face or, where that is not clear, of its cup, in pixels of the map.
+fn edge(within: &[Array2<f32>], part: &Part, seed: Option<(usize, usize)>) -> Option<Ellipse> {
+    let of = |class: usize| {
+        let fit = fit(&region(&within[class], part, seed)?.outline, PRIMER)?;
+        // The outline of a face that fills the frame may be a few errors far apart.
+        let sound = fit.coverage >= LEAST_ARC
+            && fit.inliers >= LEAST_INLIERS
+            && fit.ellipse.major() < 4.0 * CLASS_PX as f64;
+        sound.then_some(fit)
+    };
+    let support = |fit: &Fit| fit.coverage * fit.inliers;
+    match (of(FLAT), of(CUP)) {
+        (Some(flat), Some(cup)) if support(&cup) > CRISPER * support(&flat) => Some(cup.ellipse),
+        (Some(flat), _) => Some(flat.ellipse),
+        (None, cup) => cup.map(|fit| fit.ellipse),
+    }
+}
+
+/// How the small copy lies in the finder's square.
+struct Letterbox {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+    factor: f64,
+}
+
+impl Letterbox {
+    fn new(clean: &Clean<'_>) -> Self {
+        let (height, width) = clean.small.dim();
+        let margin = |side: usize| (FINDER_PX - side) / 2;
+        Self { left: margin(width), top: margin(height), width, height, factor: clean.factor }
+    }
+
+    /// The square, filled up with the mean grey.
+    fn tile(&self, small: &Array2<f32>) -> Array2<f32> {
+        let mut tile = Array2::from_elem((FINDER_PX, FINDER_PX), small.mean().unwrap_or(0.0));
+        let mut rows = tile.slice_axis_mut(Axis(0), (self.top..self.top + self.height).into());
+        rows.slice_axis_mut(Axis(1), (self.left..self.left + self.width).into()).assign(small);
+        tile
+    }
+
+    /// Pixels of the map that show nothing but photograph.
+    fn part(&self) -> Part {
+        let span = |from: usize, side: usize| from.div_ceil(2)..((from + side) / 2).max(from.div_ceil(2) + 1);
+        Part { rows: span(self.top, self.height), columns: span(self.left, self.width) }
+    }
+
+    /// From pixels of the map to pixels of the photograph.
+    fn to_photo(&self, e: &Ellipse) -> Ellipse {
+        let place = |v: f64, from: usize| (2.0 * v + 0.5 - from as f64 + 0.5) * self.factor - 0.5;
+        let grown = e.scaled(2.0 * self.factor);
+        Ellipse { cx: place(e.cx, self.left), cy: place(e.cy, self.top), ..grown }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Share of the union of two ellipses that both cover.
+    fn overlap(a: &Ellipse, b: &Ellipse) -> f64 {
+        let reach = a.major().max(b.major()) * 1.5;
+        let (mut both, mut any) = (0.0, 0.0);
+        for i in 0..400 * 400 {
+            let x = a.cx + reach * (f64::from(i % 400) / 200.0 - 1.0);
+            let y = a.cy + reach * (f64::from(i / 400) / 200.0 - 1.0);
+            let (a, b) = (a.level(x, y) < 1.0, b.level(x, y) < 1.0);
+            both += f64::from(u8::from(a && b));
+            any += f64::from(u8::from(a || b));
+        }
+        both / any
+    }
+
+    /// A scene in photograph pixels and what a perfect network would say of it.
+    struct Drawn {
+        size: (usize, usize),
+        cup: Ellipse,
+        flat: Ellipse,
+        rim: Ellipse,
+        floor: Ellipse,
+    }
+
+    impl Drawn {
+        fn frame(&self) -> Letterbox {
+            let (w, h) = self.size;
+            let factor = w.max(h) as f64 / FINDER_PX as f64;
+            let (width, height) =
+                ((w as f64 / factor).round() as usize, (h as f64 / factor).round() as usize);
+            let margin = |side: usize| (FINDER_PX - side) / 2;
+            Letterbox { left: margin(width), top: margin(height), width, height, factor }
+        }
+
+        /// Probabilities as shares of each pixel's area, as a network trained on areas gives them.
+        fn within(&self) -> Vec<Array2<f32>> {
+            let frame = self.frame();
+            let all = Ellipse::circle(0.0, 0.0, 1e9);
+            [all, self.cup, self.flat, self.rim, self.floor]
+                .iter()
+                .map(|e| {
+                    Array2::from_shape_fn((CLASS_PX, CLASS_PX), |(j, i)| {
+                        let mut share = 0.0;
+                        for (dy, dx) in (0..8).flat_map(|dy| (0..8).map(move |dx| (dy, dx))) {
+                            let at = |v: usize, d: usize, from: usize| {
+                                let small = 2.0 * (v as f64 + (d as f64 + 0.5) / 8.0) - from as f64;
+                                small * frame.factor - 0.5
+                            };
+                            let inside = e.level(at(i, dx, frame.left), at(j, dy, frame.top)) < 1.0;
+                            share += f32::from(u8::from(inside)) / 64.0;
+                        }
+                        share
+                    })
+                })
+                .collect()
+        }
+
+        fn found(&self) -> (Option<Ellipse>, Option<Ellipse>) {
+            let (within, frame) = (self.within(), self.frame());
+            let found = region(&within[WALL], &frame.part(), None);
+            let seed = found.as_ref().map(|r| r.inner);
+            let primer = edge(&within, &frame.part(), seed).map(|e| frame.to_photo(&e));
+            (primer, found.and_then(|r| rim(&r)).map(|e| frame.to_photo(&e)))
+        }
+    }
+
+    fn drawn(size: (usize, usize), cx: f64, cy: f64, r: f64) -> Drawn {
+        Drawn {
+            size,
+            cup: Ellipse::circle(cx, cy, r),
+            flat: Ellipse::circle(cx, cy, 0.8 * r),
+            rim: Ellipse { cx: cx + 0.08 * r, cy: cy - 0.05 * r, rx: 0.36 * r, ry: 0.3 * r, angle_deg: 40.0 },
+            floor: Ellipse::circle(cx + 0.08 * r, cy - 0.05 * r, 0.22 * r),
+        }
+    }
+
+    #[test]
+    fn primer_and_impression_of_a_photograph_of_the_primer() {
+        let scene = drawn((1600, 1200), 810.0, 590.0, 560.0);
+        let (primer, impression) = scene.found();
+        assert!(overlap(&primer.unwrap(), &scene.flat) > 0.99);
+        assert!(overlap(&impression.unwrap(), &scene.rim) > 0.985);
+    }
+
+    #[test]
+    fn a_photograph_of_the_whole_case_head_leaves_a_small_impression() {
+        let scene = drawn((2592, 1944), 1290.0, 980.0, 330.0);
+        let (primer, impression) = scene.found();
+        assert!(overlap(&primer.unwrap(), &scene.flat) > 0.98);
+        assert!(overlap(&impression.unwrap(), &scene.rim) > 0.96);
+    }
+
+    #[test]
+    fn a_primer_cut_by_the_frame_is_completed() {
+        // Off to one side, and higher than the frame: a third of the edge is to be seen.
+        let scene = drawn((1600, 1200), 1150.0, 300.0, 900.0);
+        let (primer, impression) = scene.found();
+        assert!(overlap(&primer.unwrap(), &scene.flat) > 0.98);
+        assert!(overlap(&impression.unwrap(), &scene.rim) > 0.98);
+        // An impression cut by the frame, too.
+        let scene = drawn((1600, 1200), 250.0, 600.0, 1000.0);
+        let (_, impression) = scene.found();
+        assert!(overlap(&impression.unwrap(), &scene.rim) > 0.98);
+    }
+
+    #[test]
+    fn a_photograph_of_the_impression_alone_has_no_primer() {
+        let scene = drawn((1000, 1000), 500.0, 500.0, 1500.0);
+        let (primer, impression) = scene.found();
+        assert_eq!(primer, None);
+        assert!(overlap(&impression.unwrap(), &scene.rim) > 0.985);
+    }
+
+    #[test]
+    fn a_drag_lobe_beside_the_crater_does_not_move_its_rim() {
+        let scene = drawn((1600, 1200), 810.0, 590.0, 560.0);
+        let mut within = scene.within();
+        let frame = scene.frame();
+        // The network calls a tongue of 0.3 radii beside the crater a wall.
+        let lobe = Ellipse { cx: 1060.0, cy: 560.0, rx: 110.0, ry: 70.0, angle_deg: 0.0 };
+        for ((j, i), p) in within[WALL].indexed_iter_mut() {
+            let at = |v: usize, from: usize| (2.0 * v as f64 + 1.0 - from as f64) * frame.factor - 0.5;
+            if lobe.level(at(i, frame.left), at(j, frame.top)) < 1.0 {
+                *p = 1.0;
+            }
+        }
+        let found = rim(&region(&within[WALL], &frame.part(), None).unwrap()).unwrap();
+        assert!(overlap(&frame.to_photo(&found), &scene.rim) > 0.95);
+    }
+
+    #[test]
+    fn an_even_photograph_has_no_face() {
+        use crate::pipeline::net::Networks;
+        use crate::pipeline::photo::{Photo, Pixels};
+        for dim in [(1, 1), (3, 900), (400, 300)] {
+            for grey in [0, 128, 255] {
+                let photo = Photo {
+                    id: String::new(),
+                    pixels: Pixels::Eight(Array2::from_elem(dim, grey)),
+                    scale: None,
+                    sha256: String::new(),
+                    warnings: Vec::new(),
+                };
+                let clean = crate::pipeline::denoise::denoise(&photo);
+                // Whatever the weights say: no ellipse with a number that is none.
+                let face = find_face(&clean, &Networks::built_in().unwrap().finder, &FaceSettings::default());
+                for e in [face.primer, face.impression].into_iter().flatten() {
+                    assert!([e.cx, e.cy, e.rx, e.ry, e.angle_deg].iter().all(|v| v.is_finite()));
+                }
+            }
+        }
+    }
 }

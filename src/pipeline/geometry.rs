@@ -24,6 +24,20 @@ impl Ellipse {
         Self { cx, cy, rx: r, ry: r, angle_deg: 0.0 }
     }
 
+    /// The ellipse of geometric mean radius `r` whose `flatness` is ln(rx / ry) times the cosine and
+    /// sine of twice the angle: numbers that, other than axes and an angle, change smoothly
+    /// through the circle.
+    pub fn from_flatness(cx: f64, cy: f64, r: f64, flatness: (f64, f64)) -> Self {
+        let e = flatness.0.hypot(flatness.1);
+        let angle_deg = (flatness.1.atan2(flatness.0) / 2.0).to_degrees().rem_euclid(180.0);
+        Self { cx, cy, rx: r * (e / 2.0).exp(), ry: r * (-e / 2.0).exp(), angle_deg }
+    }
+
+    /// Geometric mean of the semi-axes, pixels: the radius of the circle of equal area.
+    pub fn mean_radius(&self) -> f64 {
+        (self.rx * self.ry).sqrt()
+    }
+
     /// Position of (`x`, `y`) in units of the ellipse: below 1 inside, 1 on the rim.
     pub fn level(&self, x: f64, y: f64) -> f64 {
         let (s, c) = (-self.angle_deg.to_radians()).sin_cos();

@@ -4,7 +4,10 @@
 use super::denoise::Clean;
 use super::face::Face;
 use super::geometry::{Ellipse, Pose};
-use super::scheme::Scheme;
+use super::net::networks::{POSER_PX, ROTATION_BINS};
+use super::net::{Network, sigmoid, softmax};
+use super::photo::Pixels;
+use super::tile::{Patch, prepare, sample};
 use crate::settings::MarkSettings;
 use ndarray::Array2;
 
@@ -30,6 +33,15 @@ pub struct Mark {
     pub presence: f32,
     /// Ways in which it may lie.
     pub hypotheses: Vec<Hypothesis>,
+    /// The floor and its surroundings, from which tiles of other poses are taken.
+    pub patch: Patch,
+}
+
+impl Mark {
+    /// The upright tile of a pose near a hypothesis.
+    pub fn tile(&self, pose: &Pose) -> Array2<f32> {
+        self.patch.sample(pose, TILE_SPAN, TILE_PX)
+    }
 }
 
 /// Side of an upright tile, pixels: characters of 90-250 µm are then 12-40 pixels high.
@@ -37,13 +49,199 @@ pub const TILE_PX: usize = 160;
 /// Half the side of an upright tile in floor radii: the whole floor with a margin for errors of place.
 pub const TILE_SPAN: f64 = 1.08;
 
-/// Straightens the mark in the impression; `None` where there is no impression or nothing like a mark in it.
-pub fn find_mark(
-    clean: &Clean<'_>,
-    face: &Face,
-    schemes: &[Scheme],
-    settings: &MarkSettings,
-) -> Option<Mark> {
-    let _ = (clean, face, schemes, settings);
-    None
+/// Half the side of the poser's picture in larger semi-axes of the rim.
+const CROP_SPAN: f64 = 1.3;
+/// The poser looks again where it was shown a crater off its middle, or of another size, by more than
+/// this share of its radius: it was trained on errors of about twice as much.
+const LOOK_AGAIN: f64 = 0.06;
+/// Looks at the most.
+const LOOKS: usize = 3;
+/// A rim that left the first one by more than this share of its radius is something else.
+const ASTRAY: f64 = 0.6;
+
+/// Straightens the mark in the impression; `None` where there is no impression.
+pub fn find_mark(clean: &Clean<'_>, face: &Face, poser: &Network, settings: &MarkSettings) -> Option<Mark> {
+    let first = face.impression?;
+    let pixels = &clean.photo.pixels;
+    let mut said = look(pixels, &first, poser)?;
+    let mut shown = first;
+    for _ in 1..LOOKS {
+        if apart(&said.rim, &first) > ASTRAY || apart(&said.rim, &shown) < LOOK_AGAIN {
+            break;
+        }
+        shown = said.rim;
+        said = look(pixels, &shown, poser)?;
+    }
+    if apart(&said.rim, &first) > ASTRAY {
+        said = look(pixels, &first, poser)?;
+        said.rim = first;
+    }
+    let floor = said.floor;
+    let radius = floor.major();
+    // The turned tile's corners, and room for poses that are set right by a tenth of the radius.
+    let half = radius * (TILE_SPAN * std::f64::consts::SQRT_2 + 0.1);
+    let patch = Patch::new(pixels, (floor.cx, floor.cy), half, 2.0 * TILE_SPAN * radius / TILE_PX as f64);
+    let hypotheses = ways(&said.rotation, settings)
+        .into_iter()
+        .map(|way| {
+            let Way { rotation_deg, mirrored, share } = way;
+            let pose = Pose { cx: floor.cx, cy: floor.cy, radius, rotation_deg, mirrored };
+            Hypothesis { pose, log_prior: share.ln(), tile: patch.sample(&pose, TILE_SPAN, TILE_PX) }
+        })
+        .collect();
+    Some(Mark { rim: said.rim, floor, presence: said.presence, hypotheses, patch })
+}
+
+/// How far two rims are apart: of centre and of size together, in mean radii.
+fn apart(a: &Ellipse, b: &Ellipse) -> f64 {
+    let (r, s) = (a.mean_radius(), b.mean_radius());
+    (a.cx - b.cx).hypot(a.cy - b.cy) / r.min(s) + (r / s).ln().abs()
+}
+
+/// What the poser said about one crop.
+struct Said {
+    rim: Ellipse,
+    floor: Ellipse,
+    presence: f32,
+    /// Probabilities of the bins, straight marks first.
+    rotation: Vec<f32>,
+}
+
+fn look(pixels: &Pixels, rim: &Ellipse, poser: &Network) -> Option<Said> {
+    let crop =
+        Pose { cx: rim.cx, cy: rim.cy, radius: CROP_SPAN * rim.major(), rotation_deg: 0.0, mirrored: false };
+    let outputs = poser.run(&prepare(&sample(pixels, &crop, 1.0, POSER_PX)));
+    let [rim, floor, mark, rotation] = &outputs[..] else { return None };
+    let mut rotation = rotation.clone();
+    softmax(&mut rotation);
+    let ellipse = |v: &[f32]| in_photo(&crop, v);
+    Some(Said { rim: ellipse(rim), floor: ellipse(floor), presence: sigmoid(mark[0]), rotation })
+}
+
+/// An ellipse in the crop's frame (1 = half its side) to photograph pixels: centre, logarithm of the
+/// mean radius, flatness. Numbers beyond anything in the crop are cut.
+fn in_photo(crop: &Pose, v: &[f32]) -> Ellipse {
+    let v: Vec<f64> = v.iter().map(|v| f64::from(*v)).collect();
+    let (cx, cy) = crop.to_photo(v[0].clamp(-1.0, 1.0), v[1].clamp(-1.0, 1.0));
+    let r = crop.radius * v[2].clamp(-3.0, 0.5).exp();
+    Ellipse::from_flatness(cx, cy, r, (v[3].clamp(-1.0, 1.0), v[4].clamp(-1.0, 1.0)))
+}
+
+/// A way in which the mark may lie, and its share of the probability.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Way {
+    rotation_deg: f64,
+    mirrored: bool,
+    share: f32,
+}
+
+/// Bins on either side that belong to one way, 9 degrees: the reader sets such errors right.
+const REACH: usize = 3;
+const BIN_DEG: f64 = 360.0 / ROTATION_BINS as f64;
+
+/// The peaks of the distribution, the likeliest first. Behind the first comes its half turn where
+/// that is at all likely: many codes look much the same upside down.
+fn ways(bins: &[f32], settings: &MarkSettings) -> Vec<Way> {
+    let around = |bin: usize, d: usize| {
+        let (half, bin) = (bin / ROTATION_BINS, bin % ROTATION_BINS);
+        half * ROTATION_BINS + (bin + ROTATION_BINS + d - REACH) % ROTATION_BINS
+    };
+    let way = |bin: usize| {
+        let share: f32 = (0..=2 * REACH).map(|d| bins[around(bin, d)]).sum();
+        let lean: f32 = (0..=2 * REACH).map(|d| (d as f32 - REACH as f32) * bins[around(bin, d)]).sum();
+        let middle = (bin % ROTATION_BINS) as f64 + 0.5 + f64::from(lean / share.max(f32::MIN_POSITIVE));
+        Way {
+            rotation_deg: (middle * BIN_DEG).rem_euclid(360.0),
+            mirrored: bin >= ROTATION_BINS,
+            share: share.max(f32::MIN_POSITIVE),
+        }
+    };
+    let mut free = vec![true; bins.len()];
+    let mut found: Vec<Way> = Vec::new();
+    while found.len() < settings.hypotheses {
+        let peak = (0..bins.len()).filter(|b| free[*b]).reduce(|a, b| if bins[b] > bins[a] { b } else { a });
+        let Some(peak) = peak else { break };
+        let here = way(peak);
+        if !found.is_empty() && here.share < settings.least_share {
+            break;
+        }
+        // Twice the reach: the flank of a peak is no peak of its own.
+        for d in 0..=2 * REACH {
+            free[around(around(peak, 0), d)] = false;
+            free[around(around(peak, 2 * REACH), d)] = false;
+        }
+        found.push(here);
+    }
+    if let Some(first) = found.first().copied() {
+        let opposite = (first.rotation_deg + 180.0).rem_euclid(360.0);
+        let half = usize::from(first.mirrored) * ROTATION_BINS;
+        let twin = way(half + ((opposite / BIN_DEG) as usize).min(ROTATION_BINS - 1));
+        let near = |w: &Way| {
+            let turn = (w.rotation_deg - opposite).rem_euclid(360.0);
+            w.mirrored == first.mirrored && turn.min(360.0 - turn) < 2.0 * REACH as f64 * BIN_DEG
+        };
+        if !found.iter().any(near) && twin.share >= settings.least_twin_share {
+            found.truncate(settings.hypotheses.max(2) - 1);
+            found.push(Way { rotation_deg: opposite, ..twin });
+        }
+    }
+    found.sort_by(|a, b| b.share.total_cmp(&a.share));
+    found
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn bins(peaks: &[(usize, f32)]) -> Vec<f32> {
+        let mut bins = vec![0.0; 2 * ROTATION_BINS];
+        for (bin, share) in peaks {
+            bins[*bin] += share;
+        }
+        bins
+    }
+
+    fn settings() -> MarkSettings {
+        MarkSettings { hypotheses: 3, least_share: 0.02, least_twin_share: 0.001 }
+    }
+
+    #[test]
+    fn peaks_come_with_their_flanks_and_in_order() {
+        let found = ways(&bins(&[(0, 0.25), (119, 0.25), (61, 0.1), (200, 0.39), (203, 0.01)]), &settings());
+        assert_eq!(found.len(), 3);
+        // Two equal bins on either side of upright; their common edge is 0 degrees.
+        assert!(found[0].rotation_deg < 1e-4 || found[0].rotation_deg > 359.999, "{found:?}");
+        assert!((found[0].share - 0.5).abs() < 1e-6 && !found[0].mirrored);
+        assert!(found[1].mirrored && (found[1].rotation_deg - 241.5).abs() < 0.3);
+        assert!((found[1].share - 0.4).abs() < 1e-6);
+        assert!((found[2].rotation_deg - 184.5).abs() < 1e-4);
+    }
+
+    #[test]
+    fn the_half_turn_is_kept_although_unlikely_but_not_when_ruled_out() {
+        let found = ways(&bins(&[(10, 0.9), (30, 0.06), (50, 0.03), (70, 0.002)]), &settings());
+        assert_eq!(found.iter().map(|w| w.rotation_deg as i32).collect::<Vec<_>>(), [31, 91, 211]);
+        let found = ways(&bins(&[(10, 0.95), (70, 0.0005)]), &settings());
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn an_even_distribution_still_gives_something_to_read() {
+        let found = ways(&vec![1.0 / 240.0; 240], &settings());
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().all(|w| w.share.is_finite() && w.rotation_deg.is_finite()));
+        assert_eq!(ways(&vec![0.0; 240], &settings()).len(), 1);
+    }
+
+    #[test]
+    fn the_posers_numbers_become_an_ellipse_about_the_crop() {
+        let crop = Pose { cx: 100.0, cy: 200.0, radius: 50.0, rotation_deg: 0.0, mirrored: false };
+        let e = in_photo(&crop, &[0.1, -0.2, 0.5f32.ln(), 0.0, 0.2]);
+        assert!((e.cx - 105.0).abs() < 1e-4 && (e.cy - 190.0).abs() < 1e-4);
+        assert!((e.mean_radius() - 25.0).abs() < 1e-4 && (e.angle_deg - 45.0).abs() < 1e-4);
+        assert!((e.rx / e.ry - 0.2f64.exp()).abs() < 1e-4);
+        let wild = in_photo(&crop, &[1e30, -1e30, 1e30, -1e30, 0.0]);
+        assert!([wild.cx, wild.cy, wild.rx, wild.ry].iter().all(|v| v.abs() < 1e3));
+    }
 }

@@ -13,7 +13,7 @@ pub mod photo;
 pub mod scheme;
 pub mod tile;
 
-use crate::error::Failure;
+use crate::error::{Failure, Fatal};
 use crate::settings::Settings;
 use confidence::Calibration;
 use decode::Reading;
@@ -21,6 +21,7 @@ use denoise::Clean;
 use engine::{Engine, Scores};
 use face::Face;
 use mark::Mark;
+use net::Networks;
 use photo::Photo;
 use scheme::Scheme;
 
@@ -52,14 +53,19 @@ impl Watch for () {
 pub struct Pipeline {
     settings: Settings,
     schemes: Vec<Scheme>,
+    networks: &'static Networks,
     engine: Box<dyn Engine>,
     calibration: Calibration,
 }
 
 impl Pipeline {
     /// A pipeline that reads `schemes` with `engine`.
-    pub fn new(settings: Settings, schemes: Vec<Scheme>, engine: Box<dyn Engine>) -> Self {
-        Self { settings, schemes, engine, calibration: Calibration::built_in() }
+    ///
+    /// # Errors
+    /// The weights of the networks that find the mark are damaged.
+    pub fn new(settings: Settings, schemes: Vec<Scheme>, engine: Box<dyn Engine>) -> Result<Self, Fatal> {
+        let networks = Networks::built_in()?;
+        Ok(Self { settings, schemes, networks, engine, calibration: Calibration::built_in() })
     }
 
     /// The engine in use.
@@ -73,11 +79,11 @@ impl Pipeline {
     /// A [`Failure`] names the stage that gave up; a photograph without a mark is no failure.
     pub fn read(&self, photo: &Photo, watch: &mut dyn Watch) -> Result<Reading, Failure> {
         let s = &self.settings;
-        let clean = denoise::denoise(photo, &s.denoise);
+        let clean = denoise::denoise(photo);
         watch.made(Made::Clean(&clean));
-        let face = face::find_face(&clean, &s.face);
+        let face = face::find_face(&clean, &self.networks.finder, &s.face);
         watch.made(Made::Face(&face));
-        let Some(mark) = mark::find_mark(&clean, &face, &self.schemes, &s.mark) else {
+        let Some(mark) = mark::find_mark(&clean, &face, &self.networks.poser, &s.mark) else {
             return Ok(Reading::no_mark(&face));
         };
         watch.made(Made::Mark(&mark));

@@ -287,7 +287,7 @@ mod tests {
     use crate::pipeline::denoise::denoise;
     use crate::pipeline::mark::Hypothesis;
     use crate::pipeline::photo::Pixels;
-    use crate::settings::Settings;
+    use crate::pipeline::tile::Patch;
     use embedded_graphics::pixelcolor::RgbColor;
     use ndarray::Array2;
 
@@ -306,7 +306,9 @@ mod tests {
         let pose = Pose { cx: 60.0, cy: 45.0, radius: 25.0, rotation_deg: 30.0, mirrored: false };
         let tile = Array2::from_elem((TILE_PX, TILE_PX), 0.5);
         let hypothesis = Hypothesis { pose, log_prior: -0.1, tile };
-        let mark = Mark { rim, floor: rim.scaled(0.8), presence: 0.9, hypotheses: vec![hypothesis; 9] };
+        let patch = Patch::new(&photo.pixels, (60.0, 45.0), 40.0, 1.0);
+        let hypotheses = vec![hypothesis; 9];
+        let mark = Mark { rim, floor: rim.scaled(0.8), presence: 0.9, hypotheses, patch };
         let view = View {
             format: "ifm8".into(),
             pose,
@@ -320,7 +322,7 @@ mod tests {
         let schemes = Scheme::all();
 
         let mut stages = Stages::new(dir.path().into(), &schemes);
-        stages.made(Made::Clean(&denoise(&photo, &Settings::default().denoise)));
+        stages.made(Made::Clean(&denoise(&photo)));
         stages.made(Made::Face(&face));
         stages.made(Made::Mark(&mark));
         stages.made(Made::Seen(&seen));

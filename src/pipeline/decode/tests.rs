@@ -2,6 +2,9 @@
 use super::*;
 use crate::pipeline::engine::View;
 use crate::pipeline::geometry::Pose;
+use crate::pipeline::photo::Pixels;
+use crate::pipeline::tile::Patch;
+use ndarray::Array2;
 
 const POSE: Pose = Pose { cx: 100.0, cy: 50.0, radius: 40.0, rotation_deg: 0.0, mirrored: false };
 
@@ -58,6 +61,7 @@ fn read(views: Vec<View>, presence: f32) -> Result<Reading, Failure> {
         floor: Ellipse::circle(100.0, 50.0, 40.0),
         presence,
         hypotheses: Vec::new(),
+        patch: Patch::new(&Pixels::Eight(Array2::zeros((1, 1))), (0.0, 0.0), 1.0, 1.0),
     };
     let seen = Scores { views, presence, ink: None };
     let curve = |_: &str| Curve::unfitted();
@@ -148,6 +152,7 @@ fn formats_that_were_not_asked_for_are_passed_over() {
         floor: Ellipse::circle(0.0, 0.0, 1.0),
         presence: 1.0,
         hypotheses: Vec::new(),
+        patch: Patch::new(&Pixels::Eight(Array2::zeros((1, 1))), (0.0, 0.0), 1.0, 1.0),
     };
     let seen = Scores { views: vec![view("A7XK2MP4", 0.99999)], presence: 1.0, ink: None };
     let only = [Scheme::all().remove(1)];

@@ -1,5 +1,6 @@
 //! What reads characters and ring from a straightened mark.
 
+pub mod learned;
 pub mod template;
 
 use super::geometry::Pose;
@@ -9,18 +10,18 @@ use crate::settings::Settings;
 use ndarray::Array2;
 
 /// Names that [`by_name`] knows.
-pub const NAMES: [&str; 1] = ["template"];
+pub const NAMES: [&str; 2] = ["learned", "template"];
 
 /// The engine that reads where the user names none.
-pub const DEFAULT: &str = "template";
+pub const DEFAULT: &str = "learned";
 
 /// Makes an engine. This is the only list of engines.
 ///
 /// # Errors
 /// [`Fatal`] where no engine has this name, or where it cannot start (weights, system library).
 pub fn by_name(name: &str, settings: &Settings) -> Result<Box<dyn Engine>, Fatal> {
-    let _ = settings;
     match name {
+        "learned" => Ok(Box::new(learned::Learned::new(&settings.learned)?)),
         "template" => Ok(Box::new(template::Template)),
         _ => Err(Fatal::new(
             format!("no engine is called `{name}`"),

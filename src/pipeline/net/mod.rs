@@ -18,7 +18,7 @@ mod tests;
 
 pub use file::WeightsError;
 pub use networks::Networks;
-pub use ops::softmax;
+pub use ops::{sigmoid, softmax};
 
 use file::WeightsFile;
 use plan::{Kind, Plan};

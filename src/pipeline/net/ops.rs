@@ -175,6 +175,11 @@ pub fn softmax(row: &mut [f32]) {
     });
 }
 
+/// The probability whose log-odds are `x`.
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
 /// e^x for x <= 0, right to 2e-7 of it; a loop over it becomes vector code, and an attention asks
 /// for two hundred thousand. Taylor's series of 2^f for f within half of 0, times a whole power of 2.
 #[inline(always)]

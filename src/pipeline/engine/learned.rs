@@ -1,0 +1,296 @@
+//! The learned engine: a network that reads all characters and the ring of an upright floor at once.
+
+use super::{Engine, Identity, Scores, View};
+use crate::error::{Failure, Fatal};
+use crate::pipeline::geometry::Pose;
+use crate::pipeline::mark::{Hypothesis, Mark, TILE_PX};
+use crate::pipeline::net::networks::{INK_PX, Networks, TEETH};
+use crate::pipeline::net::{sigmoid, softmax};
+use crate::pipeline::scheme::Scheme;
+use crate::pipeline::tile::prepare;
+use crate::settings::LearnedSettings;
+use ndarray::Array2;
+
+/// Reads with the network that the crate carries.
+pub struct Learned {
+    networks: &'static Networks,
+    /// The formats in the order of the network's outputs.
+    schemes: Vec<Scheme>,
+    settings: LearnedSettings,
+}
+
+/// What the network says of one tile.
+struct Said {
+    /// Log-odds that this is an upright mark.
+    ok: f32,
+    /// Log-probability of each format.
+    formats: Vec<f32>,
+    /// Probability of a ring.
+    ring: f32,
+    /// Shift in floor radii, logarithm of the size, turn in radians: from the tile's pose to the true one.
+    pose: Vec<f32>,
+    /// Log-odds of each symbol, 30 places one after another.
+    symbols: Vec<f32>,
+    teeth: [Vec<f32>; 2],
+    /// For each format the middle of the mark, column and row pitch, height, in floor radii.
+    cells: Vec<f32>,
+    ink: Vec<f32>,
+}
+
+/// A hypothesis that was looked at.
+struct Looked<'a> {
+    hypothesis: &'a Hypothesis,
+    pose: Pose,
+    said: Said,
+}
+
+impl Looked<'_> {
+    /// Log-probability that the mark lies so, from what was seen and from what was expected.
+    fn weight(&self) -> f32 {
+        log_sigmoid(self.said.ok) + self.hypothesis.log_prior
+    }
+}
+
+impl Learned {
+    /// The engine with the built-in weights.
+    ///
+    /// # Errors
+    /// The weights are damaged.
+    pub fn new(settings: &LearnedSettings) -> Result<Self, Fatal> {
+        let networks = Networks::built_in()?;
+        let all = Scheme::all();
+        let schemes = networks.formats.iter().filter_map(|id| all.iter().find(|s| s.id == *id).cloned());
+        Ok(Self { networks, schemes: schemes.collect(), settings: settings.clone() })
+    }
+
+    fn look<'a>(&self, hypothesis: &'a Hypothesis, tile: &Array2<f32>, pose: Pose) -> Option<Looked<'a>> {
+        let outputs = self.networks.reader.run(&prepare(tile));
+        let [ok, formats, gear, shift, symbols, teeth8, teeth6, cells, ink]: [Vec<f32>; 9] =
+            outputs.try_into().ok()?;
+        let said = Said {
+            ok: ok[0],
+            formats: log_softmax(&formats),
+            ring: sigmoid(gear[0]),
+            pose: shift,
+            symbols,
+            teeth: [teeth8, teeth6],
+            cells,
+            ink,
+        };
+        Some(Looked { hypothesis, pose, said })
+    }
+
+    /// Looks at a hypothesis again with its pose set right; keeps the better of the two looks.
+    fn again<'a>(&self, mark: &Mark, first: Looked<'a>) -> Looked<'a> {
+        let pose = set_right(&first.pose, &first.said.pose);
+        match self.look(first.hypothesis, &mark.tile(&pose), pose) {
+            Some(second) if second.said.ok >= first.said.ok - self.settings.second_look_loss => second,
+            _ => first,
+        }
+    }
+
+    /// One view a format that is likely enough.
+    fn views(&self, looked: &Looked<'_>) -> Vec<View> {
+        let said = &looked.said;
+        let symbols = self.networks.alphabet.chars().count();
+        let mut views = Vec::new();
+        let mut first = 0;
+        for (f, scheme) in self.schemes.iter().enumerate() {
+            let places = &said.symbols[first * symbols..(first + scheme.len()) * symbols];
+            first += scheme.len();
+            if said.formats[f] < self.settings.least_format.ln() {
+                continue;
+            }
+            let sectors = scheme.gear.as_ref().map(|g| g.start + g.gap + g.bits * scheme.len());
+            let ring = sectors.filter(|_| said.ring >= self.settings.ring_bar);
+            views.push(View {
+                format: scheme.id.clone(),
+                pose: looked.pose,
+                log_weight: looked.weight() + said.formats[f],
+                symbols: places.chunks_exact(symbols).map(log_softmax).collect(),
+                gear: ring.and_then(|n| TEETH.iter().position(|t| *t == n)).map(|i| said.teeth[i].clone()),
+                quads: quads(scheme, &said.cells[5 * f..5 * f + 5]),
+            });
+        }
+        views
+    }
+}
+
+impl Engine for Learned {
+    fn identity(&self) -> Identity {
+        Identity {
+            name: "learned".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            weights_sha256: Some(self.networks.sha256.clone()),
+        }
+    }
+
+    /// Every hypothesis is looked at once, the likeliest first; where the first is beyond doubt, it is
+    /// the only one. Those that are not clearly worse than the best are looked at a second time, with
+    /// the pose set right by what the first look said: the ring asks for a pose within two degrees.
+    fn read(&self, mark: &Mark) -> Result<Scores, Failure> {
+        let nothing = Scores { presence: mark.presence, ..Scores::default() };
+        if mark.presence < self.settings.presence_bar {
+            return Ok(nothing);
+        }
+        let mut looked = Vec::new();
+        for hypothesis in &mark.hypotheses {
+            let Some(look) = self.look(hypothesis, &hypothesis.tile, hypothesis.pose) else { continue };
+            looked.push(look);
+            let sure = sigmoid(looked[0].said.ok) >= self.settings.sure
+                && looked[0].hypothesis.log_prior.exp() >= self.settings.sure_share;
+            if sure {
+                break;
+            }
+        }
+        looked.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
+        let Some(bar) = looked.first().map(|l| l.weight() - self.settings.second_look_within) else {
+            return Ok(nothing);
+        };
+        let mut looked: Vec<Looked<'_>> = looked
+            .into_iter()
+            .enumerate()
+            .map(|(i, look)| {
+                let again = i < self.settings.second_looks && look.weight() >= bar;
+                if again { self.again(mark, look) } else { look }
+            })
+            .collect();
+        looked.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
+        let Some(best) = looked.first() else { return Ok(nothing) };
+        // Two opinions on one question, the poser's and the reader's: their log-odds are averaged.
+        let poser = mark.presence.clamp(1e-6, 1.0 - 1e-6);
+        let presence = sigmoid(0.5 * ((poser / (1.0 - poser)).ln() + best.said.ok));
+        let ink = Some(enlarged(&best.said.ink));
+        Ok(Scores { views: looked.iter().flat_map(|l| self.views(l)).collect(), presence, ink })
+    }
+}
+
+/// The pose that `shift` makes of `pose`: a shift in the mark's frame, a size, a turn.
+fn set_right(pose: &Pose, shift: &[f32]) -> Pose {
+    let shift: Vec<f64> = shift.iter().map(|v| f64::from(*v)).collect();
+    let (cx, cy) = pose.to_photo(shift[0].clamp(-0.2, 0.2), shift[1].clamp(-0.2, 0.2));
+    let turn = shift[3].clamp(-0.4, 0.4).to_degrees();
+    // Seen in a mirrored photograph, a turn goes the other way.
+    let turn = if pose.mirrored { -turn } else { turn };
+    Pose {
+        cx,
+        cy,
+        radius: pose.radius * shift[2].clamp(-0.2, 0.2).exp(),
+        rotation_deg: (pose.rotation_deg + turn).rem_euclid(360.0),
+        mirrored: pose.mirrored,
+    }
+}
+
+/// A character's width over its height: upright sans faces with their side bearings.
+const WIDTH: f64 = 0.74;
+
+/// Corners of the characters' cells in reading order, from the middle of the mark, column pitch,
+/// row pitch and height.
+fn quads(scheme: &Scheme, cells: &[f32]) -> Vec<[(f64, f64); 4]> {
+    let [u, v, column, row, height]: [f64; 5] = std::array::from_fn(|i| f64::from(cells[i]));
+    let (half, tall) = (height * WIDTH / 2.0, height / 2.0);
+    let mut quads = Vec::with_capacity(scheme.len());
+    for (r, n) in scheme.rows.iter().enumerate() {
+        let y = v + (r as f64 - (scheme.rows.len() as f64 - 1.0) / 2.0) * row;
+        for c in 0..*n {
+            let x = u + (c as f64 - (*n as f64 - 1.0) / 2.0) * column;
+            quads.push([
+                (x - half, y - tall),
+                (x + half, y - tall),
+                (x + half, y + tall),
+                (x - half, y + tall),
+            ]);
+        }
+    }
+    quads
+}
+
+/// The ink's log-odds as probabilities at the tile's size, bilinear.
+fn enlarged(ink: &[f32]) -> Array2<f32> {
+    let split = |v: usize| {
+        let at = ((v as f32 + 0.5) * INK_PX as f32 / TILE_PX as f32 - 0.5).clamp(0.0, (INK_PX - 1) as f32);
+        let low = (at as usize).min(INK_PX - 2);
+        (low, at - low as f32)
+    };
+    Array2::from_shape_fn((TILE_PX, TILE_PX), |(y, x)| {
+        let ((y, fy), (x, fx)) = (split(y), split(x));
+        let at = y * INK_PX + x;
+        let upper = ink[at] + (ink[at + 1] - ink[at]) * fx;
+        let lower = ink[at + INK_PX] + (ink[at + INK_PX + 1] - ink[at + INK_PX]) * fx;
+        sigmoid(upper + (lower - upper) * fy)
+    })
+}
+
+fn log_softmax(logits: &[f32]) -> Vec<f32> {
+    let mut p = logits.to_vec();
+    softmax(&mut p);
+    // No symbol is ruled out altogether by the limits of half a float.
+    p.iter().map(|p| p.max(1e-12).ln()).collect()
+}
+
+fn log_sigmoid(x: f32) -> f32 {
+    x.min(0.0) - (-x.abs()).exp().ln_1p()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::pipeline::geometry::Ellipse;
+    use crate::pipeline::photo::Pixels;
+    use crate::pipeline::tile::Patch;
+
+    #[test]
+    fn a_pose_is_set_right_by_what_the_tile_shows() {
+        // The true pose, and a tile taken a little beside it.
+        for mirrored in [false, true] {
+            let shown = Pose { cx: 300.0, cy: 200.0, radius: 100.0, rotation_deg: 350.0, mirrored };
+            let found = set_right(&shown, &[0.05, -0.1, 0.1, 0.2]);
+            // A point of the true mark, seen in the tile turned counter-clockwise, larger and shifted.
+            let (u, v) = (0.3, -0.4);
+            let (s, c) = 0.2f64.sin_cos();
+            let size = 0.1f64.exp();
+            let seen = (0.05 + size * (c * u + s * v), -0.1 + size * (-s * u + c * v));
+            let (a, b) = (found.to_photo(u, v), shown.to_photo(seen.0, seen.1));
+            assert!((a.0 - b.0).hypot(a.1 - b.1) < 1e-4, "{mirrored} {a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn cells_of_the_format_with_two_characters_in_its_middle_row() {
+        let scheme = &Scheme::all()[2];
+        let quads = quads(scheme, &[0.1, 0.0, 0.3, 0.5, 0.4]);
+        assert_eq!(quads.len(), 8);
+        let middle = |q: &[(f64, f64); 4]| ((q[0].0 + q[2].0) / 2.0, (q[0].1 + q[2].1) / 2.0);
+        let close = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1) < 1e-6;
+        assert!(close(middle(&quads[0]), (-0.2, -0.5)) && close(middle(&quads[2]), (0.4, -0.5)));
+        assert!(close(middle(&quads[3]), (-0.05, 0.0)) && close(middle(&quads[4]), (0.25, 0.0)));
+        assert!((quads[0][3].1 - quads[0][0].1 - 0.4).abs() < 1e-6);
+    }
+
+    #[test]
+    fn scores_have_every_format_place_symbol_and_sector() {
+        let pixels = Pixels::Eight(Array2::from_shape_fn((300, 300), |(y, x)| ((x * 7 + y * 3) % 251) as u8));
+        let floor = Ellipse::circle(150.0, 150.0, 90.0);
+        let patch = Patch::new(&pixels, (150.0, 150.0), 140.0, 1.2);
+        let pose = Pose { cx: 150.0, cy: 150.0, radius: 90.0, rotation_deg: 30.0, mirrored: true };
+        let tile = patch.sample(&pose, 1.08, TILE_PX);
+        let hypotheses = vec![Hypothesis { pose, log_prior: -0.1, tile }];
+        let mark = Mark { rim: floor.scaled(1.3), floor, presence: 0.9, hypotheses, patch };
+        let settings = LearnedSettings { least_format: 0.0, ring_bar: 0.0, ..LearnedSettings::default() };
+        let seen = Learned::new(&settings).unwrap().read(&mark).unwrap();
+        assert_eq!(seen.views.len(), 4);
+        for (view, scheme) in seen.views.iter().zip(Scheme::all()) {
+            assert_eq!((view.symbols.len(), view.quads.len()), (scheme.len(), scheme.len()));
+            for p in &view.symbols {
+                assert!((p.iter().map(|p| p.exp()).sum::<f32>() - 1.0).abs() < 1e-4 && p.len() == 33);
+            }
+            let sectors = scheme.gear_sectors(&"A".repeat(scheme.len())).map(|s| s.len());
+            assert_eq!(view.gear.as_ref().map(Vec::len), sectors);
+        }
+        assert_eq!(seen.ink.unwrap().dim(), (TILE_PX, TILE_PX));
+        // A floor that the poser is sure about is not read at all.
+        let mark = Mark { presence: 0.0, ..mark };
+        assert!(Learned::new(&settings).unwrap().read(&mark).unwrap().views.is_empty());
+    }
+}
