@@ -4,8 +4,14 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use microstamp::Settings;
-use microstamp::pipeline::scheme::Scheme;
-use microstamp::pipeline::{denoise, face, mark, photo};
+use microstamp::pipeline::face::{self, Face};
+use microstamp::pipeline::geometry::Ellipse;
+use microstamp::pipeline::mark::{self, Mark};
+use microstamp::pipeline::net::Networks;
+use microstamp::pipeline::net::networks::{FINDER_PX, POSER_PX, READER_PX};
+use microstamp::pipeline::tile::prepare;
+use microstamp::pipeline::{denoise, engine, photo};
+use ndarray::Array2;
 use std::hint::black_box;
 use std::io::Cursor;
 
@@ -40,16 +46,41 @@ fn stages(c: &mut Criterion) {
     c.bench_function("load Tiff", |b| b.iter(|| load(black_box(&bytes))));
 
     let photo = load(&bytes);
-    let schemes = Scheme::all();
     c.bench_function("sha256", |b| b.iter(|| photo::sha256(black_box(&bytes))));
-    c.bench_function("denoise", |b| b.iter(|| denoise::denoise(black_box(&photo), &settings.denoise)));
-    let clean = denoise::denoise(&photo, &settings.denoise);
-    c.bench_function("face", |b| b.iter(|| face::find_face(black_box(&clean), &settings.face)));
-    let face = face::find_face(&clean, &settings.face);
-    c.bench_function("mark", |b| {
-        b.iter(|| mark::find_mark(black_box(&clean), &face, &schemes, &settings.mark));
+    c.bench_function("denoise", |b| b.iter(|| denoise::denoise(black_box(&photo))));
+    let clean = denoise::denoise(&photo);
+    let networks = Networks::built_in().unwrap();
+    c.bench_function("face", |b| {
+        b.iter(|| face::find_face(black_box(&clean), &networks.finder, &settings.face));
     });
+    // Where the crater is drawn, so that the later stages have work whatever the finder makes of it.
+    let rim = Ellipse::circle(1024.0, 768.0, 250.0);
+    let face = Face { impression: Some(rim), ..Face::default() };
+    c.bench_function("mark", |b| {
+        b.iter(|| mark::find_mark(black_box(&clean), &face, &networks.poser, &settings.mark));
+    });
+    let mark = mark::find_mark(&clean, &face, &networks.poser, &settings.mark).unwrap();
+    let mark = Mark { presence: 1.0, ..mark };
+    for name in engine::NAMES {
+        let engine = engine::by_name(name, &settings).unwrap();
+        c.bench_function(&format!("engine {name}"), |b| b.iter(|| engine.read(black_box(&mark))));
+    }
 }
 
-criterion_group!(benches, stages);
+fn networks(c: &mut Criterion) {
+    let networks = Networks::built_in().unwrap();
+    let all = [
+        ("finder", &networks.finder, FINDER_PX),
+        ("poser", &networks.poser, POSER_PX),
+        ("reader", &networks.reader, READER_PX),
+    ];
+    for (name, network, side) in all {
+        let tile = Array2::from_shape_fn((side, side), |(y, x)| ((x * 7 + y * 13) % 97) as f32 / 97.0);
+        c.bench_function(&format!("network {name}, input"), |b| b.iter(|| prepare(black_box(&tile))));
+        let input = prepare(&tile);
+        c.bench_function(&format!("network {name}"), |b| b.iter(|| network.run(black_box(&input))));
+    }
+}
+
+criterion_group!(benches, stages, networks);
 criterion_main!(benches);
