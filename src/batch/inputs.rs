@@ -29,6 +29,8 @@ pub enum LeftOut {
     Link,
     /// A device, socket or pipe.
     NoFile,
+    /// A folder that an earlier run wrote: its pictures are no photographs.
+    Output,
 }
 
 impl LeftOut {
@@ -39,6 +41,7 @@ impl LeftOut {
             Self::NoPicture => "no picture",
             Self::Link => "symbolic link",
             Self::NoFile => "no regular file",
+            Self::Output => "output of an earlier run",
         }
     }
 }
@@ -116,7 +119,12 @@ fn walk(folder: &Path, found: &mut Inputs) -> Result<(), Fatal> {
             } else {
                 found.left_out.push((name, LeftOut::NoPicture));
             }
-        } else if !kind.is_dir() {
+        } else if kind.is_dir() {
+            if entry.path().join("results.jsonl").exists() {
+                entries.skip_current_dir();
+                found.left_out.push((name, LeftOut::Output));
+            }
+        } else {
             found.left_out.push((name, LeftOut::NoFile));
         }
     }
@@ -156,6 +164,8 @@ mod tests {
         put("notes.txt", b"text");
         put(".hidden.png", png);
         put(".cache/x.png", png);
+        put("out/results.jsonl", b"");
+        put("out/1-small.png", png);
         let found = collect(&[dir.path().to_path_buf()]).unwrap();
         let names: Vec<_> = found.taken.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["B.dat", "a/10.tif", "a/9.tif", "b.png", "b/1.png"]);
@@ -164,10 +174,14 @@ mod tests {
             [
                 (".cache".into(), LeftOut::Hidden),
                 (".hidden.png".into(), LeftOut::Hidden),
-                ("notes.txt".into(), LeftOut::NoPicture)
+                ("notes.txt".into(), LeftOut::NoPicture),
+                ("out".into(), LeftOut::Output)
             ]
         );
-        assert_eq!(found.left_out_counts(), BTreeMap::from([("hidden", 2), ("no picture", 1)]));
+        assert_eq!(
+            found.left_out_counts(),
+            BTreeMap::from([("hidden", 2), ("no picture", 1), ("output of an earlier run", 1)])
+        );
 
         let alone = collect(&[dir.path().join("notes.txt")]).unwrap();
         assert_eq!(alone.taken[0].name, "notes.txt");

@@ -80,6 +80,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let failed = counts.failed;
     manifest.finish(counts, done == found.taken.len());
     manifest.write(out)?;
+    if done < found.taken.len() {
+        eprintln!("microstamp: interrupted after {done} of {} photographs", found.taken.len());
+    }
     Ok(match (done == found.taken.len(), failed) {
         (false, _) => Outcome::Interrupted,
         (true, 0) => Outcome::Done,
