@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// Photographs of each case, each under its own light
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
     photos_per_case: u16,
+    /// Longer side of most photographs, pixels
+    #[arg(long, value_name = "PX", default_value_t = 1600, value_parser = clap::value_parser!(u16).range(200..=6400))]
+    long_px: u16,
     /// Folder of TrueType files to draw half of the typefaces from
     #[arg(long, value_name = "DIR")]
     faces: Option<PathBuf>,
@@ -64,6 +67,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         seed: args.seed,
         profiles: profiles.map(|(p, _)| *p).collect(),
         counts: Counts { cases_per_gun, photos_per_case },
+        long_px: args.long_px,
     };
     let faces = Faces::new(read_faces(args.faces.as_deref())?, split);
     let pool = rayon::ThreadPoolBuilder::new()

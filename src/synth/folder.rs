@@ -2,7 +2,7 @@
 
 use super::camera::{File, ScaleTag};
 use super::draw::Draw;
-use super::framing::frame;
+use super::framing::{LONG_PX, frame};
 use super::gun::Faces;
 use super::profile::Profile;
 use super::scene::{Counts, Scene};
@@ -26,6 +26,8 @@ pub struct Order {
     pub profiles: Vec<Profile>,
     /// Cases a gun and photographs a case.
     pub counts: Counts,
+    /// Longer side of most photographs, pixels; the others keep their proportion to it.
+    pub long_px: u16,
 }
 
 /// Photographs rendered between two writes of the truth, so that memory does not grow with the count.
@@ -64,6 +66,7 @@ pub fn write_folder(order: &Order, faces: &Faces, out: &Path) -> Result<(), Fata
         "seed": order.seed,
         "profiles": order.profiles.iter().map(|p| p.name()).collect::<Vec<_>>(),
         "cases_per_gun": order.counts.cases_per_gun,
+        "long_px": order.long_px,
         "photos_per_case": order.counts.photos_per_case,
         "typeface_files": faces.file_names(),
     });
@@ -79,7 +82,8 @@ fn photograph(
     out: &Path,
 ) -> Result<Truth, Fatal> {
     let mut scene = Scene::draw(order.seed, index, &order.profiles, order.counts, faces, schemes);
-    let window = frame(&mut Draw::new(order.seed, "frame", index), &scene, 1.0);
+    let window =
+        frame(&mut Draw::new(order.seed, "frame", index), &scene, LONG_PX / f32::from(order.long_px));
     if scene.camera.scale == ScaleTag::True && scene.camera.file == File::Bmp {
         // The encoder writes no resolution into a BMP.
         scene.camera.scale = ScaleTag::None;

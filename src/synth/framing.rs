@@ -4,6 +4,8 @@ use super::draw::Draw;
 use super::scene::Scene;
 use super::surface::Window;
 
+/// Longer side of most photographs, pixels.
+pub const LONG_PX: f32 = 1600.0;
 /// Picture sizes of laboratory cameras, pixels.
 const SIZES: [(usize, usize); 5] = [(1600, 1200), (1440, 1080), (1280, 960), (1200, 1200), (1600, 1200)];
 /// Limits of the scale, µm per pixel: stereo microscopes at 25-60x, and a margin for distant views.

@@ -6,7 +6,7 @@
 
 use crate::pipeline::scheme::Scheme;
 use crate::synth::draw::Draw;
-use crate::synth::framing::frame;
+use crate::synth::framing::{LONG_PX, frame};
 use crate::synth::gun::Faces;
 use crate::synth::profile::Profile;
 use crate::synth::scene::{Counts, Scene};
@@ -27,8 +27,6 @@ pub enum Kind {
 const PHOTO_PX: usize = 192;
 /// Side of a mark tile, pixels: the floor then has about the size of the reader's tile.
 const MARK_PX: usize = 256;
-/// Longer side of most photographs, pixels.
-const LONG_PX: f32 = 1600.0;
 /// Half side of a mark tile in rim radii.
 const MARK_SPAN: f32 = 1.3;
 /// Tiles rendered between two writes.
