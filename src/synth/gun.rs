@@ -123,7 +123,7 @@ pub struct Pin {
 
 /// How the engraved strokes are shaped across.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile2 {
+pub enum Section {
     /// Flat top with sloping flanks.
     Flat,
     /// Round.
@@ -169,7 +169,7 @@ pub struct Code {
     /// Width of the flanks, µm.
     pub flank_um: f32,
     /// Shape of the strokes.
-    pub profile: Profile2,
+    pub section: Section,
     /// Whether the marks on the primer are sunken.
     pub sunken: bool,
 }
@@ -339,7 +339,7 @@ fn draw_code(
         ring,
         relief_um: Ranges::within(d, ranges.relief_um),
         flank_um: d.log_range(2.0, 26.0),
-        profile: [Profile2::Flat, Profile2::Round, Profile2::Vee, Profile2::Burr]
+        section: [Section::Flat, Section::Round, Section::Vee, Section::Burr]
             [d.weighted(&[0.6, 0.2, 0.12, 0.08])],
         sunken: d.chance(0.5),
     }

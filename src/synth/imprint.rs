@@ -3,7 +3,7 @@
 
 use super::blur::{smear, smooth};
 use super::draw::Draw;
-use super::gun::{Code, Gun, Profile2};
+use super::gun::{Code, Gun, Section};
 use super::noise::Noise;
 use super::shot::Shot;
 use crate::pipeline::scheme::Scheme;
@@ -41,19 +41,19 @@ pub fn bilinear(plane: &[f32], n: usize, x: f32, y: f32) -> f32 {
 }
 
 /// Height of a stroke, 0-1, at signed distance `d` µm from its outline (negative inside).
-fn stroke(profile: Profile2, d: f32, half_um: f32, flank_um: f32) -> f32 {
+fn stroke(section: Section, d: f32, half_um: f32, flank_um: f32) -> f32 {
     let ramp = |t: f32| {
         let t = t.clamp(0.0, 1.0);
         t * t * (3.0 - 2.0 * t)
     };
-    match profile {
-        Profile2::Flat => ramp(0.5 - d / flank_um),
-        Profile2::Round => {
+    match section {
+        Section::Flat => ramp(0.5 - d / flank_um),
+        Section::Round => {
             let t = (-d / half_um + 0.15).clamp(0.0, 1.0);
             (t * (2.0 - t)).sqrt()
         }
-        Profile2::Vee => (-d / half_um + 0.1).clamp(0.0, 1.0),
-        Profile2::Burr => ramp(1.0 - (d.abs() - 1.5) / flank_um) * 0.9 + 0.25 * ramp(0.5 - d / flank_um),
+        Section::Vee => (-d / half_um + 0.1).clamp(0.0, 1.0),
+        Section::Burr => ramp(1.0 - (d.abs() - 1.5) / flank_um) * 0.9 + 0.25 * ramp(0.5 - d / flank_um),
     }
 }
 
@@ -127,7 +127,7 @@ fn characters(code: &Code, schemes: &[Scheme], n: usize, um: f32) -> Vec<f32> {
                 let b = field[[iy + 1, ix]] * (1.0 - tx) + field[[iy + 1, ix + 1]] * tx;
                 let d = (a + (b - a) * ty) * code.height_um;
                 let cell = &mut plane[y * n + x];
-                *cell = cell.max(stroke(code.profile, d, half, code.flank_um));
+                *cell = cell.max(stroke(code.section, d, half, code.flank_um));
             }
         }
     }
@@ -187,7 +187,7 @@ fn ring(gun: &Gun, code: &Code, schemes: &[Scheme], n: usize, um: f32) -> Option
             }
             let low = if k < start { tooth_inner } else { inner };
             let depth = side.min(outer - r).min(r - low);
-            plane[y * n + x] = stroke(code.profile, -depth, 0.4 * ring.width_um, code.flank_um);
+            plane[y * n + x] = stroke(code.section, -depth, 0.4 * ring.width_um, code.flank_um);
         }
     }
     Some(plane)
