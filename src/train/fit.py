@@ -248,6 +248,8 @@ def merge(folder, path):
     """NAME.pt of the three networks into one weights file, which says where each comes from."""
     graphs, origins = {}, {}
     for name, make in MAKERS.items():
+        if not (folder / f"{name}.pt").exists():
+            continue  # weights may find marks before there is a reader of them
         kept = torch.load(folder / f"{name}.pt", map_location="cpu")
         origins[name] = kept["origin"]
         graphs[name] = make(kept["origin"]["recipe"]["networks"][name])

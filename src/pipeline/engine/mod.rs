@@ -13,7 +13,7 @@ use ndarray::Array2;
 pub const NAMES: [&str; 2] = ["learned", "template"];
 
 /// The engine that reads where the user names none.
-pub const DEFAULT: &str = "learned";
+pub const DEFAULT: &str = "template";
 
 /// Makes an engine. This is the only list of engines.
 ///

@@ -29,8 +29,9 @@ pub struct Networks {
     pub finder: Network,
     /// Crater to `rim`, `floor`, `mark`, `rotation`.
     pub poser: Network,
-    /// Upright floor to `ok`, `format`, `gear`, `pose`, `symbols`, `teeth8`, `teeth6`, `cells`, `ink`.
-    pub reader: Network,
+    /// Upright floor to `ok`, `format`, `gear`, `pose`, `symbols`, `teeth8`, `teeth6`, `cells`, `ink`;
+    /// `None` where the weights find marks but do not read them.
+    pub reader: Option<Network>,
     /// Symbols in the order of the `symbols` output.
     pub alphabet: String,
     /// Format ids in the order of the `format` output.
@@ -48,9 +49,10 @@ impl Networks {
     pub fn parse(bytes: &[u8], lengths: impl Fn(&str) -> Option<usize>) -> Result<Self, WeightsError> {
         let file = WeightsFile::parse(bytes)?;
         let header = &file.header;
+        let reads = header.networks.contains_key("reader");
         for (name, side) in [("finder", FINDER_PX), ("poser", POSER_PX), ("reader", READER_PX)] {
             let found = header.tile.get(name);
-            if found != Some(&side) {
+            if (name != "reader" || reads) && found != Some(&side) {
                 return Err(WeightsError::new(format!(
                     "the input of {name} is {found:?} pixels wide, not {side}"
                 )));
@@ -64,6 +66,18 @@ impl Networks {
         let (formats, symbols) = (header.formats.len(), header.alphabet.chars().count());
         let network =
             |name, side, wanted: &[(&str, &[usize])]| Network::new(&file, name, &[2, side, side], wanted);
+        let reader_outputs: [(&str, &[usize]); 9] = [
+            ("ok", &[1]),
+            ("format", &[formats]),
+            ("gear", &[1]),
+            ("pose", &[4]),
+            ("symbols", &[queries, symbols]),
+            ("teeth8", &[TEETH[0]]),
+            ("teeth6", &[TEETH[1]]),
+            ("cells", &[formats, 5]),
+            ("ink", &[1, INK_PX, INK_PX]),
+        ];
+        let reader = if reads { Some(network("reader", READER_PX, &reader_outputs)?) } else { None };
         Ok(Self {
             finder: network(
                 "finder",
@@ -75,21 +89,7 @@ impl Networks {
                 POSER_PX,
                 &[("rim", &[5]), ("floor", &[5]), ("mark", &[1]), ("rotation", &[2 * ROTATION_BINS])],
             )?,
-            reader: network(
-                "reader",
-                READER_PX,
-                &[
-                    ("ok", &[1]),
-                    ("format", &[formats]),
-                    ("gear", &[1]),
-                    ("pose", &[4]),
-                    ("symbols", &[queries, symbols]),
-                    ("teeth8", &[TEETH[0]]),
-                    ("teeth6", &[TEETH[1]]),
-                    ("cells", &[formats, 5]),
-                    ("ink", &[1, INK_PX, INK_PX]),
-                ],
-            )?,
+            reader,
             alphabet: header.alphabet.clone(),
             formats: header.formats.clone(),
             sha256: header.sha256.clone(),
@@ -139,7 +139,7 @@ mod tests {
         let answers: Vec<_> = std::thread::scope(|scope| {
             let run = || {
                 // Another network in between leaves its values in the thread's buffers.
-                let _ = networks.reader.run(&vec![3.0; 2 * READER_PX * READER_PX]);
+                let _ = networks.finder.run(&vec![3.0; 2 * FINDER_PX * FINDER_PX]);
                 networks.poser.run(&input)
             };
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
