@@ -101,7 +101,7 @@ pub struct Pin {
     pub rx_um: f32,
     /// The shorter one.
     pub ry_um: f32,
-    /// Rim radius over floor radius.
+    /// Rim radius over floor radius; the face begins to fall at the rim.
     pub rim_ratio: f32,
     /// Superellipse exponent: 2 an ellipse, above it a wedge with rounded corners.
     pub exponent: f32,
@@ -111,7 +111,7 @@ pub struct Pin {
     pub depth_um: f32,
     /// Course of the wall.
     pub wall: Wall,
-    /// Rounding of the rim, µm.
+    /// Rounding of the rim, µm: less than half of the wall's width.
     pub lip_um: f32,
     /// Middle of the crater from the primer's, µm.
     pub offset_um: (f32, f32),
@@ -267,15 +267,17 @@ fn draw_pin(d: &mut Draw, elliptic: bool, marked: bool, ranges: Ranges) -> Pin {
         d.range(-90.0, 60.0)
     };
     let turning = d.chance(ranges.turning.0);
+    let rim_ratio = d.range(1.12, 1.75).min(1060.0 / rx_um).max(1.1);
+    let wall_um = (rim_ratio - 1.0) * rx_um * ratio.sqrt();
     Pin {
         rx_um,
         ry_um: rx_um * ratio,
-        rim_ratio: d.range(1.1, 1.6).min(1060.0 / rx_um).max(1.08),
+        rim_ratio,
         exponent: if d.chance(0.15) { d.range(2.0, 3.2) } else { 2.0 },
         dome_um,
         depth_um,
         wall: d.pick(&[Wall::Straight, Wall::Smooth, Wall::Hollow, Wall::Bulging]),
-        lip_um: d.range(15.0, 130.0),
+        lip_um: d.range(0.08, 0.45) * wall_um,
         offset_um: {
             let (r, a) = (d.range(0.0, 300.0) + if d.chance(0.2) { 110.0 } else { 0.0 }, d.angle());
             (r * a.cos(), r * a.sin())

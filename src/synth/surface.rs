@@ -99,7 +99,9 @@ impl<'a> Crater<'a> {
 /// The undisturbed floor and wall, as a table over the level: depth below the face, µm.
 fn crater_profile(gun: &Gun, mean_um: f32) -> Vec<f32> {
     let pin = &gun.pin;
-    let reach = pin.rim_ratio + 3.0 * pin.lip_um / mean_um;
+    let reach = pin.rim_ratio;
+    // The wall's own corner; rounded, the face begins to fall at the rim.
+    let corner = pin.rim_ratio - pin.lip_um / mean_um;
     (0..PROFILE_STEPS)
         .map(|i| {
             let level = reach * i as f32 / (PROFILE_STEPS - 1) as f32;
@@ -107,7 +109,7 @@ fn crater_profile(gun: &Gun, mean_um: f32) -> Vec<f32> {
                 if level <= 1.0 {
                     return -pin.depth_um + pin.dome_um * (1.0 - level * level);
                 }
-                let t = ((level - 1.0) / (pin.rim_ratio - 1.0)).min(1.0);
+                let t = ((level - 1.0) / (corner - 1.0)).min(1.0);
                 let up = match pin.wall {
                     Wall::Straight => t,
                     Wall::Smooth => t * t * (3.0 - 2.0 * t),
@@ -174,7 +176,6 @@ pub fn build(
     let crater = Crater::new(gun, shot);
     let profile = crater_profile(gun, crater.mean);
     let rim = crater.rim();
-    let profile_reach = rim + 3.0 * gun.pin.lip_um / crater.mean;
     let lobes = (d.angle(), d.range(0.0, 0.6));
     for y in 0..h {
         let py = window.y0 + y as f32 * um;
@@ -256,7 +257,7 @@ pub fn build(
             s.z[i] = z;
         }
     }
-    strike(&mut s, gun, shot, imprint, window, &crater, &profile, profile_reach, lobes, cartridge.seat_um, d);
+    strike(&mut s, gun, shot, imprint, window, &crater, &profile, rim, lobes, cartridge.seat_um, d);
     super::wear::age(&mut s, cartridge, shot, window, d);
     s
 }
