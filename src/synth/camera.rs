@@ -167,7 +167,7 @@ pub fn defocus(plane: &mut [f32], s: &Surface, window: &Window, camera: &Camera,
 }
 
 /// Layers of the stack of blurs.
-const BLURS: usize = 4;
+const BLURS: usize = 3;
 
 /// What the sensor made of it: grey 0-1 after tone, and the factor of each channel.
 pub fn expose(plane: &mut [f32], s: &Surface, window: &Window, camera: &Camera) {

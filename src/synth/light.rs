@@ -237,12 +237,12 @@ impl Tables {
         let specular = if rig.crossed { 0.02 } else { 1.0 };
         let diffuse = Metal { diffuse: metal.diffuse + if rig.crossed { 0.15 } else { 0.0 }, ..*metal };
         let rough = Metal { roughness: metal.roughness.max(0.6), ..diffuse };
-        let sky: Vec<Lamp> = (0..8)
+        let sky: Vec<Lamp> = (0..4)
             .map(|i| {
                 lamp(
-                    (i as f32 + 0.5) / 8.0 * std::f32::consts::TAU,
+                    (i as f32 + 0.5) / 4.0 * std::f32::consts::TAU,
                     if i % 2 == 0 { 0.6 } else { 1.15 },
-                    0.125,
+                    0.25,
                 )
             })
             .collect();

@@ -15,10 +15,16 @@ static BANK: OnceLock<Vec<Vec<f32>>> = OnceLock::new();
 
 fn bank() -> &'static [Vec<f32>] {
     BANK.get_or_init(|| {
+        // The fields of one variant stem from the same white noise: each is read at its own random place.
+        let white: Vec<Vec<f32>> = (0..VARIANTS)
+            .map(|v| {
+                let mut draw = Draw::new(0, "noise bank", v as u64);
+                (0..SIDE * SIDE).map(|_| draw.normal()).collect()
+            })
+            .collect();
         (0..SIGMAS.len() * VARIANTS)
             .map(|i| {
-                let mut draw = Draw::new(0, "noise bank", i as u64);
-                let mut field: Vec<f32> = (0..SIDE * SIDE).map(|_| draw.normal()).collect();
+                let mut field = white[i % VARIANTS].clone();
                 smooth_periodic(&mut field, SIGMAS[i / VARIANTS]);
                 let n = field.len() as f32;
                 let mean = field.iter().sum::<f32>() / n;

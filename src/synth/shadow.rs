@@ -82,6 +82,10 @@ impl Occlusion {
         };
         let reach = ((1800.0 / cell) as usize).min(w.max(h));
         let mut seen = vec![[1.0f32; SECTORS]; w * h];
+        if rig.kind == Kind::Coaxial {
+            // Light through the lens reaches all that the camera sees.
+            return Self { w, h, seen };
+        }
         for k in 0..SECTORS {
             let (sy, sx) = ((k as f32 + 0.5) / SECTORS as f32 * std::f32::consts::TAU).sin_cos();
             for y in 0..h {
@@ -96,15 +100,14 @@ impl Occlusion {
                             break;
                         }
                         horizon = horizon.max((z[py as usize * w + px as usize] - here) / (t * cell));
-                        t *= 1.18;
+                        t *= 1.3;
                     }
                     let sees = |e: f32| {
                         (((e.to_radians().tan() - horizon) / (0.2 + 0.3 * horizon)) + 0.5).clamp(0.0, 1.0)
                     };
                     cell_seen[k] = match rig.kind {
                         Kind::Ring => sees(rig.elevation_deg),
-                        Kind::Coaxial => 1.0,
-                        Kind::Oblique => sees(40.0),
+                        Kind::Coaxial | Kind::Oblique => sees(40.0),
                         Kind::Dome => {
                             elevations.iter().map(|e| sees(*e)).sum::<f32>() / elevations.len() as f32
                         }

@@ -294,6 +294,7 @@ fn strike(
     s.crater = (bx0, by0, bx1, by1);
     let (sr, cr) = shot.rotation.sin_cos();
     let (sd, cd) = shot.drag_angle.sin_cos();
+    let lobe_side = (lobes.0.cos(), lobes.0.sin());
     let striae = Noise::new(d, 1.6);
     let striae_um = d.log_range(6.0, 40.0);
     let (striae_amp, floor_smooth) = (d.range(0.4, 6.0), d.range(0.08, 0.8));
@@ -319,7 +320,8 @@ fn strike(
             for &(at, width, height) in &gun.breech.rings {
                 let t = (level - at * crater.rim()) * crater.mean / width;
                 if t.abs() < 3.0 {
-                    let uneven = 1.0 + lobes.1 * (dy.atan2(dx) - lobes.0).cos();
+                    // The cosine of the angle from the ring's highest side.
+                    let uneven = 1.0 + lobes.1 * (dx * lobe_side.0 + dy * lobe_side.1) / r.max(1.0);
                     z += height * uneven * (-t * t).exp();
                 }
             }
@@ -333,7 +335,8 @@ fn strike(
                 if level < 1.05
                     && let Some((pitch, height)) = pin.turning_um
                 {
-                    let t = (dx - pin.turning_offset_um.0).hypot(dy - pin.turning_offset_um.1) / pitch;
+                    let (tx, ty) = (dx - pin.turning_offset_um.0, dy - pin.turning_offset_um.1);
+                    let t = (tx * tx + ty * ty).sqrt() / pitch;
                     let ring = if regular {
                         (t * std::f32::consts::TAU).sin() * 0.5
                     } else {
