@@ -1,5 +1,6 @@
 //! The primer's face and the impression's rim in it, as ellipses.
 
+mod edge;
 mod fit;
 mod outline;
 
@@ -10,6 +11,7 @@ use super::net::networks::{CLASS_PX, CLASSES, FINDER_PX};
 use super::net::{sigmoid, softmax};
 use super::tile::prepare;
 use crate::settings::FaceSettings;
+use edge::sharpen;
 use fit::{Expected, Fit, fit};
 use ndarray::{Array2, Axis};
 use outline::{Part, Region, region};
@@ -48,6 +50,8 @@ const CRISP: f64 = 0.8;
 /// Distance over which crispness is measured to either side of an edge, pixels of the map: an edge
 /// that is seen falls from 1 to 0 within it.
 const CRISP_REACH: f64 = 2.0;
+/// An edge in the picture is believed from this clearness on; chance gives up to 0.2.
+const CLEAR: f64 = 0.3;
 /// A region of fewer pixels of the map than this is no impression but an error of single pixels.
 const LEAST_AREA: f64 = 8.0;
 
@@ -65,10 +69,12 @@ pub fn find_face(clean: &Clean<'_>, finder: &Network, settings: &FaceSettings) -
         && let Some(found) = region(&within[WALL], &frame.part(), None)
     {
         seed = Some(found.inner);
-        face.impression = rim(&found).map(|e| frame.to_photo(&e));
+        face.impression = rim(&found).map(|e| frame.to_photo(&frame.to_small(&e)));
     }
     if primer >= settings.primer_bar {
-        face.primer = edge(&within, &frame.part(), seed).map(|e| frame.to_photo(&e));
+        let edges = edges(&within, &frame.part(), seed);
+        let small = edges.iter().map(|e| frame.to_small(e)).collect::<Vec<_>>();
+        face.primer = clearest(&clean.small, &small).map(|e| frame.to_photo(&e));
     }
     face
 }
@@ -102,8 +108,9 @@ fn rim(found: &Region) -> Option<Ellipse> {
     Some(fit(&found.outline, IMPRESSION).filter(sound).map_or(circle, |fit| fit.ellipse))
 }
 
-/// The edge of the primer's flat face or, where that is not clear, of its cup, in pixels of the map.
-fn edge(within: &[Array2<f32>], part: &Part, seed: Option<(usize, usize)>) -> Option<Ellipse> {
+/// The edges of the primer's flat face and of its cup, in pixels of the map, the one that the network
+/// is surer of first.
+fn edges(within: &[Array2<f32>], part: &Part, seed: Option<(usize, usize)>) -> Vec<Ellipse> {
     let of = |class: usize| {
         let fit = fit(&region(&within[class], part, seed)?.outline, PRIMER)?;
         // The outline of a face that fills the frame may be a few errors far apart.
@@ -113,10 +120,21 @@ fn edge(within: &[Array2<f32>], part: &Part, seed: Option<(usize, usize)>) -> Op
         sound.then(|| (crispness(&within[class], part, &fit.ellipse), fit.ellipse))
     };
     match (of(FLAT), of(CUP)) {
-        (Some((flat, _)), Some((cup, ellipse))) if flat < CRISP * cup => Some(ellipse),
-        (Some((_, ellipse)), _) | (None, Some((_, ellipse))) => Some(ellipse),
-        (None, None) => None,
+        (Some((flat, face)), Some((cup, outer))) if flat < CRISP * cup => vec![outer, face],
+        (flat, cup) => [flat, cup].into_iter().flatten().map(|(_, ellipse)| ellipse).collect(),
     }
+}
+
+/// The edge that is seen most clearly in the picture, set right there; where none is clear, the first
+/// as the network gave it.
+fn clearest(small: &Array2<f32>, edges: &[Ellipse]) -> Option<Ellipse> {
+    edges
+        .iter()
+        .filter_map(|e| sharpen(small, e))
+        .filter(|seen| seen.clearness >= CLEAR)
+        .reduce(|a, b| if b.clearness > a.clearness { b } else { a })
+        .map(|seen| seen.ellipse)
+        .or(edges.first().copied())
 }
 
 /// How far a probability falls across an ellipse, 0-1: the mean over those of its directions that lie
@@ -167,11 +185,16 @@ impl Letterbox {
         Part { rows: span(self.top, self.height), columns: span(self.left, self.width) }
     }
 
-    /// From pixels of the map to pixels of the photograph.
+    /// From pixels of the map to pixels of the small copy.
+    fn to_small(&self, e: &Ellipse) -> Ellipse {
+        let place = |v: f64, from: usize| 2.0 * v + 0.5 - from as f64;
+        Ellipse { cx: place(e.cx, self.left), cy: place(e.cy, self.top), ..e.scaled(2.0) }
+    }
+
+    /// From pixels of the small copy to pixels of the photograph.
     fn to_photo(&self, e: &Ellipse) -> Ellipse {
-        let place = |v: f64, from: usize| (2.0 * v + 0.5 - from as f64 + 0.5) * self.factor - 0.5;
-        let grown = e.scaled(2.0 * self.factor);
-        Ellipse { cx: place(e.cx, self.left), cy: place(e.cy, self.top), ..grown }
+        let place = |v: f64| (v + 0.5) * self.factor - 0.5;
+        Ellipse { cx: place(e.cx), cy: place(e.cy), ..e.scaled(self.factor) }
     }
 }
 
@@ -240,8 +263,9 @@ mod tests {
             let (within, frame) = (self.within(), self.frame());
             let found = region(&within[WALL], &frame.part(), None);
             let seed = found.as_ref().map(|r| r.inner);
-            let primer = edge(&within, &frame.part(), seed).map(|e| frame.to_photo(&e));
-            (primer, found.and_then(|r| rim(&r)).map(|e| frame.to_photo(&e)))
+            let place = |e: &Ellipse| frame.to_photo(&frame.to_small(e));
+            let primer = edges(&within, &frame.part(), seed).first().map(place);
+            (primer, found.and_then(|r| rim(&r)).map(|e| place(&e)))
         }
     }
 
@@ -304,8 +328,8 @@ mod tests {
             *p = (((0.95 - level) / 0.3).clamp(0.0, 1.0)) as f32;
         }
         let seed = region(&within[WALL], &frame.part(), None).map(|r| r.inner);
-        let found = edge(&within, &frame.part(), seed).map(|e| frame.to_photo(&e)).unwrap();
-        assert!(overlap(&found, &scene.cup) > 0.98);
+        let found = edges(&within, &frame.part(), seed);
+        assert!(overlap(&frame.to_photo(&frame.to_small(&found[0])), &scene.cup) > 0.98);
     }
 
     #[test]
@@ -322,7 +346,7 @@ mod tests {
             }
         }
         let found = rim(&region(&within[WALL], &frame.part(), None).unwrap()).unwrap();
-        assert!(overlap(&frame.to_photo(&found), &scene.rim) > 0.95);
+        assert!(overlap(&frame.to_photo(&frame.to_small(&found)), &scene.rim) > 0.95);
     }
 
     #[test]
