@@ -22,10 +22,8 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     let (w, h) = (width as usize, height as usize);
     let mut samples = vec![0; w * h * channels];
     decoder.read_image(&mut samples).map_err(bad)?;
-    let mut grey = Vec::with_capacity(w * h);
-    grey::fold8(&samples, channels, &mut grey);
-    let pixels =
-        Pixels::Eight(Array2::from_shape_vec((h, w), grey).map_err(|_| broken("BMP", "rows are missing"))?);
+    let mut grey = Array2::zeros((h, w));
+    grey::fold(&samples, channels, grey.as_slice_mut().unwrap_or_default());
     // BITMAPINFOHEADER and later: pixels per metre at bytes 38 and 42, signed.
     let per_metre = |at: usize| {
         bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0.0, |b| i32::from_le_bytes(b).into())
@@ -33,5 +31,5 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     let has_density = bytes.get(14).is_some_and(|&size| size >= 40);
     let stated =
         if has_density { scale::from_density("bmp", per_metre(38), per_metre(42), 1e6) } else { None };
-    Ok(Raster { pixels, scales: stated.into_iter().collect(), warnings: Vec::new() })
+    Ok(Raster { pixels: Pixels::Eight(grey), scales: stated.into_iter().collect(), warnings: Vec::new() })
 }

@@ -2,35 +2,55 @@
 
 use super::Pixels;
 
-/// Folds interleaved 8-bit samples to grey: one or two channels (grey, grey and alpha) keep the
-/// first, three or four (RGB, RGB and alpha) are weighed. Alpha is dropped.
-pub fn fold8(samples: &[u8], channels: usize, grey: &mut Vec<u8>) {
-    match channels {
-        1 => grey.extend_from_slice(samples),
-        2 => grey.extend(samples.chunks_exact(2).map(|p| p[0])),
-        n => grey.extend(samples.chunks_exact(n).map(|p| luma8(p[0], p[1], p[2]))),
+/// A sample of a picture.
+pub trait Sample: Copy + Default {
+    /// Rec. 601 luma, rounded.
+    fn luma(r: Self, g: Self, b: Self) -> Self;
+}
+
+impl Sample for u8 {
+    fn luma(r: u8, g: u8, b: u8) -> u8 {
+        luma(r.into(), g.into(), b.into()) as u8
     }
 }
 
-/// As [`fold8`] for samples of 16 bits, which `word` makes of two bytes each.
-pub fn fold16(bytes: &[u8], channels: usize, word: fn([u8; 2]) -> u16, grey: &mut Vec<u16>) {
-    let at = |p: &[u8], i: usize| word([p[2 * i], p[2 * i + 1]]);
-    match channels {
-        1 | 2 => grey.extend(bytes.chunks_exact(2 * channels).map(|p| at(p, 0))),
-        n => grey.extend(bytes.chunks_exact(2 * n).map(|p| luma16(at(p, 0), at(p, 1), at(p, 2)))),
+impl Sample for u16 {
+    fn luma(r: u16, g: u16, b: u16) -> u16 {
+        luma(r.into(), g.into(), b.into()) as u16
     }
 }
 
-/// Rec. 601 luma of 8-bit channels, rounded; the weights are 65536ths and sum to one.
-pub fn luma8(r: u8, g: u8, b: u8) -> u8 {
-    (luma(r.into(), g.into(), b.into())) as u8
+/// Folds interleaved channels to grey: one or two (grey, grey and alpha) keep the first, three or
+/// four (RGB, RGB and alpha) are weighed. Alpha is dropped.
+pub fn fold<T: Sample>(samples: &[T], channels: usize, grey: &mut [T]) {
+    match channels {
+        1 => grey.copy_from_slice(samples),
+        2 => first(samples, channels, grey),
+        n => rgb(samples, n, grey),
+    }
 }
 
-/// Rec. 601 luma of 16-bit channels, rounded.
-pub fn luma16(r: u16, g: u16, b: u16) -> u16 {
-    (luma(r.into(), g.into(), b.into())) as u16
+/// Keeps the first of `channels` interleaved channels.
+pub fn first<T: Sample>(samples: &[T], channels: usize, grey: &mut [T]) {
+    for (grey, pixel) in grey.iter_mut().zip(samples.chunks_exact(channels)) {
+        *grey = pixel[0];
+    }
 }
 
+/// Weighs the first three of `channels` interleaved channels.
+pub fn rgb<T: Sample>(samples: &[T], channels: usize, grey: &mut [T]) {
+    for (grey, pixel) in grey.iter_mut().zip(samples.chunks_exact(channels)) {
+        *grey = T::luma(pixel[0], pixel[1], pixel[2]);
+    }
+}
+
+/// Bytes to words of 16 bits in `order`, in place of what `words` held.
+pub fn words(bytes: &[u8], order: fn([u8; 2]) -> u16, words: &mut Vec<u16>) {
+    words.clear();
+    words.extend(bytes.chunks_exact(2).map(|b| order([b[0], b[1]])));
+}
+
+/// The weights are 65536ths and sum to one.
 fn luma(r: u32, g: u32, b: u32) -> u32 {
     // 65535 * 65536 + 32768 is below 2^32.
     (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
@@ -61,13 +81,13 @@ mod tests {
 
     #[test]
     fn grey_stays_and_colour_is_weighed() {
-        let mut grey = Vec::new();
-        fold8(&[7, 7, 7, 255, 255, 255, 255, 0, 0], 3, &mut grey);
+        let mut grey = [0u8; 3];
+        fold(&[7, 7, 7, 255, 255, 255, 255, 0, 0], 3, &mut grey);
         assert_eq!(grey, [7, 255, 76]);
-        let mut grey = Vec::new();
-        fold16(&[0xff, 0xff, 0, 0], 2, u16::from_be_bytes, &mut grey);
+        let mut grey = [0u16];
+        fold(&[65535, 0], 2, &mut grey);
         assert_eq!(grey, [65535]);
-        assert_eq!(luma16(65535, 65535, 65535), 65535);
+        assert_eq!(u16::luma(65535, 65535, 65535), 65535);
     }
 
     #[test]

@@ -29,17 +29,19 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     let samples = decoder.decode().map_err(bad)?;
     let info = decoder.info().ok_or_else(|| broken("JPEG", "no header"))?;
     let (w, h) = (usize::from(info.width), usize::from(info.height));
-    let mut folded = Vec::new();
-    let values = if channels == 1 {
-        samples
+    let missing = |_| broken("JPEG", "rows are missing");
+    let pixels = if channels == 1 {
+        Array2::from_shape_vec((h, w), samples).map_err(missing)?
     } else {
-        grey::fold8(&samples, channels, &mut folded);
-        folded
+        let mut grey = Array2::zeros((h, w));
+        grey::rgb(&samples, channels, grey.as_slice_mut().unwrap_or_default());
+        grey
     };
-    let pixels = Pixels::Eight(
-        Array2::from_shape_vec((h, w), values).map_err(|_| broken("JPEG", "rows are missing"))?,
-    );
-    Ok(Raster { pixels, scales: outline.scale.into_iter().collect(), warnings: Vec::new() })
+    Ok(Raster {
+        pixels: Pixels::Eight(pixels),
+        scales: outline.scale.into_iter().collect(),
+        warnings: Vec::new(),
+    })
 }
 
 /// What the markers of a JPEG stream say about it.

@@ -1,14 +1,18 @@
 //! PNG, row by row.
 
+use super::grey::Sample;
 use super::{Pixels, Raster, Scale, broken, grey, room, scale};
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::Array2;
-use png::{BitDepth, Decoder, Transformations, Unit};
+use png::{BitDepth, Decoder, Reader, Transformations, Unit};
 use std::io::Cursor;
 
+fn bad(error: png::DecodingError) -> Failure {
+    broken("PNG", error)
+}
+
 pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure> {
-    let bad = |e: png::DecodingError| broken("PNG", e);
     let mut decoder = Decoder::new(Cursor::new(bytes));
     // Palettes become RGB, 1-4 bits become 8.
     decoder.set_transformations(Transformations::EXPAND);
@@ -23,28 +27,15 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     let channels = colour.samples();
     let (w, h) = (width as usize, height as usize);
 
-    let mut eight = Vec::new();
-    let mut sixteen = Vec::new();
-    let mut fold = |row: &[u8]| match depth {
-        BitDepth::Sixteen => grey::fold16(row, channels, u16::from_be_bytes, &mut sixteen),
-        _ => grey::fold8(row, channels, &mut eight),
-    };
-    if reader.info().interlaced {
-        // Adam7 stores seven coarse pictures: only the whole can be folded.
-        let mut all = vec![0; reader.output_buffer_size().ok_or_else(|| broken("PNG", "impossible size"))?];
-        reader.next_frame(&mut all).map_err(bad)?;
-        fold(&all);
-    } else {
-        while let Some(row) = reader.next_row().map_err(bad)? {
-            fold(row.data());
-        }
-    }
-    // To the end marker: a file that stops before it is not whole.
-    reader.finish().map_err(bad)?;
-    let short = |_| broken("PNG", "rows are missing");
     let pixels = match depth {
-        BitDepth::Sixteen => Pixels::Sixteen(Array2::from_shape_vec((h, w), sixteen).map_err(short)?),
-        _ => Pixels::Eight(Array2::from_shape_vec((h, w), eight).map_err(short)?),
+        BitDepth::Sixteen => {
+            let mut samples = Vec::new();
+            Pixels::Sixteen(rows(&mut reader, (h, w), |row, out| {
+                grey::words(row, u16::from_be_bytes, &mut samples);
+                grey::fold(&samples, channels, out);
+            })?)
+        }
+        _ => Pixels::Eight(rows(&mut reader, (h, w), |row, out| grey::fold(row, channels, out))?),
     };
     let mut scales: Vec<Scale> = Vec::new();
     if let Some(d) = reader.info().pixel_dims
@@ -53,4 +44,28 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
         scales.extend(scale::from_density("png", d.xppu.into(), d.yppu.into(), 1e6));
     }
     Ok(Raster { pixels, scales, warnings: Vec::new() })
+}
+
+/// Folds every row as it is unpacked.
+fn rows<T: Sample>(
+    reader: &mut Reader<Cursor<&[u8]>>,
+    (h, w): (usize, usize),
+    mut fold: impl FnMut(&[u8], &mut [T]),
+) -> Result<Array2<T>, Failure> {
+    let mut grey = Array2::from_elem((h, w), T::default());
+    let out = grey.as_slice_mut().unwrap_or_default();
+    if reader.info().interlaced {
+        // Adam7 stores seven coarse pictures: only the whole can be folded.
+        let mut all = vec![0; reader.output_buffer_size().ok_or_else(|| broken("PNG", "impossible size"))?];
+        reader.next_frame(&mut all).map_err(bad)?;
+        fold(&all, out);
+    } else {
+        for out in out.chunks_exact_mut(w) {
+            let row = reader.next_row().map_err(bad)?.ok_or_else(|| broken("PNG", "rows are missing"))?;
+            fold(row.data(), out);
+        }
+    }
+    // To the end marker: a file that stops before it is not whole.
+    reader.finish().map_err(bad)?;
+    Ok(grey)
 }

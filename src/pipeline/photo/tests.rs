@@ -75,7 +75,7 @@ fn jpeg_gives_its_luma() {
     let image = RgbImage::from_pixel(64, 48, ::image::Rgb([200, 100, 50]));
     let photo = read(encode(&image.into(), ImageFormat::Jpeg)).unwrap();
     assert_eq!(photo.pixels.dim(), (48, 64));
-    let expected = f32::from(grey::luma8(200, 100, 50)) / 255.0;
+    let expected = f32::from(<u8 as grey::Sample>::luma(200, 100, 50)) / 255.0;
     assert!((photo.pixels.at(24, 32) - expected).abs() < 3.0 / 255.0);
     assert_eq!(photo.scale, None);
 }

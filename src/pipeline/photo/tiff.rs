@@ -1,5 +1,6 @@
 //! TIFF and BigTIFF: strips or tiles, one at a time.
 
+use super::grey::Sample;
 use super::{COPY_AGAIN, Pixels, Raster, Scale, broken, grey, jpeg, room, scale, unsupported};
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
@@ -16,16 +17,6 @@ const MAX_CHANNELS: u16 = 8;
 const MAX_TAG_BYTES: usize = 16 << 20;
 
 type Reader<'b> = Decoder<Cursor<&'b [u8]>>;
-
-/// How a chunk's samples become grey.
-enum Fold {
-    /// The first of some channels: grey, or the luma of YCbCr.
-    First,
-    /// Red, green and blue, the first three of some channels.
-    Rgb,
-    /// An index into grey values.
-    Palette(Vec<u8>),
-}
 
 pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Failure> {
     let palette = palette(bytes, settings)?;
@@ -58,32 +49,37 @@ pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Fail
     let scales = scales(&mut reader);
 
     let colour = reader.colortype().map_err(bad)?;
-    let fold = match (palette, colour) {
-        (Some(table), ColorType::Gray(1..=8)) => Fold::Palette(table),
-        (None, ColorType::Gray(1 | 2 | 4 | 8 | 16)) => Fold::First,
-        (None, ColorType::Multiband { bit_depth: 8 | 16, .. } | ColorType::YCbCr(8)) => Fold::First,
-        (None, ColorType::RGB(8 | 16) | ColorType::RGBA(8 | 16)) => Fold::Rgb,
-        (_, other) => return Err(unsupported("TIFF", format!("{other:?} pixels"))),
+    let is_rgb = match colour {
+        ColorType::Gray(1 | 2 | 4 | 8 | 16) => false,
+        ColorType::Multiband { bit_depth: 8 | 16, .. } | ColorType::YCbCr(8) => false,
+        ColorType::RGB(8 | 16) | ColorType::RGBA(8 | 16) => true,
+        other => return Err(unsupported("TIFF", format!("{other:?} pixels"))),
     };
-    let size = (height as usize, width as usize);
-    let pixels = match colour.bit_depth() {
-        16 => {
-            let value = |row: &[u8], i: usize| u16::from_ne_bytes([row[2 * i], row[2 * i + 1]]);
-            Pixels::Sixteen(chunks(&mut reader, size, &fold, colour, value, grey::luma16)?)
-        }
-        8 => Pixels::Eight(chunks(&mut reader, size, &fold, colour, |row, i| row[i], grey::luma8)?),
+    let layout =
+        Layout { size: (height as usize, width as usize), channels: colour.num_samples().into(), is_rgb };
+    let mut pixels = match colour.bit_depth() {
+        16 => Pixels::Sixteen(chunks(&mut reader, &layout, |row, _, out| {
+            grey::words(row, u16::from_ne_bytes, out);
+        })?),
+        8 => Pixels::Eight(chunks(&mut reader, &layout, |row, _, out| {
+            out.clear();
+            out.extend_from_slice(row);
+        })?),
         bits => {
             // Packed from the most significant bit; grey is stretched to 0-255, an index is not.
             let bits = usize::from(bits);
             let top = (1u16 << bits) - 1;
-            let stretch = if matches!(fold, Fold::Palette(_)) { 1 } else { 255 / top };
-            let value = |row: &[u8], i: usize| {
-                let byte = u16::from(row[i * bits / 8]);
-                ((byte >> (8 - bits - i * bits % 8) & top) * stretch) as u8
-            };
-            Pixels::Eight(chunks(&mut reader, size, &fold, colour, value, grey::luma8)?)
+            let stretch = if palette.is_some() { 1 } else { 255 / top };
+            Pixels::Eight(chunks(&mut reader, &layout, |row, columns, out| {
+                let sample = |i: usize| u16::from(row[i * bits / 8]) >> (8 - bits - i * bits % 8) & top;
+                out.clear();
+                out.extend((0..columns).map(|i| (sample(i) * stretch) as u8));
+            })?)
         }
     };
+    if let (Some(table), Pixels::Eight(indices)) = (palette, &mut pixels) {
+        indices.mapv_inplace(|i| table.get(usize::from(i)).copied().unwrap_or_default());
+    }
     Ok(Raster { pixels, scales, warnings })
 }
 
@@ -118,56 +114,62 @@ fn skip_thumbnails(reader: &mut Reader<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads every strip or tile into its place. `value` gives the `i`th sample of a row.
-fn chunks<T: Copy + Default + TryFrom<u16>>(
-    reader: &mut Reader<'_>,
+/// What the samples of a picture mean.
+struct Layout {
+    /// Rows and columns.
     size: (usize, usize),
-    fold: &Fold,
-    colour: ColorType,
-    value: impl Fn(&[u8], usize) -> T,
-    luma: fn(T, T, T) -> T,
-) -> Result<Array2<T>, Failure>
-where
-    usize: TryFrom<T>,
-{
-    let mut grey = Array2::from_elem(size, T::default());
+    /// Samples a pixel.
+    channels: usize,
+    /// Whether the first three are red, green and blue; else the first is grey.
+    is_rgb: bool,
+}
+
+/// Reads every strip or tile into its place. `unpack` makes the samples of a row's bytes, of which
+/// a given number is wanted.
+fn chunks<T: Sample>(
+    reader: &mut Reader<'_>,
+    layout: &Layout,
+    unpack: impl Fn(&[u8], usize, &mut Vec<T>),
+) -> Result<Array2<T>, Failure> {
+    let (height, width) = layout.size;
+    let mut grey = Array2::from_elem(layout.size, T::default());
     let (chunk_w, chunk_h) = reader.chunk_dimensions();
     // A strip may claim more rows than the picture has.
-    let (chunk_w, chunk_h) = (chunk_w as usize, (chunk_h as usize).min(size.0));
-    let across = size.1.div_ceil(chunk_w);
-    let count = across * size.0.div_ceil(chunk_h);
+    let (chunk_w, chunk_h) = (chunk_w as usize, (chunk_h as usize).min(height));
+    let across = width.div_ceil(chunk_w);
     let mut buffer = Vec::new();
-    for index in 0..count {
+    let mut samples = [Vec::new(), Vec::new(), Vec::new()];
+    for index in 0..across * height.div_ceil(chunk_h) {
         let unit = TiffCodingUnit(index as u32);
-        let layout = reader.image_coding_unit_layout(unit).map_err(bad)?;
-        if layout.sample_format != SampleFormat::Uint {
-            return Err(unsupported("TIFF", format!("{:?} samples", layout.sample_format)));
+        let chunk = reader.image_coding_unit_layout(unit).map_err(bad)?;
+        if chunk.sample_format != SampleFormat::Uint {
+            return Err(unsupported("TIFF", format!("{:?} samples", chunk.sample_format)));
         }
-        let stride = layout.row_stride.map_or(layout.len, usize::from);
-        let plane = layout.plane_stride.map_or(layout.len, usize::from);
-        buffer.resize(layout.complete_len, 0);
+        let stride = chunk.row_stride.map_or(chunk.len, usize::from);
+        let plane = chunk.plane_stride.map_or(chunk.len, usize::from);
+        buffer.resize(chunk.complete_len, 0);
         reader.read_coding_unit_bytes(unit, &mut buffer).map_err(bad)?;
-        // Planar files hold one channel after the other, others mix them.
-        let channels = if layout.planes > 1 { 1 } else { usize::from(colour.num_samples()) };
         let (top, left) = (index / across * chunk_h, index % across * chunk_w);
-        let (rows, columns) = (chunk_h.min(size.0 - top), chunk_w.min(size.1 - left));
+        let (rows, columns) = (chunk_h.min(height - top), chunk_w.min(width - left));
+        // Planar files hold one channel after the other, others mix them.
+        let planar = chunk.planes > 1;
+        let channels = if planar { 1 } else { layout.channels };
+        let planes = if planar && layout.is_rgb { 3 } else { 1 };
         let mut target = grey.slice_mut(s![top..top + rows, left..left + columns]);
         for (y, mut out) in target.outer_iter_mut().enumerate() {
-            let row = |p: usize| &buffer[p * plane + y * stride..];
-            for (x, out) in out.iter_mut().enumerate() {
-                let first = value(row(0), x * channels);
-                *out = match fold {
-                    Fold::First => first,
-                    Fold::Rgb if layout.planes > 1 => luma(first, value(row(1), x), value(row(2), x)),
-                    Fold::Rgb => {
-                        luma(first, value(row(0), x * channels + 1), value(row(0), x * channels + 2))
+            let out = out.as_slice_mut().unwrap_or_default();
+            for (p, samples) in samples.iter_mut().enumerate().take(planes) {
+                let start = p * plane + y * stride;
+                unpack(&buffer[start..start + stride], columns * channels, samples);
+            }
+            match &samples {
+                [r, g, b] if planes == 3 => {
+                    for (i, out) in out.iter_mut().enumerate() {
+                        *out = T::luma(r[i], g[i], b[i]);
                     }
-                    Fold::Palette(table) => {
-                        let index = usize::try_from(first).unwrap_or(usize::MAX);
-                        let level = table.get(index).copied().unwrap_or_default();
-                        T::try_from(level.into()).unwrap_or_default()
-                    }
-                };
+                }
+                [mixed, ..] if layout.is_rgb => grey::rgb(mixed, channels, out),
+                [mixed, ..] => grey::first(mixed, channels, out),
             }
         }
     }
@@ -212,7 +214,7 @@ fn palette(bytes: &[u8], settings: &PhotoSettings) -> Result<Option<Vec<u8>>, Fa
     // Meant to be 16 bits; some programs write 8, as libtiff notes.
     let shift = if map.iter().all(|&v| v < 256) { 0 } else { 8 };
     let level = |i: usize| (map[i] >> shift) as u8;
-    Ok(Some((0..n).map(|i| grey::luma8(level(i), level(n + i), level(2 * n + i))).collect()))
+    Ok(Some((0..n).map(|i| u8::luma(level(i), level(n + i), level(2 * n + i))).collect()))
 }
 
 /// Turns the first directory's photometric interpretation from palette to grey, in memory.
