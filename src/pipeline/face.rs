@@ -1,17 +1,16 @@
 //! The primer's face and the impression's rim in it, as ellipses.
 
-mod edge;
 mod fit;
 mod outline;
 
 use super::denoise::Clean;
+use super::edge::{Sought, sharpen};
 use super::geometry::Ellipse;
 use super::net::Network;
 use super::net::networks::{CLASS_PX, CLASSES, FINDER_PX};
 use super::net::{sigmoid, softmax};
 use super::tile::prepare;
 use crate::settings::FaceSettings;
-use edge::sharpen;
 use fit::{Expected, Fit, fit};
 use ndarray::{Array2, Axis};
 use outline::{Part, Region, region};
@@ -50,6 +49,9 @@ const CRISP: f64 = 0.8;
 /// Distance over which crispness is measured to either side of an edge, pixels of the map: an edge
 /// that is seen falls from 1 to 0 within it.
 const CRISP_REACH: f64 = 2.0;
+/// Beyond the flat face and beyond the cup it gets darker. The flat face ends at 0.76-0.83 of the cup,
+/// so that a search for one edge does not reach the other.
+const PRIMER_EDGE: Sought = Sought { bright_inside: true, size: 0.1, shift: 0.06 };
 /// An edge in the picture is believed from this clearness on; chance gives up to 0.2.
 const CLEAR: f64 = 0.3;
 /// A region of fewer pixels of the map than this is no impression but an error of single pixels.
@@ -130,7 +132,7 @@ fn edges(within: &[Array2<f32>], part: &Part, seed: Option<(usize, usize)>) -> V
 fn clearest(small: &Array2<f32>, edges: &[Ellipse]) -> Option<Ellipse> {
     edges
         .iter()
-        .filter_map(|e| sharpen(small, e))
+        .filter_map(|e| sharpen(small, e, PRIMER_EDGE))
         .filter(|seen| seen.clearness >= CLEAR)
         .reduce(|a, b| if b.clearness > a.clearness { b } else { a })
         .map(|seen| seen.ellipse)

@@ -2,6 +2,7 @@
 //! about the mark's rotation and mirroring that are worth reading.
 
 use super::denoise::Clean;
+use super::edge::{Sought, sharpen};
 use super::face::Face;
 use super::geometry::{Ellipse, Pose};
 use super::net::networks::{POSER_PX, ROTATION_BINS};
@@ -56,6 +57,10 @@ const CROP_SPAN: f64 = 1.3;
 const LOOK_AGAIN: f64 = 0.06;
 /// Looks at the most.
 const LOOKS: usize = 3;
+/// The face is brighter than the wall that falls from it, unless the light lies low on one side.
+const RIM: Sought = Sought { bright_inside: false, size: 0.08, shift: 0.05 };
+/// A rim in the picture is believed from this clearness on: low light from one side leaves less.
+const CLEAR: f64 = 0.45;
 /// A rim that left the first one by more than this share of its radius is something else.
 const ASTRAY: f64 = 0.6;
 
@@ -110,12 +115,28 @@ struct Said {
 fn look(pixels: &Pixels, rim: &Ellipse, poser: &Network) -> Option<Said> {
     let crop =
         Pose { cx: rim.cx, cy: rim.cy, radius: CROP_SPAN * rim.major(), rotation_deg: 0.0, mirrored: false };
-    let outputs = poser.run(&prepare(&sample(pixels, &crop, 1.0, POSER_PX)));
+    let tile = sample(pixels, &crop, 1.0, POSER_PX);
+    let outputs = poser.run(&prepare(&tile));
     let [rim, floor, mark, rotation] = &outputs[..] else { return None };
     let mut rotation = rotation.clone();
     softmax(&mut rotation);
-    let ellipse = |v: &[f32]| in_photo(&crop, v);
-    Some(Said { rim: ellipse(rim), floor: ellipse(floor), presence: sigmoid(mark[0]), rotation })
+    let (rim, floor) = (in_photo(&crop, rim), in_photo(&crop, floor));
+    Some(Said { rim: set_right(&tile, &crop, &rim), floor, presence: sigmoid(mark[0]), rotation })
+}
+
+/// The rim as the crop itself shows it, where it does so clearly.
+fn set_right(tile: &Array2<f32>, crop: &Pose, rim: &Ellipse) -> Ellipse {
+    let unit = 2.0 * crop.radius / POSER_PX as f64;
+    let middle = (POSER_PX as f64 - 1.0) / 2.0;
+    let start = Ellipse {
+        cx: (rim.cx - crop.cx) / unit + middle,
+        cy: (rim.cy - crop.cy) / unit + middle,
+        ..rim.scaled(1.0 / unit)
+    };
+    let Some(seen) = sharpen(tile, &start, RIM).filter(|seen| seen.clearness >= CLEAR) else { return *rim };
+    let e = seen.ellipse.scaled(unit);
+    let place = |v: f64, centre: f64| (v - middle) * unit + centre;
+    Ellipse { cx: place(e.cx, crop.cx), cy: place(e.cy, crop.cy), ..e }
 }
 
 /// An ellipse in the crop's frame (1 = half its side) to photograph pixels: centre, logarithm of the

@@ -3,6 +3,7 @@
 pub mod confidence;
 pub mod decode;
 pub mod denoise;
+mod edge;
 pub mod engine;
 pub mod face;
 mod fuse;

@@ -1,0 +1,256 @@
+//! A round edge in the picture itself: where, all round, light falls off outwards or inwards.
+//!
+//! An ellipse is moved, sized and bent until the grey changes across it the same way in as many
+//! directions as possible (after Daugman's search for the iris, IEEE PAMI 15(11), 1993). Single
+//! scratches, letters and shadows pull in a few directions only, so the place is right to about a
+//! hundredth of the radius.
+
+use super::geometry::Ellipse;
+use ndarray::Array2;
+use std::f64::consts::TAU;
+
+/// An edge, and how clearly it was seen: 1 is a strong change in every direction, 0 none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) ellipse: Ellipse,
+    pub(super) clearness: f64,
+}
+
+/// What edge is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sought {
+    /// Whether the inside is the brighter side.
+    pub(super) bright_inside: bool,
+    /// How far the size may be off, share of the radius.
+    pub(super) size: f64,
+    /// How far the centre may be off, share of the radius.
+    pub(super) shift: f64,
+}
+
+/// Directions that are looked into; every second one in the first search.
+const DIRECTIONS: usize = 144;
+/// Sizes that are looked at from [`NEAREST`] to [`FARTHEST`], shares of the starting ellipse.
+const SIZES: usize = 81;
+const NEAREST: f64 = 0.8;
+const FARTHEST: f64 = 1.2;
+/// A find this far from the start, share of the radius, counts half.
+const FAR: f64 = 0.1;
+/// Distance to either side over which the change is taken, pixels.
+const REACH: f64 = 1.0;
+/// Changes are cut softly at this many times their mean: a few strong ones must not outvote many.
+const USUAL: f64 = 3.0;
+/// With less of the edge than this share of its directions in the frame, what is seen counts for less.
+const WHOLE: f64 = 0.3;
+/// The shape is not bent further than this from the starting one, ln(rx / ry).
+const BEND: f64 = 0.08;
+/// A smaller edge than this many pixels has no place to speak of.
+const LEAST_RADIUS: f64 = 10.0;
+
+/// Change of the starting ellipse, in its own frame where it is the unit circle: shift, size, bend.
+type Change = [f64; 5];
+
+/// Finds the edge near `start`, both in pixels of `grey`; `None` where too little of it is in the picture.
+pub(super) fn sharpen(grey: &Array2<f32>, start: &Ellipse, sought: Sought) -> Option<Seen> {
+    if start.rx.min(start.ry) < LEAST_RADIUS || grey.nrows() < 2 || grey.ncols() < 2 {
+        return None;
+    }
+    let steps = Steps::new(grey, start, sought.bright_inside)?;
+    let mut best: Option<(f64, Change)> = None;
+    for (size, y, x) in (-10..=10).flat_map(|s| (-3..=3).flat_map(move |y| (-3..=3).map(move |x| (s, y, x))))
+    {
+        let part = |i: i32, of: f64, span: f64| f64::from(i) / of * span;
+        let (x, y) = (part(x, 3.0, sought.shift), part(y, 3.0, sought.shift));
+        let change = [x, y, 1.0 + part(size, 10.0, sought.size), 0.0, 0.0];
+        let clearness = steps.across(&change, 2);
+        if best.is_none_or(|(most, _)| clearness > most) {
+            best = Some((clearness, change));
+        }
+    }
+    let (_, mut change) = best?;
+    let mut clearness = steps.across(&change, 1);
+    let mut step = [0.01, 0.01, 0.006, 0.01, 0.01];
+    for _ in 0..6 {
+        for k in 0..5 {
+            for sign in [-1.0, 1.0] {
+                loop {
+                    let mut next = change;
+                    next[k] += sign * step[k];
+                    let there = steps.across(&next, 1);
+                    if there <= clearness + 1e-6 || next[3].hypot(next[4]) > BEND {
+                        break;
+                    }
+                    (clearness, change) = (there, next);
+                }
+            }
+        }
+        step.iter_mut().for_each(|s| *s /= 1.7);
+    }
+    Some(Seen { ellipse: changed(start, &change), clearness })
+}
+
+/// The starting ellipse after a change.
+fn changed(start: &Ellipse, change: &Change) -> Ellipse {
+    let [x, y, size, e1, e2] = *change;
+    let frame = frame(start);
+    let (cx, cy) =
+        (start.cx + frame[0][0] * x + frame[0][1] * y, start.cy + frame[1][0] * x + frame[1][1] * y);
+    let bend = [[1.0 + e1 / 2.0, e2 / 2.0], [e2 / 2.0, 1.0 - e1 / 2.0]];
+    let cell = |i: usize, j: usize| size * (frame[i][0] * bend[0][j] + frame[i][1] * bend[1][j]);
+    let m = [[cell(0, 0), cell(0, 1)], [cell(1, 0), cell(1, 1)]];
+    // The image of the unit circle: its axes are those of m m^T.
+    let xx = m[0][0] * m[0][0] + m[0][1] * m[0][1];
+    let yy = m[1][0] * m[1][0] + m[1][1] * m[1][1];
+    let xy = m[0][0] * m[1][0] + m[0][1] * m[1][1];
+    let (middle, half) = ((xx + yy) / 2.0, ((xx - yy) / 2.0).hypot(xy));
+    // Counter-clockwise as seen, with y pointing down.
+    let angle_deg = ((-2.0 * xy).atan2(xx - yy) / 2.0).to_degrees().rem_euclid(180.0);
+    Ellipse { cx, cy, rx: (middle + half).sqrt(), ry: (middle - half).max(0.0).sqrt(), angle_deg }
+}
+
+/// The matrix from an ellipse's frame to pixels about its centre.
+fn frame(e: &Ellipse) -> [[f64; 2]; 2] {
+    let (s, c) = e.angle_deg.to_radians().sin_cos();
+    [[c * e.rx, s * e.ry], [-s * e.rx, c * e.ry]]
+}
+
+/// How the grey changes outwards around an ellipse, softly cut to -1..1.
+struct Steps {
+    /// Direction by size; NaN outside the picture.
+    values: Array2<f64>,
+    /// Cosine and sine of each direction and of twice it, in the ellipse's frame.
+    turns: Vec<[f64; 4]>,
+}
+
+impl Steps {
+    fn new(grey: &Array2<f32>, start: &Ellipse, bright_inside: bool) -> Option<Self> {
+        let (h, w) = grey.dim();
+        let at = |x: f64, y: f64| {
+            if x < 0.0 || y < 0.0 || x > (w - 1) as f64 || y > (h - 1) as f64 {
+                return f64::NAN;
+            }
+            let (x0, y0) = ((x as usize).min(w - 2), (y as usize).min(h - 2));
+            let (fx, fy) = (x - x0 as f64, y - y0 as f64);
+            let pixel = |dy: usize, dx: usize| f64::from(grey[[y0 + dy, x0 + dx]]);
+            let upper = pixel(0, 0) + (pixel(0, 1) - pixel(0, 0)) * fx;
+            let lower = pixel(1, 0) + (pixel(1, 1) - pixel(1, 0)) * fx;
+            upper + (lower - upper) * fy
+        };
+        let turns: Vec<[f64; 4]> = (0..DIRECTIONS)
+            .map(|i| {
+                let t = i as f64 / DIRECTIONS as f64 * TAU;
+                [t.cos(), t.sin(), (2.0 * t).cos(), (2.0 * t).sin()]
+            })
+            .collect();
+        let frame = frame(start);
+        let sign = if bright_inside { 1.0 } else { -1.0 };
+        let mut values = Array2::from_shape_fn((DIRECTIONS, SIZES), |(i, k)| {
+            let size = NEAREST + (FARTHEST - NEAREST) * k as f64 / (SIZES - 1) as f64;
+            let [c, s, ..] = turns[i];
+            let (x, y) = (frame[0][0] * c + frame[0][1] * s, frame[1][0] * c + frame[1][1] * s);
+            let reach = REACH / x.hypot(y);
+            let (near, far) = (size - reach, size + reach);
+            let change =
+                at(start.cx + near * x, start.cy + near * y) - at(start.cx + far * x, start.cy + far * y);
+            sign * change
+        });
+        let known: Vec<f64> = values.iter().filter(|v| !v.is_nan()).map(|v| v.abs()).collect();
+        let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
+        if usual < 1e-6 {
+            return None;
+        }
+        values.mapv_inplace(|v| (v / (USUAL * usual)).tanh());
+        Some(Self { values, turns })
+    }
+
+    /// Mean change across an ellipse, in every `every`-th direction; less for ellipses far from the start.
+    fn across(&self, change: &Change, every: usize) -> f64 {
+        let [x, y, size, e1, e2] = *change;
+        let scale = (SIZES - 1) as f64 / (FARTHEST - NEAREST);
+        let (mut sum, mut seen) = (0.0, 0usize);
+        for (i, [c, s, c2, s2]) in self.turns.iter().enumerate().step_by(every) {
+            let here = size * (1.0 + (e1 * c2 + e2 * s2) / 2.0) + x * c + y * s;
+            let k = ((here - NEAREST) * scale).clamp(0.0, (SIZES - 1) as f64);
+            let low = (k as usize).min(SIZES - 2);
+            let (a, b) = (self.values[[i, low]], self.values[[i, low + 1]]);
+            let value = a + (b - a) * (k - low as f64);
+            if !value.is_nan() {
+                sum += value;
+                seen += 1;
+            }
+        }
+        if seen == 0 {
+            return 0.0;
+        }
+        let share = seen as f64 / (DIRECTIONS / every) as f64;
+        let off = ((size - 1.0).powi(2) + x * x + y * y) / FAR.powi(2);
+        (sum / seen as f64).max(0.0) * (1.0 - 0.5 * off * off) * (share / WHOLE).min(1.0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const BRIGHT: Sought = Sought { bright_inside: true, size: 0.1, shift: 0.06 };
+
+    /// A bright disc with scratches on a dark ground under light from one side.
+    fn drawn(e: &Ellipse, dim: (usize, usize)) -> Array2<f32> {
+        Array2::from_shape_fn(dim, |(y, x)| {
+            let (x, y) = (x as f64, y as f64);
+            let inside = ((1.0 - e.level(x, y)) * e.mean_radius() + 0.5).clamp(0.0, 1.0);
+            let texture = 0.1 * ((x * 12.9 + y * 78.2).sin() * 43758.5).fract();
+            let scratch = if (x - 0.7 * y - 20.0).abs() < 1.5 { 0.3 } else { 0.0 };
+            (0.2 + inside * (0.3 + 0.1 * x / 192.0) + texture + scratch) as f32
+        })
+    }
+
+    fn off(found: &Ellipse, truth: &Ellipse) -> f64 {
+        let r = truth.mean_radius();
+        (found.cx - truth.cx).hypot(found.cy - truth.cy) / r + (found.mean_radius() / r - 1.0).abs()
+    }
+
+    #[test]
+    fn a_start_that_is_5_percent_off_is_set_right() {
+        for angle_deg in [0.0, 60.0] {
+            let truth = Ellipse { cx: 95.0, cy: 70.0, rx: 57.0, ry: 55.0, angle_deg };
+            let grey = drawn(&truth, (144, 192));
+            let seen = sharpen(&grey, &Ellipse::circle(98.0, 68.5, 53.5), BRIGHT).unwrap();
+            assert!(off(&seen.ellipse, &truth) < 0.015, "{seen:?}");
+            assert!(seen.clearness > 0.5, "{seen:?}");
+            // The longer axis lies along its angle, not across.
+            let turn = (seen.ellipse.angle_deg - angle_deg).rem_euclid(180.0);
+            assert!(turn.min(180.0 - turn) < 25.0, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn the_rim_of_a_dark_elliptic_crater_is_set_right() {
+        let truth = Ellipse { cx: 64.0, cy: 66.0, rx: 50.0, ry: 33.0, angle_deg: 115.0 };
+        let grey = drawn(&truth, (128, 128)).mapv(|v| 1.0 - v);
+        let start = Ellipse { cx: 65.0, cy: 65.0, rx: 48.0, ry: 34.0, angle_deg: 112.0 };
+        let seen = sharpen(&grey, &start, Sought { bright_inside: false, ..BRIGHT }).unwrap();
+        let e = seen.ellipse;
+        assert!(off(&e, &truth) < 0.02 && seen.clearness > 0.5, "{seen:?}");
+        assert!((e.rx / truth.rx - 1.0).abs() < 0.02 && (e.angle_deg - 115.0).abs() < 2.0, "{seen:?}");
+        // Sought the other way round, it is not there.
+        assert!(sharpen(&grey, &start, BRIGHT).unwrap().clearness < 0.3);
+    }
+
+    #[test]
+    fn an_edge_cut_by_the_frame_is_found_by_what_is_left() {
+        let truth = Ellipse::circle(150.0, 60.0, 75.0);
+        let seen = sharpen(&drawn(&truth, (144, 192)), &Ellipse::circle(147.0, 62.0, 78.0), BRIGHT).unwrap();
+        assert!(off(&seen.ellipse, &truth) < 0.03, "{seen:?}");
+    }
+
+    #[test]
+    fn where_there_is_no_edge_nothing_is_clear() {
+        let nothing = drawn(&Ellipse::circle(0.0, 0.0, 1e6), (144, 192));
+        let seen = sharpen(&nothing, &Ellipse::circle(96.0, 72.0, 50.0), BRIGHT).unwrap();
+        assert!(seen.clearness < 0.2, "{seen:?}");
+        assert!(sharpen(&Array2::zeros((144, 192)), &Ellipse::circle(96.0, 72.0, 50.0), BRIGHT).is_none());
+        assert!(sharpen(&nothing, &Ellipse::circle(96.0, 72.0, 5.0), BRIGHT).is_none());
+        assert!(sharpen(&Array2::zeros((1, 192)), &Ellipse::circle(96.0, 0.0, 50.0), BRIGHT).is_none());
+    }
+}
