@@ -107,7 +107,7 @@ def peaks(logits, count=3, reach=4):
 
 def poser(run, pool, limit):
     """Rotation within 6 degrees first and among three; errors of rim and floor."""
-    jitter = {"centre": 0.06, "size": 0.08}
+    jitter = {"near_share": 0.0, "centre": 0.06, "size": 0.08}
     out, truth, labels = collect(run, pool, limit, lambda g, s, l: views.crater(g, l, jitter, free=True))
     marked = truth["mark"] > 0.5
     hits = []

@@ -52,11 +52,11 @@ class Graph(nn.Module):
             if add is not None:
                 # A residual block starts as the identity: deep stacks then learn from the first step.
                 nn.init.zeros_(part[1].weight)
-        side = (self.shape[x][1] + 2 * (k // 2) - k) // stride + 1
+        high, wide = ((side + 2 * (k // 2) - k) // stride + 1 for side in self.shape[x][1:])
         fields = {"in": x, "stride": stride, "pad": k // 2, "relu": relu}
         if add is not None:
             fields["add"] = add
-        return self._add("conv", (width, side, side), part, **fields)
+        return self._add("conv", (width, high, wide), part, **fields)
 
     def block(self, x, squeeze=2):
         """A residual bottleneck: 1x1 to a part of the channels, 3x3, 1x1 back."""
@@ -67,8 +67,8 @@ class Graph(nn.Module):
 
     def pool(self, kind, x, k=2, stride=2):
         """`maxpool` or `avgpool` without padding."""
-        side = (self.shape[x][1] - k) // stride + 1
-        return self._add(kind, (self.width(x), side, side), **{"in": x, "k": k, "stride": stride})
+        high, wide = ((side - k) // stride + 1 for side in self.shape[x][1:])
+        return self._add(kind, (self.width(x), high, wide), **{"in": x, "k": k, "stride": stride})
 
     def gap(self, x):
         """Mean of each channel."""
@@ -76,8 +76,8 @@ class Graph(nn.Module):
 
     def upsample(self, x):
         """Nearest neighbour, twice the side."""
-        width, side, _ = self.shape[x]
-        return self._add("upsample", (width, side * 2, side * 2), **{"in": x})
+        width, high, wide = self.shape[x]
+        return self._add("upsample", (width, high * 2, wide * 2), **{"in": x})
 
     def concat(self, xs):
         """Joins channels, vectors, or the last dimension of token lists."""
@@ -195,7 +195,8 @@ def attend(q, k, v, heads):
         return t.unflatten(-1, (heads, t.shape[-1] // heads)).transpose(1, 2)
 
     q, k, v = split(q.to(v.dtype)), split(k.to(v.dtype)), split(v)
-    if hasattr(F, "scaled_dot_product_attention"):
+    # On a CPU the fused kernel is the slower one, and old releases lack it.
+    if v.is_cuda:
         y = F.scaled_dot_product_attention(q, k, v)
     else:
         y = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]), -1) @ v
@@ -206,7 +207,9 @@ def sample_points(x, points):
     """Bilinear samples (batch, points, channels) at pixel positions, of one tile or of each; border-clamped."""
     points = points.expand(x.shape[0], -1, -1)
     high, wide = x.shape[2:]
-    grid = torch.stack([points[..., 0] * (2 / (wide - 1)), points[..., 1] * (2 / (high - 1))], -1) - 1
+    # A map of one row has no distance to divide by: any y is that row.
+    scale_x, scale_y = 2 / max(1, wide - 1), 2 / max(1, high - 1)
+    grid = torch.stack([points[..., 0] * scale_x, points[..., 1] * scale_y], -1) - 1
     grid = grid.unsqueeze(2)
     y = F.grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
     return y.squeeze(-1).transpose(1, 2).to(x.dtype)
@@ -232,8 +235,12 @@ def prepare(tile):
 
 def box_mean(x, k):
     """Mean over a k x k box; at the borders only over the pixels inside."""
-    for kernel, pad in (((k, 1), (k // 2, 0)), ((1, k), (0, k // 2))):
-        x = F.avg_pool2d(x, kernel, 1, pad, count_include_pad=False)
+    for dim in (2, 3):
+        at = torch.arange(x.shape[dim], device=x.device)
+        low, high = (at - k // 2).clamp(min=0), (at + k // 2 + 1).clamp(max=x.shape[dim])
+        sums = torch.cat([torch.zeros_like(x.narrow(dim, 0, 1)), x.cumsum(dim)], dim)
+        sums = sums.index_select(dim, high) - sums.index_select(dim, low)
+        x = sums / (high - low).view([-1, 1] if dim == 2 else [1, -1])
     return x
 
 

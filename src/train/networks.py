@@ -51,13 +51,60 @@ def poser(recipe):
         x = g.conv(x, width, stride=2)
         for _ in range(blocks):
             x = g.block(x)
-    x = g.flatten(g.conv(x, recipe["flat"], k=1))
-    x = g.linear(x, recipe["dim"], relu=True)
+    x = g.linear(g.flatten(g.conv(x, recipe["flat"], k=1)), recipe["dim"], relu=True)
     for name in ("rim", "floor"):
         g.output(name, g.linear(x, 5))
-    g.output("mark", g.linear(x, 1))
-    g.output("rotation", g.linear(g.linear(x, recipe["dim"], relu=True), 2 * BINS))
+    around = polar(g, recipe)
+    g.output("rotation", compare(g, around, recipe))
+    g.output("mark", g.linear(g.linear(g.concat([x, g.gap(around)]), 64, relu=True), 1))
     return g
+
+
+# The crop unrolled about its centre: angles counter-clockwise from 12 o'clock, 1.5 degrees a column.
+# 24 more columns at either end repeat the other end, since convolutions blur what lies beside the edge.
+COLUMNS, REPEATED = 240, 24
+# 32 radii, 2-48.5 pixels: from the middle to the rim (half of the crop is 64 pixels and 1.3 rim radii).
+ROWS_OUT, FIRST_RADIUS, RADIUS_STEP = 32, 2.0, 1.5
+
+
+def polar(g, recipe):
+    """Features of the unrolled crop, (channels, 8, 72), six degrees a column.
+
+    Unrolled, a turn is a shift: what is learned at one rotation holds for all of them.
+    """
+    points = []
+    for row in range(ROWS_OUT):
+        radius = FIRST_RADIUS + RADIUS_STEP * row
+        for column in range(-REPEATED, COLUMNS + REPEATED):
+            angle = 2 * math.pi * column / COLUMNS
+            points.append((63.5 - radius * math.sin(angle), 63.5 - radius * math.cos(angle)))
+    wide = COLUMNS + 2 * REPEATED
+    x = g.gridsample("x", points)
+    # From points x channels to channels x points: `tokens` of a map with a point for each channel.
+    x = g.tokens(g.reshape(x, [len(points), 1, 2]))
+    x = g.reshape(x, [2, ROWS_OUT, wide])
+    near, far = recipe["polar"]
+    x = g.conv(x, near, stride=2)
+    x = g.conv(x, near)
+    x = g.conv(x, far, stride=2)
+    for _ in range(recipe["polar_blocks"]):
+        x = g.block(x)
+    return x
+
+
+def compare(g, around, recipe):
+    """A logit for each rotation, straight and mirrored: the whole turn, seen from that rotation on."""
+    _, high, wide = g.shape[around]
+    slim = g.conv(around, recipe["column"], k=1)
+    slim = g.conv(g.reshape(slim, [recipe["column"] * high, 1, wide]), recipe["taps"], k=1)
+    step = COLUMNS // 4  # columns of one turn after two strides
+    first = REPEATED // 4
+    points = [
+        (((b + 0.5) * step / BINS + t) % step + first, 0.0) for b in range(BINS) for t in range(step)
+    ]
+    x = g.reshape(g.gridsample(slim, points), [BINS, step * recipe["taps"]])
+    x = g.linear(g.linear(x, recipe["judge"], relu=True), 2)
+    return g.flatten(g.tokens(g.reshape(x, [BINS, 1, 2])))
 
 
 def reader(recipe):

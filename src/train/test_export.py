@@ -113,6 +113,13 @@ def every_operation():
     g.output("tokens", g.linear(g.concat([q, q]), 3))
     near = g.gridsample(d, [[0.25, 1.5], [3.0, 3.0], [10.9, 7.125], [-2.0, 20.0]])
     near = g.reshape(near, [2, 12])
+    # Tokens to a map and back, maps that are not square, a map of one row.
+    ring = g.tokens(g.reshape(g.gridsample("x", [(1.5 * i, 23 - i) for i in range(15)]), [15, 1, 2]))
+    ring = g.conv(g.reshape(ring, [2, 3, 5]), 4, stride=2)
+    ring = g.conv(g.reshape(ring, [8, 1, 3]), 5, k=1)
+    around = g.reshape(g.gridsample(ring, [[0.0, 0.0], [0.75, 0.0], [1.5, 0.0], [2.0, 0.0]]), [2, 10])
+    around = g.flatten(g.tokens(g.reshape(g.linear(around, 3), [2, 1, 3])))
+    g.output("around", around)
     vector = g.concat([g.gap(pooled), g.flatten(near), g.flatten(g.conv(c, 1, k=1))])
     g.output("vector", g.linear(g.linear(vector, 10, relu=True), 4))
     return g

@@ -93,14 +93,19 @@ def ellipse(labels, name, matrix, centre, turned, mirrored):
 
 
 def crater(grey, labels, jitter, free):
-    """The poser's view and answers. `jitter`: centre (radii) and size; `free`: any turn, mirrored or not."""
+    """The poser's view and answers.
+
+    `jitter`: centre (radii) and size, for a share of the tiles only a third of it;
+    `free`: any turn, mirrored or not.
+    """
     like = labels["marked"]
-    radius = HALF / RIM_SPAN
+    near = spread(like, 0, 1) < jitter["near_share"]
+    radius = HALF / RIM_SPAN * torch.where(near, 1 / 3, 1.0)
     turned = spread(like, 0, 360) if free else torch.zeros_like(like)
     mirrored = (spread(like, 0, 1) < 0.5).float() if free else torch.zeros_like(like)
-    offset = torch.stack([spread(like, -1, 1), spread(like, -1, 1)], -1) * jitter["centre"] * radius
-    centre = point(labels, "rim_cx", "rim_cy") + offset
-    half = HALF * (1 + spread(like, -1, 1) * jitter["size"])
+    offset = torch.stack([spread(like, -1, 1), spread(like, -1, 1)], -1) * jitter["centre"]
+    centre = point(labels, "rim_cx", "rim_cy") + offset * radius[:, None]
+    half = HALF * (1 + spread(like, -1, 1) * jitter["size"] * torch.where(near, 1 / 3, 1.0))
     matrix = half[:, None, None] * turn(turned) @ flip(mirrored)
     view = cut(grey, matrix, centre, 128, 2 * HALF, over=2)
     rotation = (labels["rotation_deg"] - turned) * (1 - 2 * mirrored)
