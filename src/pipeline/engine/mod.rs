@@ -1,5 +1,7 @@
 //! What reads characters and ring from a straightened mark.
 
+mod edges;
+mod grid;
 pub mod learned;
 pub mod template;
 
@@ -22,7 +24,7 @@ pub const DEFAULT: &str = "template";
 pub fn by_name(name: &str, settings: &Settings) -> Result<Box<dyn Engine>, Fatal> {
     match name {
         "learned" => Ok(Box::new(learned::Learned::new(&settings.learned)?)),
-        "template" => Ok(Box::new(template::Template)),
+        "template" => Ok(Box::new(template::Template::default())),
         _ => Err(Fatal::new(
             format!("no engine is called `{name}`"),
             format!("--engine with one of: {}", NAMES.join(", ")),
