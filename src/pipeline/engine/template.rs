@@ -12,9 +12,9 @@ use super::{Engine, Identity, Scores, View};
 use crate::error::Failure;
 use crate::pipeline::mark::{Mark, TILE_SPAN};
 use crate::pipeline::scheme::Scheme;
-use fast_image_resize::images::Image;
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use glyphs::{COLUMNS, Glyphs, HEIGHT, Picture, ROWS};
+use image::imageops::{FilterType, resize};
+use image::{ImageBuffer, Luma};
 use ndarray::Array2;
 use std::collections::BTreeMap;
 
@@ -132,24 +132,16 @@ impl Pictures {
     /// The tile with characters of `height` floor radii drawn [`HEIGHT`] pixels high, to the nearest even side.
     fn at(&mut self, height: f64) -> &Picture {
         let side = 2 * (HEIGHT as f64 / height * TILE_SPAN).round() as usize;
-        self.sizes.entry(side).or_insert_with(|| Picture::new(resize(&self.tile, side)))
+        self.sizes.entry(side).or_insert_with(|| Picture::new(scaled(&self.tile, side)))
     }
 }
 
-fn resize(picture: &Array2<f32>, side: usize) -> Array2<f32> {
+/// A picture with another side, averaged where it becomes smaller.
+fn scaled(picture: &Array2<f32>, side: usize) -> Array2<f32> {
     let (h, w) = picture.dim();
-    let bytes = picture.iter().flat_map(|v| v.to_ne_bytes()).collect();
-    let mut to = Image::new(side as u32, side as u32, PixelType::F32);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    // Neither can fail: four bytes a pixel, and both pictures are of one kind. A blank one would be no mark.
-    if let Ok(from) = Image::from_vec_u8(w as u32, h as u32, bytes, PixelType::F32) {
-        let _ = Resizer::new().resize(&from, &mut to, &options);
-    }
-    let value = |k: usize| {
-        let bytes = &to.buffer()[4 * k..4 * k + 4];
-        f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-    };
-    Array2::from_shape_fn((side, side), |(y, x)| value(y * side + x))
+    let from = ImageBuffer::from_fn(w as u32, h as u32, |x, y| Luma([picture[[y as usize, x as usize]]]));
+    let to = resize(&from, side as u32, side as u32, FilterType::Triangle);
+    Array2::from_shape_fn((side, side), |(y, x)| to[(x as u32, y as u32)][0])
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 use super::*;
 use crate::pipeline::geometry::{Ellipse, Pose};
 use crate::pipeline::mark::{Hypothesis, TILE_PX};
+use crate::pipeline::photo::Pixels;
+use crate::pipeline::tile::Patch;
 use crate::typeface::{Face, Style};
 
 /// A floor with `code` in two rows, 26 pixels high, as light from the upper left shows relief; pixels
@@ -34,7 +36,9 @@ fn mark(code: &str, noise: f32) -> Mark {
     });
     let floor = Ellipse::circle(0.0, 0.0, 100.0);
     let pose = Pose { cx: 0.0, cy: 0.0, radius: 100.0, rotation_deg: 0.0, mirrored: false };
-    Mark { rim: floor, floor, presence: 1.0, hypotheses: vec![Hypothesis { pose, log_prior: 0.0, tile }] }
+    let patch = Patch::new(&Pixels::Eight(Array2::zeros((1, 1))), (0.0, 0.0), 1.0, 1.0);
+    let hypotheses = vec![Hypothesis { pose, log_prior: 0.0, tile }];
+    Mark { rim: floor, floor, presence: 1.0, hypotheses, patch }
 }
 
 fn best(seen: &Scores) -> (&View, String) {
