@@ -205,8 +205,8 @@ mod tests {
         assert_eq!(out, [21.5, 32.5, 43.5, 1.0, 0.0, 0.0]);
     }
 
-    #[test]
-    fn every_size_of_block_agrees_with_plain_loops_and_writes_nothing_beyond() {
+    /// Runs a product of every size of block with `level`.
+    fn agrees(level: impl Fn(Product<'_>)) {
         for (m, n) in [(1, 1), (2, 16), (3, 17), (8, 33), (9, 48), (11, 49), (16, 100), (5, 145)] {
             let taps = [3, 0, 7, 150, 201];
             let src: Vec<f32> = (0..201 + n + SLACK).map(|i| ((i * 7) % 11) as f32 - 5.0).collect();
@@ -214,7 +214,7 @@ mod tests {
             let columns = vec![1.0; n + SLACK];
             let add = vec![2.0; m * n];
             let mut out = vec![f32::NAN; m * n + 1];
-            Product {
+            level(Product {
                 rows: &rows,
                 row_step: taps.len(),
                 m,
@@ -227,11 +227,24 @@ mod tests {
                 out: &mut out,
                 out_at: 0,
                 out_step: n,
-            }
-            .run();
+            });
             let truth: Vec<f32> = plain(m, n, &rows, &src, &taps).iter().map(|v| v + 3.0).collect();
             assert_eq!(out[..m * n], truth, "{m} x {n}");
             assert!(out[m * n].is_nan());
+        }
+    }
+
+    #[test]
+    fn every_size_of_block_agrees_with_plain_loops_and_writes_nothing_beyond() {
+        agrees(|product: Product<'_>| product.run());
+    }
+
+    #[test]
+    fn machines_with_narrower_vectors_get_the_same() {
+        agrees(|product: Product<'_>| pulp::Scalar.vectorize(product));
+        #[cfg(target_arch = "x86_64")]
+        if let Some(avx2) = pulp::x86::V3::try_new() {
+            agrees(|product: Product<'_>| Simd::vectorize(avx2, product));
         }
     }
 }
