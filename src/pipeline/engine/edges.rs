@@ -1,7 +1,7 @@
 //! What light cannot change about relief: where edges run, whichever side of them shines.
 
-use crate::pipeline::geometry::{Ellipse, Pose};
-use crate::pipeline::mark::TILE_SPAN;
+use crate::pipeline::geometry::Ellipse;
+use crate::pipeline::mark::{Hypothesis, TILE_SPAN};
 use ndarray::Array2;
 
 /// Level of the floor's ellipse beyond which a tile is not looked at: the floor's edge itself is
@@ -17,11 +17,12 @@ pub(super) struct Edges {
     pub(super) values: Vec<f32>,
 }
 
-/// True where the upright tile of a pose shows the floor; `side` pixels square.
-pub(super) fn inside(pose: &Pose, floor: &Ellipse, side: usize) -> Array2<bool> {
-    let place = |i: usize| ((i as f64 + 0.5) / side as f64 * 2.0 - 1.0) * TILE_SPAN;
-    Array2::from_shape_fn((side, side), |(y, x)| {
-        let (px, py) = pose.to_photo(place(x), place(y));
+/// True where a hypothesis' tile shows the floor.
+pub(super) fn inside(hypothesis: &Hypothesis, floor: &Ellipse) -> Array2<bool> {
+    let side = hypothesis.tile.nrows() as f64;
+    let place = |i: usize| ((i as f64 + 0.5) / side * 2.0 - 1.0) * TILE_SPAN;
+    Array2::from_shape_fn(hypothesis.tile.dim(), |(y, x)| {
+        let (px, py) = hypothesis.pose.to_photo(place(x), place(y));
         floor.level(px, py) < INSIDE
     })
 }

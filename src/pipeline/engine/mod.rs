@@ -4,8 +4,6 @@ mod edges;
 mod grid;
 pub mod learned;
 pub mod template;
-#[cfg(feature = "tesseract")]
-pub mod tesseract;
 
 use super::geometry::Pose;
 use super::mark::Mark;
@@ -14,7 +12,7 @@ use crate::settings::Settings;
 use ndarray::Array2;
 
 /// Names that [`by_name`] knows.
-pub const NAMES: [&str; 3] = ["learned", "template", "tesseract"];
+pub const NAMES: [&str; 2] = ["learned", "template"];
 
 /// The engine that reads where the user names none.
 pub const DEFAULT: &str = "template";
@@ -27,14 +25,6 @@ pub fn by_name(name: &str, settings: &Settings) -> Result<Box<dyn Engine>, Fatal
     match name {
         "learned" => Ok(Box::new(learned::Learned::new(&settings.learned)?)),
         "template" => Ok(Box::new(template::Template::default())),
-        #[cfg(feature = "tesseract")]
-        "tesseract" => Ok(Box::new(tesseract::Tesseract::new(&settings.learned)?)),
-        #[cfg(not(feature = "tesseract"))]
-        "tesseract" => Err(Fatal::new(
-            "this program was built without Tesseract",
-            "cargo build --release --features tesseract, after \
-             apt-get install libtesseract-dev libleptonica-dev tesseract-ocr-eng",
-        )),
         _ => Err(Fatal::new(
             format!("no engine is called `{name}`"),
             format!("--engine with one of: {}", NAMES.join(", ")),
