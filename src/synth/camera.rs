@@ -43,6 +43,8 @@ pub struct Camera {
     pub psf_px: f32,
     /// Quantile of the cup's radiance, what it is exposed to, and the least mean exposure of the cup.
     pub meter: (f32, f32, f32),
+    /// Least and largest mean exposure of the crater's floor, shares of full scale.
+    pub floor_grey: (f32, f32),
     /// Output = input to the power 1/gamma.
     pub gamma: f32,
     /// Darkening of the corners, 0-1.
@@ -74,7 +76,8 @@ pub struct Camera {
 impl Camera {
     /// A camera for one photograph of `gun`'s impression.
     pub fn draw(d: &mut Draw, gun: &Gun, cartridge: &Cartridge, profile: Profile) -> Self {
-        let worst = profile.ranges().defocus;
+        let ranges = profile.ranges();
+        let worst = ranges.defocus;
         let floor = cartridge.seat_um - gun.pin.depth_um;
         // Focus on the floor, or somewhere between it and the rim; a fifth of `worst` cases beyond.
         let miss = if d.chance(0.45) { d.range(-40.0, 40.0) } else { gun.pin.depth_um * worst * d.unit() };
@@ -90,6 +93,7 @@ impl Camera {
             focus_um: floor + miss,
             psf_px: d.range(0.35, 1.1),
             meter: (1.0 - d.log_range(0.0008, 0.1), d.range(0.45, 1.0), d.log_range(0.04, 0.25)),
+            floor_grey: (d.log_range(ranges.floor_grey.0, 0.3), ranges.floor_grey.1),
             gamma: d.log_range(0.6, 2.3),
             vignette: if d.chance(0.6) { d.range(0.0, 0.5) } else { 0.0 },
             electrons: (d.log_range(1500.0, 40_000.0), d.log_range(2.0, 25.0)),
@@ -182,6 +186,11 @@ pub fn expose(plane: &mut [f32], s: &Surface, window: &Window, camera: &Camera) 
     let metered = sample[((sample.len() - 1) as f32 * camera.meter.0) as usize].max(1e-6);
     let mean = (sample.iter().sum::<f32>() / sample.len() as f32).max(1e-6);
     let gain = (camera.meter.1 / metered).max(camera.meter.2 / mean);
+    // Who photographs a mark exposes for the floor that bears it.
+    let gain = match floor_mean(plane, s, w) {
+        Some(floor) => gain.max(camera.floor_grey.0 / floor).min(camera.floor_grey.1 / floor),
+        None => gain,
+    };
     let mut d = Draw::new(camera.key, "sensor", 0);
     let white = Noise::new(&mut d, 0.0);
     let other = Noise::new(&mut d, 0.0);
@@ -210,6 +219,20 @@ pub fn expose(plane: &mut [f32], s: &Surface, window: &Window, camera: &Camera) 
             *v = (*v + camera.sharpen * (*v - b)).clamp(0.0, 1.0);
         }
     }
+}
+
+/// Mean radiance of the middle of the crater's rectangle, which is floor; `None` outside the picture.
+fn floor_mean(plane: &[f32], s: &Surface, w: usize) -> Option<f32> {
+    let (x0, y0, x1, y1) = s.crater;
+    let inner = |a: usize, b: usize| a + 3 * (b - a) / 8..b - 3 * (b - a) / 8;
+    let (mut sum, mut n) = (0.0, 0);
+    for y in inner(y0, y1) {
+        for v in &plane[y * w..][inner(x0, x1)] {
+            sum += v;
+            n += 1;
+        }
+    }
+    (n > 0 && sum > 0.0).then(|| sum / n as f32)
 }
 
 /// Steps of the tone curve; it is read linearly between them.

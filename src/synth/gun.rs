@@ -264,7 +264,7 @@ fn draw_pin(d: &mut Draw, elliptic: bool, marked: bool, ranges: Ranges) -> Pin {
     } else if d.chance(0.55) {
         d.range(-12.0, 12.0)
     } else {
-        d.range(-90.0, 60.0)
+        d.range(-ranges.dome_um, 0.7 * ranges.dome_um)
     };
     let turning = d.chance(ranges.turning.0);
     let rim_ratio = d.range(1.12, 1.75).min(1060.0 / rx_um).max(1.1);
@@ -340,7 +340,7 @@ fn draw_code(
         offset_um: (slack * d.normal() * 0.4, slack * d.normal() * 0.4),
         ring,
         relief_um: Ranges::within(d, ranges.relief_um),
-        flank_um: d.log_range(2.0, 26.0),
+        flank_um: d.log_range(2.0, 16.0),
         section: [Section::Flat, Section::Round, Section::Vee, Section::Burr]
             [d.weighted(&[0.6, 0.2, 0.12, 0.08])],
         sunken: d.chance(0.5),

@@ -22,7 +22,7 @@ pub struct Imprint {
 /// Rounds after which the relief's corners are worn to the full wear radius: the study's pins were still legible at half of it.
 const FULL_WEAR_ROUNDS: f32 = 5000.0;
 /// Rounding of the characters after full wear, µm (one standard deviation of the smoothing).
-const FULL_WEAR_UM: f32 = 16.0;
+const FULL_WEAR_UM: f32 = 11.0;
 /// The ring wears so much faster than the characters (2-3 times, as observed).
 const RING_WEAR: f32 = 2.5;
 

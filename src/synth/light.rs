@@ -7,6 +7,7 @@
 //! normal's x and y, and a pixel costs a look-up.
 
 use super::draw::Draw;
+use super::profile::Profile;
 use super::shadow::{Occlusion, cast};
 use super::shot::Metal;
 use super::surface::{Surface, Window};
@@ -59,7 +60,8 @@ pub struct Rig {
 
 impl Rig {
     /// A rig at random.
-    pub fn draw(d: &mut Draw) -> Self {
+    pub fn draw(d: &mut Draw, profile: Profile) -> Self {
+        let (dim, bright) = profile.ranges().ambient;
         let kind =
             [Kind::Ring, Kind::Oblique, Kind::Coaxial, Kind::Dome][d.weighted(&[0.36, 0.38, 0.12, 0.14])];
         Self {
@@ -68,7 +70,7 @@ impl Rig {
             azimuth: d.angle(),
             second: d.chance(0.25).then(|| (d.range(1.2, 5.0), d.range(0.3, 1.0))),
             crossed: d.chance(0.3),
-            ambient: d.log_range(0.05, 0.6),
+            ambient: d.log_range(dim, bright),
             spread_deg: d.range(2.0, 14.0),
             uneven: if d.chance(0.4) { d.range(0.0, 0.8) } else { 0.0 },
         }

@@ -71,10 +71,10 @@ impl Scene {
         let profile = profiles[(gun_index % profiles.len() as u64) as usize];
         let gun = Gun::draw(seed, gun_index, profile, faces, schemes);
         let case_key = gun_index * 4096 + case as u64;
-        let cartridge = Cartridge::draw(&mut Draw::new(seed, "cartridge", case_key));
+        let cartridge = Cartridge::draw(&mut Draw::new(seed, "cartridge", case_key), profile);
         let shot = Shot::draw(&mut Draw::new(seed, "shot", case_key), &gun, profile, case);
         let mut d = Draw::new(seed, "photograph", index);
-        let rig = Rig::draw(&mut d);
+        let rig = Rig::draw(&mut d, profile);
         let camera = Camera::draw(&mut d, &gun, &cartridge, profile);
         let mirrored = d.chance(0.04);
         Self { gun_index, case, shot_no, profile, gun, cartridge, shot, rig, camera, mirrored }

@@ -122,7 +122,7 @@ const CUPS: [[f32; 3]; 4] = [[1.01, 1.0, 0.98], [1.15, 1.04, 0.72], [1.22, 0.94,
 
 impl Cartridge {
     /// A cartridge; a box of ammunition is drawn once for a gun's visit to a scene.
-    pub fn draw(d: &mut Draw) -> Self {
+    pub fn draw(d: &mut Draw, profile: Profile) -> Self {
         let small = d.chance(0.7);
         let cup_um = (if small { 2225.0 } else { 2665.0 }) * d.range(0.985, 1.015);
         let (cup, case) = (metal(d, &CUPS), metal(d, &CASES));
@@ -156,7 +156,11 @@ impl Cartridge {
                 d.range(30.0, 140.0),
             ),
             letters_key: d.key(),
-            texture_um: (d.log_range(0.25, 2.0), d.log_range(0.2, 2.0), d.range(8.0, 22.0)),
+            texture_um: (
+                d.log_range(0.25, 2.0),
+                d.log_range(0.2, profile.ranges().texture_um),
+                d.range(8.0, 22.0),
+            ),
             waviness_um: (d.log_range(0.3, 6.0), d.range(200.0, 800.0)),
             turning_um: (d.log_range(25.0, 150.0), d.log_range(0.1, 4.0)),
             sealant: d.chance(0.15).then(|| d.range(0.05, 0.5)),
@@ -184,7 +188,7 @@ impl Shot {
             drag_angle: gun.drag_angle + d.normal() * 0.1,
             rounds: gun.rounds + case as f32 * d.range(1.0, 60.0),
             soot: (soot * soot.max(0.25) / 0.5 + soot * 0.5, dark),
-            film: if d.chance(0.35) { d.range(0.0, 0.55) } else { 0.0 },
+            film: if d.chance(0.35) { d.range(0.0, ranges.film) } else { 0.0 },
             scratches: {
                 let mean = ranges.scratches;
                 (mean * (-d.unit().max(1e-6).ln())) as usize

@@ -359,8 +359,10 @@ fn strike(
             if shot.drag.0 > 0.0 {
                 // A groove ploughed outwards from inside the floor, rising from the floor to the face.
                 let (along, across) = ((cd * dx + sd * dy) / pin.rx_um, (-sd * dx + cd * dy) / pin.rx_um);
-                let half = shot.drag.1 * 0.9;
-                let fade = ((half - across.abs()) / (0.6 * half)).clamp(0.0, 1.0);
+                // Its inner end is a nose, as the edge of the pin leaves it.
+                let nose = ((along - drag_start) / (0.5 * shot.drag.1)).clamp(0.0, 1.0);
+                let half = shot.drag.1 * 0.9 * (nose * (2.0 - nose)).sqrt();
+                let fade = ((half - across.abs()) / (0.6 * half.max(0.01))).clamp(0.0, 1.0);
                 let fade = fade * fade * (3.0 - 2.0 * fade);
                 let end = 1.0 + 2.0 * shot.drag.0;
                 if fade > 0.0 && along > drag_start && along < end {
@@ -369,7 +371,7 @@ fn strike(
                     let line = striae_amp
                         * striae.line(across * pin.rx_um / striae_um * 2.0)
                         * (striae_um / um / 1.5).min(1.0);
-                    let erased = fade * ((along - drag_start) / 0.15).clamp(0.0, 1.0);
+                    let erased = fade * ((along - drag_start) / 0.3).clamp(0.0, 1.0);
                     relief *= 1.0 - erased;
                     s.ink[i] *= 1.0 - erased;
                     z = z.min(ramp + (z - ramp).max(0.0) * (1.0 - fade)) + line * erased;

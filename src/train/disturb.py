@@ -12,32 +12,63 @@ from torch.nn import functional as F
 
 def disturb(x, strength):
     """A disturbed copy. `strength` 0-1 scales how often each disturbance happens."""
-    batch, side = len(x), x.shape[-1]
-
-    def draw(low, high, power=1.0):
-        return torch.rand((batch, 1, 1), device=x.device) ** power * (high - low) + low
-
-    def some(chance):
-        return (torch.rand((batch, 1, 1), device=x.device) < chance * strength).to(x.dtype)
-
-    x = x * torch.exp(some(0.5) * (slope(x) * draw(0, 0.6) + clouds(x, 5) * draw(0, 0.35)))
-    # Soot, lacquer, residue: cover with soft borders that darkens, or a dull even film.
-    cover = torch.sigmoid((clouds(x, 7) + 0.5 * clouds(x, 21) - draw(0.6, 2.5)) * draw(3, 12))
-    cover = cover * some(0.3) * draw(0.3, 1.0)
-    x = x * (1 - cover) + cover * draw(0, 0.35) * (x + draw(0, 1))
-    x = x + some(0.3) * glare(x) * draw(-0.5, 0.9)
-    grains = F.relu(clouds(x, side // 2) - draw(1.6, 3.2))
-    x = x + some(0.25) * grains * draw(-0.5, 0.6)
-    x = resized(focus(x, some(0.5) * draw(0, 3, 2.0), some(0.25) * draw(0, 1.5)), strength)
-    x = x.clamp(min=1e-4) ** torch.exp(some(0.6) * draw(-0.6, 0.6))
-    grain = torch.randn_like(x) * draw(0, 0.07, 2.0) + clouds(x, side // 2) * draw(0, 0.05, 2.0)
-    x = x + some(0.8) * grain
+    x = x.clone()
+    for chance, effect in EFFECTS:
+        on_some(x, chance * strength, effect)
+    x = resized(x, strength)
+    x.clamp_(min=1e-4)
+    on_some(x, 0.6 * strength, lambda t: t ** torch.exp(draw(t, -0.6, 0.6)))
+    on_some(x, 0.8 * strength, grain)
     x = blocks(x, strength)
     # Saturation at both ends.
-    x = (x - some(0.15) * draw(0, 0.2)) * (1 + some(0.25) * draw(0, 1.2))
-    x = x.clamp(0, 1)
-    upside = some(0.04)
-    return x * (1 - upside) + (1 - x) * upside
+    on_some(x, 0.15 * strength, lambda t: t - draw(t, 0, 0.2))
+    on_some(x, 0.25 * strength, lambda t: t * (1 + draw(t, 0, 1.2)))
+    x.clamp_(0, 1)
+    on_some(x, 0.04 * strength, lambda t: 1 - t)
+    return x
+
+
+def on_some(x, share, effect):
+    """Applies an effect in place to a share of the tiles, and costs no more than that: a run of the
+    batch that begins anywhere, since batches are in random order."""
+    first, chance = torch.rand(2).tolist()
+    count = int(len(x) * share + chance)
+    at = (torch.arange(count, device=x.device) + int(first * len(x))) % len(x)
+    if count:
+        x[at] = effect(x[at])
+
+
+def draw(x, low, high, power=1.0):
+    """A number for each tile."""
+    return torch.rand((len(x), 1, 1), device=x.device) ** power * (high - low) + low
+
+
+def cover(x):
+    """Soot, lacquer, residue: cover with soft borders that darkens, or a dull even film."""
+    share = torch.sigmoid((clouds(x, 7) + 0.5 * clouds(x, 21) - draw(x, 0.6, 2.5)) * draw(x, 3, 12))
+    share = share * draw(x, 0.3, 1.0)
+    return x * (1 - share) + share * draw(x, 0, 0.35) * (x + draw(x, 0, 1))
+
+
+def grains(x):
+    """Bright or dark grains of a few pixels."""
+    return x + F.relu(clouds(x, x.shape[-1] // 2) - draw(x, 1.6, 3.2)) * draw(x, -0.5, 0.6)
+
+
+def grain(x):
+    """Noise of the sensor, fine and coarse."""
+    return x + torch.randn_like(x) * draw(x, 0, 0.07, 2.0) + clouds(x, x.shape[-1] // 2) * draw(x, 0, 0.05, 2.0)
+
+
+# How often at full strength, and what.
+EFFECTS = [
+    (0.5, lambda x: x * torch.exp(slope(x) * draw(x, 0, 0.6) + clouds(x, 5) * draw(x, 0, 0.35))),
+    (0.3, cover),
+    (0.3, lambda x: x + glare(x) * draw(x, -0.5, 0.9)),
+    (0.25, grains),
+    (0.5, lambda x: soften(x, draw(x, 0, 3, 2.0))),
+    (0.25, lambda x: x + draw(x, 0, 1.5) * (x - gauss(x, 1.6))),
+]
 
 
 def slope(x):
@@ -58,17 +89,12 @@ def clouds(x, cells):
 
 def glare(x):
     """One soft ellipse, 0-1, somewhere in the tile."""
-    batch, side = len(x), x.shape[-1]
-    at = torch.linspace(-1, 1, side, device=x.device)
-
-    def draw(low, high):
-        return torch.rand((batch, 1, 1), device=x.device) * (high - low) + low
-
-    dx, dy = at[None, None] - draw(-0.8, 0.8), at[None, :, None] - draw(-0.8, 0.8)
-    turn = draw(0, math.pi)
+    at = torch.linspace(-1, 1, x.shape[-1], device=x.device)
+    dx, dy = at[None, None] - draw(x, -0.8, 0.8), at[None, :, None] - draw(x, -0.8, 0.8)
+    turn = draw(x, 0, math.pi)
     u, v = dx * turn.cos() + dy * turn.sin(), dy * turn.cos() - dx * turn.sin()
-    level = (u / draw(0.05, 0.5)).square() + (v / draw(0.05, 0.3)).square()
-    return torch.exp(-0.5 * level * draw(1, 3))
+    level = (u / draw(x, 0.05, 0.5)).square() + (v / draw(x, 0.05, 0.3)).square()
+    return torch.exp(-0.5 * level * draw(x, 1, 3))
 
 
 def gauss(x, sigma):
@@ -82,11 +108,10 @@ def gauss(x, sigma):
     return y.squeeze(1)
 
 
-def focus(x, level, sharpen):
-    """Blur by `level` (0 none, 1, 2, 3: sigma 0.8, 1.6, 3.0 pixels), then an unsharp mask by `sharpen`."""
+def soften(x, level):
+    """Blur by `level`: 0 none, 1, 2, 3: sigma 0.8, 1.6, 3.0 pixels, in between by shares."""
     steps = [x, gauss(x, 0.8), gauss(x, 1.6), gauss(x, 3.0)]
-    y = sum(step * (1 - (level - i).abs()).clamp(min=0) for i, step in enumerate(steps))
-    return y + sharpen * (x - steps[2])
+    return sum(step * (1 - (level - i).abs()).clamp(min=0) for i, step in enumerate(steps))
 
 
 def resized(x, strength):

@@ -29,7 +29,7 @@ from networks import MAKERS
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Which tiles a network learns from.
-KIND = {"finder": "photo", "poser": "mark", "reader": "mark"}
+KIND = {"finder": "photo", "poser": "mark", "layout": "mark", "glyph": "mark", "ring": "mark"}
 
 
 def half_precision(device):
@@ -72,16 +72,25 @@ class Learner:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def view(self, grey, second, label):
-        """A disturbed training view and its answers."""
+        """Prepared input of a disturbed training view, and its answers."""
         if self.name == "finder":
             view, truth = views.photo(grey, second, self.own["zoom"])
             view = disturb.labels_and_bars(disturb.disturb(view, self.own["disturb"]))
-            return views.letterbox(view, truth["padding"]), truth
+            return prepare(views.letterbox(view, truth["padding"])), truth
         if self.name == "poser":
             view, truth = views.crater(grey, label, self.own["jitter"], free=True)
-        else:
-            view, truth = views.floor(grey, second, label, self.own["jitter"], self.own["wrong_share"])
-        return disturb.disturb(view, self.own["disturb"]), truth
+            return prepare(disturb.disturb(view, self.own["disturb"])), truth
+        wrong_share = self.own.get("wrong_share", 0.0)
+        view, truth = views.floor(grey, second, label, self.recipe["tile"]["jitter"], wrong_share)
+        x = prepare(disturb.disturb(view, self.own["disturb"]))
+        if self.name == "glyph":
+            x, truth = views.cells(x, truth, self.own["jitter"], self.own["none_share"])
+            use = truth["use"].nonzero().squeeze(1)
+            return x[use], {name: value[use] for name, value in truth.items()}
+        if self.name == "ring":
+            use = truth["ring"].nonzero().squeeze(1)
+            return views.strip(x[use], {name: value[use] for name, value in truth.items()}, self.own["jitter"])
+        return x, truth
 
     def step(self, progress):
         """One batch at `progress` 0-1 through the run."""
@@ -90,8 +99,7 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = self.peak * min(1.0, (progress + 1e-3) / warm) * (last + (1 - last) * fall)
         with torch.no_grad():
-            view, truth = self.view(*self.pool.draw(self.batch))
-            x = prepare(view)
+            x, truth = self.view(*self.pool.draw(self.batch))
             if self.half:
                 x = x.contiguous(memory_format=torch.channels_last)
         with self.autocast():
@@ -250,7 +258,7 @@ def report(learner, seen, curve, begin, pools):
 
 
 def merge(folder, path):
-    """NAME.pt of the three networks into one weights file, which says where each comes from."""
+    """NAME.pt of the networks into one weights file, which says where each comes from."""
     graphs, origins = {}, {}
     for name, make in MAKERS.items():
         if not (folder / f"{name}.pt").exists():
@@ -288,7 +296,7 @@ def main():
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
     else:
-        torch.set_num_threads(os.cpu_count() or 1)  # some builds take one
+        torch.set_num_threads(len(os.sched_getaffinity(0)))  # some builds take one
     if not args.export:
         train(args, recipe, folder, device)
     if args.output:

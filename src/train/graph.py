@@ -17,14 +17,14 @@ from torch.nn import functional as F
 class Graph(nn.Module):
     """Operations in order; each method adds one and returns the name of its result."""
 
-    def __init__(self, size):
+    def __init__(self, high, wide=None):
         super().__init__()
-        self.size = size  # side of the grey input tile, pixels
+        self.size = (high, wide or high)  # of the grey input, pixels
         self.ops = []
         self.outputs = {}
         self.parts = nn.ModuleDict()
         self.constants = nn.ParameterDict()
-        self.shape = {"x": (2, size, size)}  # of each result, without the batch
+        self.shape = {"x": (2, *self.size)}  # of each result, without the batch
         self.hidden = {}  # results that losses look at in training; no outputs
         self.helpers = nn.ModuleDict()  # parts that only losses use; never exported
 
@@ -141,7 +141,7 @@ class Graph(nn.Module):
         self.outputs[name] = x
 
     def forward(self, x):
-        """Runs the list on prepared input (batch, 2, side, side); returns a dict of outputs."""
+        """Runs the list on prepared input (batch, 2, height, width); returns a dict of outputs."""
         r = {"x": x}
         for op in self.ops:
             r[op["out"]] = self._run(op, r)

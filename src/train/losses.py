@@ -3,8 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from graph import sample_points
-from networks import BINS, FIRST, LENGTHS, ROWS, SECTORS, layout, map_point
+from networks import BINS
 from views import constant
 
 
@@ -51,46 +50,9 @@ def huber(out, truth, beta=0.02):
     return F.smooth_l1_loss(out.float(), truth, reduction="none", beta=beta) / beta
 
 
-def own_queries(symbols, form):
-    """Logits (batch, 8, 33) of the true format's queries; those past its length repeat the last."""
-    first, length = constant(form.device, *FIRST)[form], constant(form.device, *LENGTHS)[form]
-    at = torch.minimum(torch.arange(8, device=form.device)[None], length[:, None] - 1) + first[:, None]
-    return symbols.gather(1, at.unsqueeze(-1).expand(-1, -1, symbols.shape[-1]))
-
-
-def own_teeth(out, code):
-    """Logits (batch, 52) of the ring that fits the code's length; the unused end is 0."""
-    eight, six = out["teeth8"].float(), out["teeth6"].float()
-    six = F.pad(six, (0, SECTORS["teeth8"] - SECTORS["teeth6"]))
-    long = (code[:, 6] >= 0)[:, None]
-    used = long | (torch.arange(eight.shape[1], device=code.device)[None] < SECTORS["teeth6"])
-    return torch.where(long, eight, six), used
-
-
-def places(truth):
-    """Where the eight characters stand in the view, floor radii (batch, 8, 2)."""
-    flat = [v for rows in ROWS for v in sum(layout(rows) + [(0.0, 0.0)] * (8 - sum(rows)), ())]
-    steps = constant(truth["format"].device, *flat).view(len(ROWS), 8, 2)[truth["format"]]
-    right, down = (steps * truth["cells"][:, None, 2:4]).unbind(-1)
-    c, s = truth["pose"][:, 3:].cos(), truth["pose"][:, 3:].sin()
-    turned = torch.stack([c * right + s * down, c * down - s * right], -1)
-    return truth["cells"][:, None, :2] + turned
-
-
-def glyphs(net, out, truth):
-    """Logits (batch, 8, 33) of the characters from the fine map at their true places."""
-    fine = out["fine"]
-    near = sample_points(fine, torch.stack(map_point(*places(truth).unbind(-1)), -1))
-    return net.helpers["glyph"](near.float())
-
-
-def reader(net, out, truth, recipe):
-    """Characters, format, pose and cells only of tiles that are shown upright."""
-    ok, code, form = truth["ok"], truth["code"], truth["format"]
-    logits = own_queries(out["symbols"].float(), form)
-    chars = F.cross_entropy(logits.transpose(1, 2), code.clamp(min=0), reduction="none")
-    teeth, used = own_teeth(out, code)
-    bits = F.binary_cross_entropy_with_logits(teeth, truth["teeth"], reduction="none")
+def layout(net, out, truth, recipe):
+    """Format, pose and cells only of tiles that are shown upright."""
+    ok, form = truth["ok"], truth["format"]
     right = F.binary_cross_entropy_with_logits(out["ok"].float().squeeze(1), ok, reduction="none")
     gear = F.binary_cross_entropy_with_logits(out["gear"].float().squeeze(1), truth["gear"], reduction="none")
     cells = out["cells"].float()[torch.arange(len(form), device=form.device), form]
@@ -98,12 +60,7 @@ def reader(net, out, truth, recipe):
         out["ink"].float().squeeze(1), truth["ink"], reduction="none",
         pos_weight=constant(ok.device, recipe["ink_positive"]),
     )
-    there = (code >= 0) & (ok[:, None] > 0.5)
-    glyph = F.cross_entropy(glyphs(net, out, truth).transpose(1, 2), code.clamp(min=0), reduction="none")
     return {
-        "symbols": mean(chars, there),
-        "glyph": mean(glyph, there),
-        "teeth": mean(bits, used & truth["ring"][:, None]),
         "ok": right.mean(),
         "format": mean(F.cross_entropy(out["format"].float(), form, reduction="none"), ok),
         "gear": mean(gear, ok),
@@ -113,4 +70,17 @@ def reader(net, out, truth, recipe):
     }
 
 
-OF = {"finder": finder, "poser": poser, "reader": reader}
+def glyph(net, out, truth, recipe):
+    """Which symbol; offsets only of cells that show one."""
+    symbol = F.cross_entropy(out["symbol"].float(), truth["symbol"], reduction="none")
+    offset = huber(out["offset"], truth["offset"], beta=0.05).mean(1)
+    return {"symbol": mean(symbol, truth["use"]), "offset": mean(offset, truth["shown"])}
+
+
+def ring(net, out, truth, recipe):
+    """Tooth or gap, a sector."""
+    bits = F.binary_cross_entropy_with_logits(out["teeth"].float(), truth["teeth"], reduction="none")
+    return {"teeth": mean(bits, truth["used"])}
+
+
+OF = {"finder": finder, "poser": poser, "layout": layout, "glyph": glyph, "ring": ring}

@@ -102,8 +102,8 @@ const MIX: [Profile; 12] = [
     Profile::Mixed,
     Profile::Field,
     Profile::Mixed,
+    Profile::Clean,
     Profile::Severe,
-    Profile::Mixed,
     Profile::Unmarked,
 ];
 
@@ -121,7 +121,7 @@ fn mark_tile(seed: u64, index: u64, size: usize, faces: &Faces, schemes: &[Schem
     let mut d = Draw::new(seed, "tile", index);
     // The photograph's own resolution: coarse ones are enlarged, as the reader has to.
     let side_um = 2.0 * MARK_SPAN * scene.rim_um();
-    let native = (side_um / d.log_range(1.8, 11.0)).clamp((size as f32).min(110.0), size as f32) as usize;
+    let native = (side_um / d.log_range(1.8, 7.0)).clamp((size as f32).min(110.0), size as f32) as usize;
     let um = side_um / native as f32;
     let (ox, oy) = scene.gun.pin.offset_um;
     let ox = if scene.mirrored { -ox } else { ox };

@@ -1,4 +1,4 @@
-"""The three networks: where primer and crater lie, how the mark lies in the crater, what it says."""
+"""The networks: where primer and crater lie, how the mark lies in the crater, where its parts are, what they say."""
 
 import math
 
@@ -10,14 +10,18 @@ ALPHABET = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"
 FORMATS = ["ifm8", "ifm6", "ifm8-323", "ifm8-narrow"]
 ROWS = [[4, 4], [3, 3], [3, 2, 3], [2, 2, 2, 2]]
 LENGTHS = [sum(rows) for rows in ROWS]
-# First query of each format among the reader's 30.
-FIRST = [sum(LENGTHS[:f]) for f in range(len(FORMATS))]
 # Sectors of the gear ring: start tooth 3, gap 1, six a character.
-SECTORS = {"teeth8": 4 + 6 * 8, "teeth6": 4 + 6 * 6}
-# Radii at which a sector is looked at, floor radii: the ring ends at 0.93-0.99 and is 0.08-0.2 wide.
-RING_RADII = [0.83, 0.90, 0.97]
-# Half the side of the reader's tile, floor radii.
-SPAN = 1.08
+SECTORS = [4 + 6 * length for length in LENGTHS]
+MOST = max(SECTORS)
+# Side of the upright tile, pixels, and half of it in floor radii.
+TILE, SPAN = 160, 1.08
+# A character's cell, pixels; half of it in character heights: strokes of the neighbours show where the next ones are.
+CELL, CELL_SPAN = 32, 0.8
+# The unrolled ring: columns a sector, sectors repeated before and after, so that no convolution sees an end.
+SECTOR, BEFORE = 6, 6
+STRIP = (16, SECTOR * (MOST + 2 * BEFORE))
+# Radii of its first and last row, floor radii: the ring ends at 0.93-0.99, the start tooth begins at 0.6.
+RING_RADII = (0.62, 1.04)
 # Rotation bins of the poser, each for straight and mirrored marks.
 BINS = 120
 
@@ -107,36 +111,72 @@ def compare(g, around, recipe):
     return g.flatten(g.tokens(g.reshape(x, [BINS, 1, 2])))
 
 
-def reader(recipe):
-    """The upright floor, 160 pixels: characters, ring, format, what the pose lacks, strokes."""
-    g = Graph(160)
-    c, dim = recipe["channels"], recipe["dim"]
-    x80 = g.conv(g.conv("x", c[0], stride=2), c[1])
-    x40 = stage(g, x80, c[2], recipe["blocks"][0])
-    x20 = stage(g, x40, c[3], recipe["blocks"][1])
-    x10 = stage(g, x20, c[4], recipe["blocks"][2])
+def layout(recipe):
+    """The upright floor, 160 pixels: whether it is upright, format, what the pose lacks, where the cells are, strokes."""
+    g = Graph(TILE)
+    c = recipe["channels"]
+    x80 = g.conv("x", c[0], stride=2)
+    levels = [x80]
+    x = x80
+    for width, blocks in zip(c[1:], recipe["blocks"]):
+        x = stage(g, x, width, blocks)
+        levels.append(x)
+    x40 = levels[1]
     # Context flows down again: what a stroke means depends on light and polarity of the whole floor.
-    x20 = g.conv(x20, c[3], k=1, add=g.upsample(g.conv(x10, c[3], k=1, relu=False)))
-    fine = recipe["fine"]
-    x40 = g.conv(x40, fine, k=1, add=g.upsample(g.conv(x20, fine, k=1, relu=False)))
-    ink = recipe["ink"]
-    up = g.upsample(g.conv(x40, ink, k=1, relu=False))
-    y = g.conv(g.conv(x80, ink, k=1, add=up), ink)
-    g.output("ink", g.conv(y, 1, k=1, relu=False, norm=False))
-
-    # A loss names each character straight from the fine map at its true place: the map then
-    # shows characters long before the queries have found out where to look.
-    g.hidden["fine"] = x40
-    g.helpers["glyph"] = torch.nn.Linear(fine, len(ALPHABET))
-    seen = symbols(g, x20, x40, dim)
-    flat = g.linear(g.flatten(g.conv(x10, 32, k=1)), 128, relu=True)
-    words = g.linear(g.flatten(seen), 64, relu=True)
-    whole = g.linear(g.concat([flat, g.gap(x10), words]), 128, relu=True)
+    coarse = g.conv(levels[2], c[1], k=1, add=g.upsample(g.conv(levels[3], c[1], k=1, relu=False)))
+    fine = g.conv(x40, c[1], k=1, add=g.upsample(coarse))
+    y = g.conv(x80, recipe["ink"], k=1, add=g.upsample(g.conv(fine, recipe["ink"], k=1, relu=False)))
+    g.output("ink", g.conv(g.conv(y, recipe["ink"]), 1, k=1, relu=False, norm=False))
+    whole = g.linear(g.flatten(g.conv(x, recipe["flat"], k=1)), recipe["dim"], relu=True)
     for name, width in (("ok", 1), ("format", len(FORMATS)), ("gear", 1), ("pose", 4)):
         g.output(name, g.linear(whole, width))
     g.output("cells", g.reshape(g.linear(whole, 5 * len(FORMATS)), [len(FORMATS), 5]))
-    for name, sectors in SECTORS.items():
-        g.output(name, teeth(g, x40, sectors))
+    return g
+
+
+def glyph(recipe):
+    """One character's cell, 32 pixels: which symbol, or none; and how far the cell is off it.
+
+    `offset`: right and down in character heights, ln of its height over the expected one, turn
+    counter-clockwise in radians; from the cell to the character.
+    """
+    g = Graph(CELL)
+    c = recipe["channels"]
+    x = g.conv("x", c[0])
+    for width, blocks in zip(c[1:], recipe["blocks"]):
+        x = g.conv(x, width, stride=2)
+        for _ in range(blocks):
+            x = g.conv(x, width, add=x)
+    x = g.linear(g.flatten(x), recipe["dim"], relu=True)
+    g.output("symbol", g.linear(x, len(ALPHABET) + 1))
+    g.output("offset", g.linear(x, 4))
+    return g
+
+
+def ring(recipe):
+    """The gear ring unrolled clockwise, six columns a sector: a logit a sector.
+
+    Sectors look at each other: what a tooth looks like is only known from the others.
+    """
+    g = Graph(*STRIP)
+    c, dim = recipe["channels"], recipe["dim"]
+    x = g.conv("x", c[0])
+    for width, blocks in zip(c[1:], recipe["blocks"]):
+        x = g.conv(x, width, stride=2)
+        for _ in range(blocks):
+            x = g.block(x)
+    _, high, wide = g.shape[x]
+    step = wide / STRIP[1]
+    points = [
+        (((s + BEFORE + 0.5) * SECTOR - 0.5) * step, float(row)) for s in range(MOST) for row in range(high)
+    ]
+    x = g.reshape(g.gridsample(x, points), [MOST, high * g.width(x)])
+    x = g.addconst(g.linear(x, dim), torch.randn(MOST, dim) * 0.02)
+    for _ in range(2):
+        y = g.layernorm(x)
+        y = g.attend(g.linear(y, dim), g.linear(y, dim), g.linear(y, dim), 4)
+        x = feed(g, g.add(x, g.linear(y, dim)), dim)
+    g.output("teeth", g.flatten(g.linear(g.layernorm(x), 1)))
     return g
 
 
@@ -148,76 +188,12 @@ def stage(g, x, width, blocks):
     return x
 
 
-def symbols(g, coarse, fine, dim, heads=4):
-    """30 queries, one for each place of each format: first over the coarse map, then over the fine one."""
-    waves = torch.randn(dim // heads // 2, 2) / 0.22  # a query first looks 0.22 floor radii about its place
-    places = torch.tensor(query_places())
-    x = g.const(torch.randn(len(places), dim) * 0.5)
-    x = look(g, x, coarse, places, waves, dim, heads)
-    y = g.layernorm(x)
-    y = g.attend(g.linear(y, dim), g.linear(y, dim), g.linear(y, dim), heads)
-    x = feed(g, g.add(x, g.linear(y, dim)), dim)
-    x = look(g, x, fine, places, waves, dim, heads)
-    x = g.layernorm(feed(g, x, dim))
-    g.output("symbols", g.linear(x, len(ALPHABET)))
-    return x
-
-
-def look(g, x, image, places, waves, dim, heads):
-    """Queries attend to a map, with their places and the map's positions as learned constants."""
-    cells = g.tokens(image)
-    q = g.addconst(g.linear(g.layernorm(x), dim), position(places, waves, heads))
-    k = g.addconst(g.linear(cells, dim), position(map_places(g.shape[image][1]), waves, heads))
-    y = g.attend(q, k, g.linear(cells, dim), heads)
-    return g.add(x, g.linear(y, dim))
-
-
 def feed(g, x, dim):
     """The two-layer step after an attention."""
     return g.add(x, g.linear(g.linear(g.layernorm(x), 2 * dim, relu=True), dim))
 
 
-def teeth(g, fine, sectors, dim=64):
-    """One logit a sector of the ring, clockwise from 12 o'clock, from samples at fixed places.
-
-    Sectors look at each other: what a tooth looks like is only known from the others.
-    """
-    points = [
-        map_point(radius * math.sin(angle), -radius * math.cos(angle))
-        for angle in (2 * math.pi * (s + 0.5) / sectors for s in range(sectors))
-        for radius in RING_RADII
-    ]
-    near = g.gridsample(fine, points)
-    near = g.reshape(near, [sectors, len(RING_RADII) * g.width(fine)])
-    x = g.addconst(g.linear(near, dim), torch.randn(sectors, dim) * 0.02)
-    y = g.layernorm(x)
-    y = g.attend(g.linear(y, dim), g.linear(y, dim), g.linear(y, dim), 4)
-    x = feed(g, g.add(x, g.linear(y, dim)), dim)
-    return g.flatten(g.linear(g.layernorm(x), 1))
-
-
-def map_point(u, v, stride=4):
-    """Floor radii to pixels of a map: strided 3x3 convolutions centre cell j on input pixel `stride` j."""
-    half = 160 / 2
-    return ((u / SPAN * half + half - 0.5) / stride, (v / SPAN * half + half - 0.5) / stride)
-
-
-def map_places(side):
-    """Floor-radius position of each cell of a `side` x `side` map of the reader's tile, row by row."""
-    at = ((torch.arange(side) * (160 / side) + 0.5) / 80 - 1) * SPAN
-    return torch.stack([at.repeat(side), at.repeat_interleave(side)], 1)
-
-
-def query_places():
-    """Where each format's characters usually stand, floor radii."""
-    places = []
-    for rows in ROWS:
-        height = 0.36 if len(rows) < 4 else 0.30
-        places += [(u * 0.86 * height, v * 1.3 * height) for u, v in layout(rows)]
-    return places
-
-
-def layout(rows):
+def steps(rows):
     """Each character's place in its format, in pitches from the middle."""
     return [
         (c - (row - 1) / 2, r - (len(rows) - 1) / 2)
@@ -226,12 +202,4 @@ def layout(rows):
     ]
 
 
-def position(places, waves, heads):
-    """Fourier features whose dot products fall off with distance, the same for each head."""
-    phase = places @ waves.T
-    # With 16 waves a head, the peak then adds 4 to an attention logit.
-    gain = 4 ** 0.5 * (2 * len(waves)) ** 0.25 / len(waves) ** 0.5
-    return torch.cat([phase.cos(), phase.sin()], 1).repeat(1, heads) * gain
-
-
-MAKERS = {"finder": finder, "poser": poser, "reader": reader}
+MAKERS = {"finder": finder, "poser": poser, "layout": layout, "glyph": glyph, "ring": ring}

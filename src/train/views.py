@@ -10,7 +10,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from networks import SPAN
+from networks import BEFORE, CELL, CELL_SPAN, RING_RADII, ROWS, SECTOR, SECTORS, SPAN, STRIP, TILE, steps
 
 # Half the side of a mark tile, pixels, and what that is in larger semi-axes of the rim.
 HALF, RIM_SPAN = 128.0, 1.3
@@ -43,21 +43,17 @@ def flip(mirrored):
     return torch.stack([torch.stack([1 - 2 * mirrored, zero], -1), torch.stack([zero, one], -1)], -2)
 
 
-def cut(plane, matrix, centre, size, side, over=1):
-    """Samples views (batch, size, size), 0-1, from u8 planes whose full-size side is `side` pixels.
+def cut(plane, matrix, centre, size, side):
+    """Samples views (batch, size, size), 0-1, from planes of 0-255 whose full-size side is `side` pixels.
 
-    `over` samples a side are averaged for each pixel, as a photograph that is finer
-    than the tile would be. Beyond the edge the tile is reflected.
+    Beyond the edge the tile is reflected.
     """
-    count = size * over
-    at = (torch.arange(count, device=plane.device) + 0.5) * (2 / count) - 1
+    at = (torch.arange(size, device=plane.device) + 0.5) * (2 / size) - 1
     p = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)
     source = torch.einsum("bij,yxj->byxi", matrix, p) + centre[:, None, None]
     grid = (source + 0.5) * (2 / side) - 1
     values = plane.unsqueeze(1).float() / 255
     values = F.grid_sample(values, grid, "bilinear", "reflection", align_corners=False)
-    if over > 1:
-        values = F.avg_pool2d(values, over)
     return values.squeeze(1)
 
 
@@ -86,7 +82,7 @@ def ellipse(labels, name, matrix, centre, turned, mirrored):
     at = apply(inverse(matrix), point(labels, f"{name}_cx", f"{name}_cy") - centre)
     half = matrix[:, 0].norm(dim=1)
     rx, ry = labels[f"{name}_rx"].clamp(min=1), labels[f"{name}_ry"].clamp(min=1)
-    angle = torch.deg2rad(labels[f"{name}_angle"] - turned) * (1 - 2 * mirrored) * 2
+    angle = torch.deg2rad(labels[f"{name}_angle_deg"] - turned) * (1 - 2 * mirrored) * 2
     e = torch.log(rx / ry)
     size = torch.log((rx * ry).sqrt() / half)
     return torch.stack([at[:, 0], at[:, 1], size, e * angle.cos(), e * angle.sin()], -1)
@@ -107,7 +103,8 @@ def crater(grey, labels, jitter, free):
     centre = point(labels, "rim_cx", "rim_cy") + offset * radius[:, None]
     half = HALF * (1 + spread(like, -1, 1) * jitter["size"] * torch.where(near, 1 / 3, 1.0))
     matrix = half[:, None, None] * turn(turned) @ flip(mirrored)
-    view = cut(grey, matrix, centre, 128, 2 * HALF, over=2)
+    # The view is half as fine as the tile: averaging first keeps the sampling cheap.
+    view = cut(F.avg_pool2d(grey.unsqueeze(1).float(), 2).squeeze(1), matrix, centre, 128, 2 * HALF)
     rotation = (labels["rotation_deg"] - turned) * (1 - 2 * mirrored)
     return view, {
         "rim": ellipse(labels, "rim", matrix, centre, turned, mirrored),
@@ -147,7 +144,7 @@ def draw_wrong(labels, share):
 
 
 def floor(grey, ink, labels, jitter, wrong_share):
-    """The reader's view and answers; `jitter` as in the recipe."""
+    """The upright tile as layout sees it, and its answers; `jitter` as in the recipe."""
     turned, du, dv, size = draw_pose(labels, jitter)
     wrong, degrees, mirror, away = draw_wrong(labels, wrong_share)
     marked = labels["marked"] > 0.5
@@ -164,8 +161,8 @@ def floor(grey, ink, labels, jitter, wrong_share):
     unit = radius[:, None, None] * turn(tile_rotation) @ flip(tile_mirrored)
     middle = point(labels, "floor_cx", "floor_cy")
     centre = middle - apply(unit, torch.stack([du, dv], -1))
-    view = cut(grey, unit * SPAN, centre, 160, 2 * HALF)
-    strokes = cut(ink, unit * SPAN, centre, 80, 2 * HALF)
+    view = cut(grey, unit * SPAN, centre, TILE, 2 * HALF)
+    strokes = cut(ink, unit * SPAN, centre, TILE // 2, 2 * HALF)
 
     mark = apply(inverse(unit), point(labels, "mark_cx", "mark_cy") - centre)
     lengths = [labels[name] / radius for name in ("col_pitch", "row_pitch", "char_height")]
@@ -181,9 +178,7 @@ def floor(grey, ink, labels, jitter, wrong_share):
         "ink": strokes,
         "code": labels.code(),
         "teeth": sectors(labels.code()),
-        # Sectors are 7-9 degrees wide and looked at where they should be: a tile that is
-        # further off shows the neighbour's.
-        "ring": good & (labels["gear"] > 0.5) & (turned.abs() < 3) & (du.hypot(dv) < 0.04) & (size.abs() < 0.05),
+        "ring": good & (labels["gear"] > 0.5),
     }
 
 
@@ -195,6 +190,105 @@ def sectors(code):
     bits = bits * (code >= 0).unsqueeze(-1)
     start = constant(code.device, 1, 1, 1, 0).expand(len(code), 4)
     return torch.cat([start, bits.flatten(1)], 1).float()
+
+
+def places(truth):
+    """Where the eight characters stand in the view, floor radii (batch, 8, 2)."""
+    flat = [v for rows in ROWS for v in sum(steps(rows) + [(0.0, 0.0)] * (8 - sum(rows)), ())]
+    pitches = constant(truth["format"].device, *flat).view(len(ROWS), 8, 2)[truth["format"]]
+    right, down = (pitches * truth["cells"][:, None, 2:4]).unbind(-1)
+    return truth["cells"][:, None, :2] + along(truth["pose"][:, 3:], right, down)
+
+
+def along(angle, right, down):
+    """Steps `right` and `down` of a mark that is turned by `angle`, radians, in the view's frame."""
+    c, s = angle.cos(), angle.sin()
+    return torch.stack([c * right + s * down, c * down - s * right], -1)
+
+
+def sample(x, points):
+    """Bilinear samples (batch, channels, *shape) of tiles at points (batch, *shape, 2) in floor radii."""
+    grid = (points / SPAN).flatten(1, -2).unsqueeze(2)
+    values = F.grid_sample(x, grid, "bilinear", "border", align_corners=False)
+    return values.squeeze(3).unflatten(2, points.shape[1:-1])
+
+
+# Symbols that, turned or mirrored, are themselves or another symbol: no examples of "none".
+ALIKE = [i for i, s in enumerate("ABCDEFGHJKLMNPRSTUVWXYZ0123456789") if s in "AHMNSTUVWXYZ01689"]
+
+
+def cells(x, truth, jitter, none_share):
+    """Cells (batch * 8, channels, CELL, CELL) cut from prepared tiles, and their answers.
+
+    `jitter`: place and size in character heights, turn in degrees, near for a share of the cells
+    and far for the others. A share of them shows no upright character: turned, mirrored, or beside one.
+    """
+    height = truth["cells"][:, None, 4].clamp(0.05, 0.8)
+    like = height.expand(-1, 8)
+    near = torch.rand_like(like) < jitter["near_share"]
+
+    def either(name):
+        small = torch.randn_like(like).clamp(-3, 3) * jitter[f"{name}_near"]
+        return torch.where(near, small, (torch.rand_like(like) * 2 - 1) * jitter[f"{name}_far"])
+
+    right, down, size = either("place"), either("place"), either("size")
+    turned = torch.deg2rad(either("turn"))
+    code = truth["code"]
+    unlike = ~torch.isin(code, constant(code.device, *map(float, ALIKE)).long())
+    kind = torch.rand_like(like)
+    none = (torch.rand_like(like) < none_share) & (unlike | (kind > 0.5))
+    spun = none & (kind < 0.3)
+    swapped = none & (kind >= 0.3) & (kind < 0.5)
+    beside = none & (kind >= 0.5)
+    # A turn by less than 40 degrees still shows the character.
+    spin = torch.where(kind < 0.15, math.pi + torch.randn_like(like) * 0.1, 0.7 + torch.rand_like(like) * 4.9)
+    aside = torch.where(torch.rand_like(like) < 0.5, -0.5, 0.5) + torch.randn_like(like) * 0.05
+    pitch = truth["cells"][:, None, 2] / height
+    right = torch.where(beside & (kind < 0.75), aside * pitch, right)
+    row = truth["cells"][:, None, 3] / height
+    down = torch.where(beside & (kind >= 0.75), aside * row, down)
+
+    turn_of = truth["pose"][:, 3:] + turned + torch.where(spun, spin, torch.zeros_like(spin))
+    middle = places(truth) + along(truth["pose"][:, 3:], right * height, down * height)
+    half = CELL_SPAN * height * size.exp()
+    at = (torch.arange(CELL, device=x.device) + 0.5) * (2 / CELL) - 1
+    v, u = torch.meshgrid(at, at, indexing="ij")
+    u = u * torch.where(swapped, -1.0, 1.0)[..., None, None]
+    grid = along(turn_of[..., None, None], half[..., None, None] * u, half[..., None, None] * v)
+    pieces = sample(x, middle[:, :, None, None] + grid).transpose(1, 2).flatten(0, 1)
+    good = (truth["ok"] > 0.5)[:, None] & (code >= 0) & ~none
+    # The way back: from the cell to the character, in the cell's own frame and size.
+    back = along(-turned, -right, -down) / size.exp()[..., None]
+    offset = torch.cat([back, -size[..., None], -turned[..., None]], -1)
+    return pieces, {
+        "symbol": torch.where(good, code, torch.full_like(code, 33)).flatten(),
+        "offset": offset.flatten(0, 1),
+        "shown": good.flatten(),
+        # Of a floor that is shown wrongly nobody knows what stands at a place.
+        "use": ((truth["ok"] > 0.5)[:, None] & (code >= 0) | (truth["marked"] < 0.5)[:, None]).flatten(),
+    }
+
+
+def strip(x, truth, jitter):
+    """The gear ring (batch, channels, *STRIP) unrolled from prepared tiles; `jitter`: floor radii, ln, degrees."""
+    like = truth["gear"]
+    pose = truth["pose"]
+    centre = pose[:, :2] + torch.stack([normal(like, jitter["centre"]), normal(like, jitter["centre"])], -1)
+    radius = (pose[:, 2] + normal(like, jitter["size"])).exp()
+    turned = pose[:, 3] + torch.deg2rad(normal(like, jitter["turn"]))
+    count = constant(like.device, *map(float, SECTORS))[truth["format"]]
+    high, wide = STRIP
+    column = (torch.arange(wide, device=x.device) + 0.5) / SECTOR - BEFORE
+    angle = 2 * math.pi * column[None] / count[:, None] - turned[:, None]
+    low, far = RING_RADII
+    radii = low + (far - low) * torch.arange(high, device=x.device) / (high - 1)
+    out = torch.stack([angle.sin(), -angle.cos()], -1)
+    points = centre[:, None, None] + (radius[:, None] * radii)[:, :, None, None] * out[:, None]
+    return sample(x, points), {
+        "teeth": truth["teeth"],
+        "used": (torch.arange(truth["teeth"].shape[1], device=x.device)[None] < count[:, None])
+        & truth["ring"][:, None],
+    }
 
 
 def photo(grey, classes, zoom):
