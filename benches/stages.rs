@@ -8,7 +8,7 @@ use microstamp::pipeline::face::{self, Face};
 use microstamp::pipeline::geometry::Ellipse;
 use microstamp::pipeline::mark::{self, Mark};
 use microstamp::pipeline::net::Networks;
-use microstamp::pipeline::net::networks::{FINDER_PX, POSER_PX, READER_PX};
+use microstamp::pipeline::net::networks::{CELL_PX, FINDER_PX, POSER_PX, STRIP, TILE_PX, UNROLLED};
 use microstamp::pipeline::tile::prepare;
 use microstamp::pipeline::{denoise, engine, photo};
 use ndarray::Array2;
@@ -57,9 +57,9 @@ fn stages(c: &mut Criterion) {
     let rim = Ellipse::circle(1024.0, 768.0, 250.0);
     let face = Face { impression: Some(rim), ..Face::default() };
     c.bench_function("mark", |b| {
-        b.iter(|| mark::find_mark(black_box(&clean), &face, &networks.poser, &settings.mark));
+        b.iter(|| mark::find_mark(black_box(&clean), &face, networks, &settings.mark));
     });
-    let mark = mark::find_mark(&clean, &face, &networks.poser, &settings.mark).unwrap();
+    let mark = mark::find_mark(&clean, &face, networks, &settings.mark).unwrap();
     let mark = Mark { presence: 1.0, ..mark };
     for name in engine::NAMES {
         // An engine without its weights or its library is left out.
@@ -70,14 +70,18 @@ fn stages(c: &mut Criterion) {
 
 fn networks(c: &mut Criterion) {
     let networks = Networks::built_in().unwrap();
+    let reader = networks.reader.as_ref();
     let all = [
-        ("finder", Some(&networks.finder), FINDER_PX),
-        ("poser", Some(&networks.poser), POSER_PX),
-        ("reader", networks.reader.as_ref(), READER_PX),
+        ("finder", Some(&networks.finder), (FINDER_PX, FINDER_PX)),
+        ("poser", Some(&networks.poser), (POSER_PX, POSER_PX)),
+        ("turn", Some(&networks.turn), UNROLLED),
+        ("layout", reader.map(|r| &r.layout), (TILE_PX, TILE_PX)),
+        ("glyph", reader.map(|r| &r.glyph), (CELL_PX, CELL_PX)),
+        ("ring", reader.map(|r| &r.ring), STRIP),
     ];
-    for (name, network, side) in all {
+    for (name, network, (high, wide)) in all {
         let Some(network) = network else { continue };
-        let tile = Array2::from_shape_fn((side, side), |(y, x)| ((x * 7 + y * 13) % 97) as f32 / 97.0);
+        let tile = Array2::from_shape_fn((high, wide), |(y, x)| ((x * 7 + y * 13) % 97) as f32 / 97.0);
         c.bench_function(&format!("network {name}, input"), |b| b.iter(|| prepare(black_box(&tile))));
         let input = prepare(&tile);
         c.bench_function(&format!("network {name}"), |b| b.iter(|| network.run(black_box(&input))));

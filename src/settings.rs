@@ -105,6 +105,14 @@ pub struct LearnedSettings {
     pub least_format: f32,
     /// Least probability of a gear ring, 0-1, for its sectors to be used.
     pub ring_bar: f32,
+    /// Readings of the cells that only set them right, before the one that counts.
+    pub cell_looks: usize,
+    /// Weight of the cells' old places when they are set right, in characters.
+    pub cell_hold: f64,
+    /// Most log-odds, either way, that one cell counts for or against a view.
+    pub cell_most: f32,
+    /// What a cell's log-odds are multiplied by: cells of one mark err together.
+    pub cell_weight: f32,
 }
 
 impl Default for LearnedSettings {
@@ -118,6 +126,10 @@ impl Default for LearnedSettings {
             second_look_loss: 2.0,
             least_format: 0.01,
             ring_bar: 0.5,
+            cell_looks: 1,
+            cell_hold: 1.0,
+            cell_most: 4.0,
+            cell_weight: 0.5,
         }
     }
 }

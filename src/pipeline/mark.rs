@@ -5,10 +5,10 @@ use super::denoise::Clean;
 use super::edge::{Sought, sharpen};
 use super::face::Face;
 use super::geometry::{Ellipse, Pose};
-use super::net::networks::{POSER_PX, ROTATION_BINS};
-use super::net::{Network, sigmoid, softmax};
+use super::net::networks::{POSER_PX, REPEATED, ROTATION_BINS, UNROLLED};
+use super::net::{Network, Networks, sigmoid, softmax};
 use super::photo::Pixels;
-use super::tile::{Patch, prepare, sample};
+use super::tile::{Patch, Prepared, prepare, sample};
 use crate::settings::MarkSettings;
 use ndarray::Array2;
 
@@ -50,6 +50,8 @@ pub const TILE_PX: usize = 160;
 /// Half the side of an upright tile in floor radii: the whole floor with a margin for errors of place.
 pub const TILE_SPAN: f64 = 1.08;
 
+/// Radii of the first and last row of the unrolled floor, floor radii.
+const UNROLLED_RADII: (f64, f64) = (0.06, 1.06);
 /// Half the side of the poser's picture in larger semi-axes of the rim.
 const CROP_SPAN: f64 = 1.3;
 /// The poser looks again where it was shown a crater off its middle, or of another size, by more than
@@ -65,7 +67,13 @@ const CLEAR: f64 = 0.45;
 const ASTRAY: f64 = 0.6;
 
 /// Straightens the mark in the impression; `None` where there is no impression.
-pub fn find_mark(clean: &Clean<'_>, face: &Face, poser: &Network, settings: &MarkSettings) -> Option<Mark> {
+pub fn find_mark(
+    clean: &Clean<'_>,
+    face: &Face,
+    networks: &Networks,
+    settings: &MarkSettings,
+) -> Option<Mark> {
+    let poser = &networks.poser;
     let first = face.impression?;
     let pixels = &clean.photo.pixels;
     let mut said = look(pixels, &first, poser)?;
@@ -86,7 +94,11 @@ pub fn find_mark(clean: &Clean<'_>, face: &Face, poser: &Network, settings: &Mar
     // The turned tile's corners, and room for poses that are set right by a tenth of the radius.
     let half = radius * (TILE_SPAN * std::f64::consts::SQRT_2 + 0.1);
     let patch = Patch::new(pixels, (floor.cx, floor.cy), half, 2.0 * TILE_SPAN * radius / TILE_PX as f64);
-    let hypotheses = ways(&said.rotation, settings)
+    let unturned = Pose { cx: floor.cx, cy: floor.cy, radius, rotation_deg: 0.0, mirrored: false };
+    let tile = Prepared::new(&patch.sample(&unturned, TILE_SPAN, TILE_PX), TILE_SPAN);
+    let mut rotation = networks.turn.run(&unrolled(&tile)).swap_remove(0);
+    softmax(&mut rotation);
+    let hypotheses = ways(&rotation, settings)
         .into_iter()
         .map(|way| {
             let Way { rotation_deg, mirrored, share } = way;
@@ -108,8 +120,17 @@ struct Said {
     rim: Ellipse,
     floor: Ellipse,
     presence: f32,
-    /// Probabilities of the bins, straight marks first.
-    rotation: Vec<f32>,
+}
+
+/// The floor unrolled counter-clockwise from 12 o'clock, a column a degree, from the middle to its edge.
+fn unrolled(tile: &Prepared) -> Vec<f32> {
+    let (high, wide) = UNROLLED;
+    let (low, far) = UNROLLED_RADII;
+    tile.sample((0..high * wide).map(|i| {
+        let r = low + (far - low) * (i / wide) as f64 / (high - 1) as f64;
+        let (s, c) = ((i % wide) as f64 - REPEATED as f64).to_radians().sin_cos();
+        (-r * s, -r * c)
+    }))
 }
 
 fn look(pixels: &Pixels, rim: &Ellipse, poser: &Network) -> Option<Said> {
@@ -117,11 +138,9 @@ fn look(pixels: &Pixels, rim: &Ellipse, poser: &Network) -> Option<Said> {
         Pose { cx: rim.cx, cy: rim.cy, radius: CROP_SPAN * rim.major(), rotation_deg: 0.0, mirrored: false };
     let tile = sample(pixels, &crop, 1.0, POSER_PX);
     let outputs = poser.run(&prepare(&tile));
-    let [rim, floor, mark, rotation] = &outputs[..] else { return None };
-    let mut rotation = rotation.clone();
-    softmax(&mut rotation);
+    let [rim, floor, mark] = &outputs[..] else { return None };
     let (rim, floor) = (in_photo(&crop, rim), in_photo(&crop, floor));
-    Some(Said { rim: set_right(&tile, &crop, &rim), floor, presence: sigmoid(mark[0]), rotation })
+    Some(Said { rim: set_right(&tile, &crop, &rim), floor, presence: sigmoid(mark[0]) })
 }
 
 /// The rim as the crop itself shows it, where it does so clearly.

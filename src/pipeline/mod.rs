@@ -84,7 +84,7 @@ impl Pipeline {
         watch.made(Made::Clean(&clean));
         let face = face::find_face(&clean, &self.networks.finder, &s.face);
         watch.made(Made::Face(&face));
-        let Some(mark) = mark::find_mark(&clean, &face, &self.networks.poser, &s.mark) else {
+        let Some(mark) = mark::find_mark(&clean, &face, self.networks, &s.mark) else {
             return Ok(Reading::no_mark(&face));
         };
         watch.made(Made::Mark(&mark));

@@ -191,6 +191,52 @@ pub fn prepare(tile: &Array2<f32>) -> Vec<f32> {
     whole.chain(local).collect()
 }
 
+/// A prepared tile that can be looked at between its pixels.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    planes: Vec<f32>,
+    side: usize,
+    span: f64,
+}
+
+impl Prepared {
+    /// A square tile that reaches from -`span` to `span`, prepared.
+    pub fn new(tile: &Array2<f32>, span: f64) -> Self {
+        Self { planes: prepare(tile), side: tile.nrows(), span }
+    }
+
+    /// Both channels, row-major: a network's input.
+    pub fn planes(&self) -> &[f32] {
+        &self.planes
+    }
+
+    /// Bilinear values of both channels at points of the tile's frame, channel after channel; edges are repeated.
+    pub fn sample(&self, points: impl Iterator<Item = (f64, f64)>) -> Vec<f32> {
+        let side = self.side;
+        let (whole, local) = self.planes.split_at(side * side);
+        let place = |v: f64| {
+            let at = ((v / self.span + 1.0) * side as f64 / 2.0 - 0.5).clamp(0.0, side as f64 - 1.0);
+            let low = (at as usize).min(side - 2);
+            (low, (at - low as f64) as f32)
+        };
+        let mut first = Vec::with_capacity(points.size_hint().0);
+        let mut second = Vec::with_capacity(points.size_hint().0);
+        for (u, v) in points {
+            let ((x, fx), (y, fy)) = (place(u), place(v));
+            let at = y * side + x;
+            let between = |plane: &[f32]| {
+                let upper = plane[at] + (plane[at + 1] - plane[at]) * fx;
+                let lower = plane[at + side] + (plane[at + side + 1] - plane[at + side]) * fx;
+                upper + (lower - upper) * fy
+            };
+            first.push(between(whole));
+            second.push(between(local));
+        }
+        first.append(&mut second);
+        first
+    }
+}
+
 /// Means over squares reaching `reach` pixels each way; at the borders over the pixels inside.
 fn box_mean(values: &[f32], width: usize, reach: usize) -> Vec<f32> {
     let height = values.len() / width.max(1);

@@ -159,25 +159,35 @@ def peaks(logits, count=3, reach=4):
     return found
 
 
-def poser(run, pool, limit):
-    """Rotation within 6 degrees first and among three; errors of rim and floor."""
-    jitter = {"near_share": 0.0, "centre": 0.06, "size": 0.08}
-    out, truth, labels = collect(run, pool, limit, prepared(lambda g, s, l: views.crater(g, l, jitter, free=True)))
+def turn(run, pool, limit):
+    """Rotation within 6 degrees first and among three."""
+    jitter = {"near_share": 1.0, "centre_near": 0.03, "centre_far": 0.0, "size_near": 0.03, "size_far": 0.0}
+
+    def view(grey, ink, labels):
+        tile, truth = views.unturned(grey, labels, jitter)
+        return views.unrolled(prepare(tile)), truth
+
+    out, truth, labels = collect(run, pool, limit, view)
     marked = truth["mark"] > 0.5
     hits = []
     for degrees, mirrored in peaks(out["rotation"]):
         gap = (degrees - truth["rotation"] + 180).remainder(360) - 180
         hits.append((gap.abs() < 6) & (mirrored == truth["mirrored"].round()))
     any_hit = hits[0] | hits[1] | hits[2]
-    figures = {
-        "first": share(hits[0], marked),
-        "among_3": share(any_hit, marked),
-        "mark_auc": auc(out["mark"][marked, 0], out["mark"][~marked, 0]),
-    }
+    figures = {"first": share(hits[0], marked), "among_3": share(any_hit, marked)}
     for tier, name in enumerate(TIERS):
         of = (labels["tier"].round() == tier) & marked
         figures[f"first_{name}"] = share(hits[0], of)
         figures[f"among_3_{name}"] = share(any_hit, of)
+    return figures
+
+
+def poser(run, pool, limit):
+    """Whether there is a mark; errors of rim and floor."""
+    jitter = {"near_share": 0.0, "centre": 0.06, "size": 0.08}
+    out, truth, _ = collect(run, pool, limit, prepared(lambda g, s, l: views.crater(g, l, jitter, free=True)))
+    marked = truth["mark"] > 0.5
+    figures = {"mark_auc": auc(out["mark"][marked, 0], out["mark"][~marked, 0])}
     for name in ("rim", "floor"):
         gap = (out[name] - truth[name]).abs()
         place = gap[:, :2].norm(dim=1) / truth[name][:, 2].exp()
@@ -212,11 +222,12 @@ def finder(run, pool, limit):
     return figures
 
 
-OF = {"finder": finder, "poser": poser, "layout": layout, "glyph": glyph, "ring": ring}
+OF = {"finder": finder, "poser": poser, "turn": turn, "layout": layout, "glyph": glyph, "ring": ring}
 # What to show on the one line a validation prints.
 SHOWN = {
     "finder": ["iou_face", "iou_floor", "face_radius_median", "rim_radius_median", "impression_present"],
-    "poser": ["first", "among_3", "mark_auc", "rim_centre_median", "floor_size_median"],
+    "poser": ["mark_auc", "rim_centre_median", "rim_size_median", "floor_centre_median", "floor_size_median"],
+    "turn": ["first", "among_3", "first_clean", "first_field", "first_mixed", "first_severe"],
     "layout": ["format", "gear", "ok_auc", "pose_deg", "middle_p90", "height_p90"],
     "glyph": ["chars", "code_clean", "code_field", "code_mixed", "code_severe", "mark_auc", "offset_p90"],
     "ring": ["teeth", "symbols", "symbols_clean", "symbols_field", "symbols_mixed", "symbols_severe"],

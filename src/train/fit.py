@@ -29,7 +29,7 @@ from networks import MAKERS
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Which tiles a network learns from.
-KIND = {"finder": "photo", "poser": "mark", "layout": "mark", "glyph": "mark", "ring": "mark"}
+KIND = {"finder": "photo", "poser": "mark", "turn": "mark", "layout": "mark", "glyph": "mark", "ring": "mark"}
 
 
 def half_precision(device):
@@ -80,6 +80,9 @@ class Learner:
         if self.name == "poser":
             view, truth = views.crater(grey, label, self.own["jitter"], free=True)
             return prepare(disturb.disturb(view, self.own["disturb"])), truth
+        if self.name == "turn":
+            view, truth = views.unturned(grey, label, self.own["jitter"])
+            return views.unrolled(prepare(disturb.disturb(view, self.own["disturb"]))), truth
         wrong_share = self.own.get("wrong_share", 0.0)
         view, truth = views.floor(grey, second, label, self.recipe["tile"]["jitter"], wrong_share)
         x = prepare(disturb.disturb(view, self.own["disturb"]))

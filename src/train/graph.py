@@ -43,13 +43,13 @@ class Graph(nn.Module):
         self.shape[out] = tuple(result)
         return out
 
-    def conv(self, x, width, k=3, stride=1, relu=True, add=None, norm=True):
-        """Convolution, batch normalisation, an optional residual, an optional ReLU."""
+    def conv(self, x, width, k=3, stride=1, relu=True, add=None, norm=True, still=False):
+        """Convolution, batch normalisation, an optional sum, an optional ReLU; `still`: begins as nothing but the sum."""
         part = nn.Sequential(nn.Conv2d(self.width(x), width, k, stride, k // 2, bias=not norm))
         nn.init.kaiming_normal_(part[0].weight, mode="fan_out", nonlinearity="relu")
         if norm:
             part.append(nn.BatchNorm2d(width))
-            if add is not None:
+            if add == x or still:
                 # A residual block starts as the identity: deep stacks then learn from the first step.
                 nn.init.zeros_(part[1].weight)
         high, wide = ((side + 2 * (k // 2) - k) // stride + 1 for side in self.shape[x][1:])
@@ -63,7 +63,7 @@ class Graph(nn.Module):
         width = self.width(x)
         y = self.conv(x, width // squeeze, k=1)
         y = self.conv(y, width // squeeze)
-        return self.conv(y, width, k=1, add=x)
+        return self.conv(y, width, k=1, add=x, still=True)
 
     def pool(self, kind, x, k=2, stride=2):
         """`maxpool` or `avgpool` without padding."""

@@ -32,17 +32,17 @@ def rotation_target(rotation, mirrored, sigma=1.0):
 
 
 def poser(net, out, truth, recipe):
-    """Rotation only of marked floors; ellipses of all."""
-    marked = truth["mark"]
-    target = rotation_target(truth["rotation"], truth["mirrored"])
-    turn = -(target * out["rotation"].float().log_softmax(1)).sum(1)
-    terms = {
-        "rotation": mean(turn, marked),
-        "mark": F.binary_cross_entropy_with_logits(out["mark"].float().squeeze(1), marked),
-    }
+    """Ellipses of all craters, and whether there is a mark."""
+    terms = {"mark": F.binary_cross_entropy_with_logits(out["mark"].float().squeeze(1), truth["mark"])}
     for name in ("rim", "floor"):
         terms[name] = huber(out[name], truth[name]).mean()
     return terms
+
+
+def turn(net, out, truth, recipe):
+    """Rotation of marked floors."""
+    target = rotation_target(truth["rotation"], truth["mirrored"])
+    return {"rotation": mean(-(target * out["rotation"].float().log_softmax(1)).sum(1), truth["mark"])}
 
 
 def huber(out, truth, beta=0.02):
@@ -74,7 +74,8 @@ def glyph(net, out, truth, recipe):
     """Which symbol; offsets only of cells that show one."""
     symbol = F.cross_entropy(out["symbol"].float(), truth["symbol"], reduction="none")
     offset = huber(out["offset"], truth["offset"], beta=0.05).mean(1)
-    return {"symbol": mean(symbol, truth["use"]), "offset": mean(offset, truth["shown"])}
+    ink = F.binary_cross_entropy_with_logits(out["ink"].float().squeeze(1), truth["ink"], reduction="none")
+    return {"symbol": mean(symbol, truth["use"]), "offset": mean(offset, truth["shown"]), "ink": ink.mean()}
 
 
 def ring(net, out, truth, recipe):
@@ -83,4 +84,4 @@ def ring(net, out, truth, recipe):
     return {"teeth": mean(bits, truth["used"])}
 
 
-OF = {"finder": finder, "poser": poser, "layout": layout, "glyph": glyph, "ring": ring}
+OF = {"finder": finder, "poser": poser, "turn": turn, "layout": layout, "glyph": glyph, "ring": ring}

@@ -15,15 +15,21 @@ SECTORS = [4 + 6 * length for length in LENGTHS]
 MOST = max(SECTORS)
 # Side of the upright tile, pixels, and half of it in floor radii.
 TILE, SPAN = 160, 1.08
-# A character's cell, pixels; half of it in character heights: strokes of the neighbours show where the next ones are.
-CELL, CELL_SPAN = 32, 0.8
+# A character's cell, pixels; half of it in character heights: edges of the neighbours show where the next ones are.
+CELL, CELL_SPAN = 32, 0.65
 # The unrolled ring: columns a sector, sectors repeated before and after, so that no convolution sees an end.
 SECTOR, BEFORE = 6, 6
 STRIP = (16, SECTOR * (MOST + 2 * BEFORE))
 # Radii of its first and last row, floor radii: the ring ends at 0.93-0.99, the start tooth begins at 0.6.
 RING_RADII = (0.62, 1.04)
-# Rotation bins of the poser, each for straight and mirrored marks.
+# Rotation bins, each for straight and mirrored marks.
 BINS = 120
+# The unrolled floor: rows, columns a turn (one a degree), and columns that repeat the other end on either
+# side, since convolutions blur what lies beside the edge.
+TURN, REPEATED = 360, 24
+UNROLLED = (48, TURN + 2 * REPEATED)
+# Radii of its first and last row, floor radii.
+TURN_RADII = (0.06, 1.06)
 
 
 def finder(recipe):
@@ -47,7 +53,7 @@ def finder(recipe):
 
 
 def poser(recipe):
-    """The crater, 128 pixels: rim and floor as ellipses, rotation of the mark, whether it is there."""
+    """The crater, 128 pixels: rim and floor as ellipses, whether the floor bears a mark."""
     g = Graph(128)
     c = recipe["channels"]
     x = g.conv("x", c[0], stride=2)
@@ -55,60 +61,35 @@ def poser(recipe):
         x = g.conv(x, width, stride=2)
         for _ in range(blocks):
             x = g.block(x)
-    x = g.linear(g.flatten(g.conv(x, recipe["flat"], k=1)), recipe["dim"], relu=True)
+    x = dense(g, g.flatten(g.conv(x, recipe["flat"], k=1)), recipe["dim"])
     for name in ("rim", "floor"):
         g.output(name, g.linear(x, 5))
-    around = polar(g, recipe)
-    g.output("rotation", compare(g, around, recipe))
-    g.output("mark", g.linear(g.linear(g.concat([x, g.gap(around)]), 64, relu=True), 1))
+    g.output("mark", g.linear(dense(g, x, 64), 1))
     return g
 
 
-# The crop unrolled about its centre: angles counter-clockwise from 12 o'clock, 1.5 degrees a column.
-# 24 more columns at either end repeat the other end, since convolutions blur what lies beside the edge.
-COLUMNS, REPEATED = 240, 24
-# 32 radii, 2-48.5 pixels: from the middle to the rim (half of the crop is 64 pixels and 1.3 rim radii).
-ROWS_OUT, FIRST_RADIUS, RADIUS_STEP = 32, 2.0, 1.5
+def turn(recipe):
+    """The floor unrolled counter-clockwise from 12 o'clock: a logit for each rotation, straight and mirrored.
 
-
-def polar(g, recipe):
-    """Features of the unrolled crop, (channels, 8, 72), six degrees a column.
-
-    Unrolled, a turn is a shift: what is learned at one rotation holds for all of them.
+    Unrolled, a turn is a shift: what is learned at one rotation holds for all of them. Each
+    rotation is judged on the whole turn, seen from that rotation on.
     """
-    points = []
-    for row in range(ROWS_OUT):
-        radius = FIRST_RADIUS + RADIUS_STEP * row
-        for column in range(-REPEATED, COLUMNS + REPEATED):
-            angle = 2 * math.pi * column / COLUMNS
-            points.append((63.5 - radius * math.sin(angle), 63.5 - radius * math.cos(angle)))
-    wide = COLUMNS + 2 * REPEATED
-    x = g.gridsample("x", points)
-    # From points x channels to channels x points: `tokens` of a map with a point for each channel.
-    x = g.tokens(g.reshape(x, [len(points), 1, 2]))
-    x = g.reshape(x, [2, ROWS_OUT, wide])
-    near, far = recipe["polar"]
-    x = g.conv(x, near, stride=2)
-    x = g.conv(x, near)
-    x = g.conv(x, far, stride=2)
-    for _ in range(recipe["polar_blocks"]):
+    g = Graph(*UNROLLED)
+    c = recipe["channels"]
+    x = g.conv("x", c[0], stride=2)
+    x = g.conv(x, c[1], stride=2)
+    for _ in range(recipe["blocks"]):
         x = g.block(x)
-    return x
-
-
-def compare(g, around, recipe):
-    """A logit for each rotation, straight and mirrored: the whole turn, seen from that rotation on."""
-    _, high, wide = g.shape[around]
-    slim = g.conv(around, recipe["column"], k=1)
-    slim = g.conv(g.reshape(slim, [recipe["column"] * high, 1, wide]), recipe["taps"], k=1)
-    step = COLUMNS // 4  # columns of one turn after two strides
-    first = REPEATED // 4
-    points = [
-        (((b + 0.5) * step / BINS + t) % step + first, 0.0) for b in range(BINS) for t in range(step)
-    ]
-    x = g.reshape(g.gridsample(slim, points), [BINS, step * recipe["taps"]])
-    x = g.linear(g.linear(x, recipe["judge"], relu=True), 2)
-    return g.flatten(g.tokens(g.reshape(x, [BINS, 1, 2])))
+    _, high, wide = g.shape[x]
+    x = g.conv(x, recipe["column"], k=1)
+    x = g.conv(g.reshape(x, [recipe["column"] * high, 1, wide]), recipe["taps"], k=1)
+    # Columns of one turn after two strides, every second one.
+    whole, first = TURN // 4, REPEATED // 4
+    points = [(((b + 0.5) * whole / BINS + t) % whole + first, 0.0) for b in range(BINS) for t in range(0, whole, 2)]
+    x = g.reshape(g.gridsample(x, points), [BINS, whole // 2 * recipe["taps"]])
+    x = g.linear(dense(g, x, recipe["judge"]), 2)
+    g.output("rotation", g.flatten(g.tokens(g.reshape(x, [BINS, 1, 2]))))
+    return g
 
 
 def layout(recipe):
@@ -127,7 +108,7 @@ def layout(recipe):
     fine = g.conv(x40, c[1], k=1, add=g.upsample(coarse))
     y = g.conv(x80, recipe["ink"], k=1, add=g.upsample(g.conv(fine, recipe["ink"], k=1, relu=False)))
     g.output("ink", g.conv(g.conv(y, recipe["ink"]), 1, k=1, relu=False, norm=False))
-    whole = g.linear(g.flatten(g.conv(x, recipe["flat"], k=1)), recipe["dim"], relu=True)
+    whole = dense(g, g.flatten(g.conv(x, recipe["flat"], k=1)), recipe["dim"])
     for name, width in (("ok", 1), ("format", len(FORMATS)), ("gear", 1), ("pose", 4)):
         g.output(name, g.linear(whole, width))
     g.output("cells", g.reshape(g.linear(whole, 5 * len(FORMATS)), [len(FORMATS), 5]))
@@ -135,7 +116,7 @@ def layout(recipe):
 
 
 def glyph(recipe):
-    """One character's cell, 32 pixels: which symbol, or none; and how far the cell is off it.
+    """One character's cell, 32 pixels: which symbol, or none; how far the cell is off it; its strokes.
 
     `offset`: right and down in character heights, ln of its height over the expected one, turn
     counter-clockwise in radians; from the cell to the character.
@@ -143,11 +124,20 @@ def glyph(recipe):
     g = Graph(CELL)
     c = recipe["channels"]
     x = g.conv("x", c[0])
+    levels = []
     for width, blocks in zip(c[1:], recipe["blocks"]):
         x = g.conv(x, width, stride=2)
         for _ in range(blocks):
             x = g.conv(x, width, add=x)
-    x = g.linear(g.flatten(x), recipe["dim"], relu=True)
+        levels.append(x)
+    # Where the strokes are is learned long before what they spell, and is what spells it.
+    ink = recipe["ink"]
+    y = g.conv(levels[1], ink, k=1, add=g.upsample(g.conv(levels[2], ink, k=1, relu=False)))
+    y = g.conv(levels[0], ink, k=1, add=g.upsample(g.conv(y, ink, k=1, relu=False)))
+    y = g.conv(y, ink)
+    g.output("ink", g.conv(y, 1, k=1, relu=False, norm=False))
+    x = g.concat([x, g.conv(g.conv(y, ink, stride=2), ink, stride=2)])
+    x = dense(g, g.flatten(x), recipe["dim"])
     g.output("symbol", g.linear(x, len(ALPHABET) + 1))
     g.output("offset", g.linear(x, 4))
     return g
@@ -188,6 +178,11 @@ def stage(g, x, width, blocks):
     return x
 
 
+def dense(g, x, width):
+    """A layer between a map and answers. Without the norms it falls silent in the first steps, and stays so."""
+    return g.layernorm(g.linear(g.layernorm(x), width, relu=True))
+
+
 def feed(g, x, dim):
     """The two-layer step after an attention."""
     return g.add(x, g.linear(g.linear(g.layernorm(x), 2 * dim, relu=True), dim))
@@ -202,4 +197,4 @@ def steps(rows):
     ]
 
 
-MAKERS = {"finder": finder, "poser": poser, "layout": layout, "glyph": glyph, "ring": ring}
+MAKERS = {"finder": finder, "poser": poser, "turn": turn, "layout": layout, "glyph": glyph, "ring": ring}

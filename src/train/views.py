@@ -10,7 +10,9 @@ import math
 import torch
 from torch.nn import functional as F
 
-from networks import BEFORE, CELL, CELL_SPAN, RING_RADII, ROWS, SECTOR, SECTORS, SPAN, STRIP, TILE, steps
+from networks import (
+    BEFORE, CELL, CELL_SPAN, REPEATED, RING_RADII, ROWS, SECTOR, SECTORS, SPAN, STRIP, TILE, TURN_RADII, UNROLLED, steps,
+)
 
 # Half the side of a mark tile, pixels, and what that is in larger semi-axes of the rim.
 HALF, RIM_SPAN = 128.0, 1.3
@@ -105,14 +107,41 @@ def crater(grey, labels, jitter, free):
     matrix = half[:, None, None] * turn(turned) @ flip(mirrored)
     # The view is half as fine as the tile: averaging first keeps the sampling cheap.
     view = cut(F.avg_pool2d(grey.unsqueeze(1).float(), 2).squeeze(1), matrix, centre, 128, 2 * HALF)
-    rotation = (labels["rotation_deg"] - turned) * (1 - 2 * mirrored)
     return view, {
         "rim": ellipse(labels, "rim", matrix, centre, turned, mirrored),
         "floor": ellipse(labels, "floor", matrix, centre, turned, mirrored),
         "mark": labels["marked"],
+    }
+
+
+def unturned(grey, labels, jitter):
+    """The floor at any rotation, mirrored or not, and which; `jitter` as the poser errs, floor radii and ln."""
+    like = labels["marked"]
+    near = spread(like, 0, 1) < jitter["near_share"]
+
+    def either(name):
+        return torch.where(near, normal(like, jitter[f"{name}_near"]), spread(like, -1, 1) * jitter[f"{name}_far"])
+
+    turned, mirrored = spread(like, 0, 360), (spread(like, 0, 1) < 0.5).float()
+    radius = torch.maximum(labels["floor_rx"], labels["floor_ry"]).clamp(min=1) * either("size").exp()
+    matrix = radius[:, None, None] * turn(turned) @ flip(mirrored)
+    centre = point(labels, "floor_cx", "floor_cy") + radius[:, None] * torch.stack([either("centre"), either("centre")], -1)
+    rotation = (labels["rotation_deg"] - turned) * (1 - 2 * mirrored)
+    return cut(grey, matrix * SPAN, centre, TILE, 2 * HALF), {
+        "mark": like,
         "rotation": rotation.remainder(360),
         "mirrored": (labels["mirrored"] - mirrored).abs(),
     }
+
+
+def unrolled(x):
+    """Prepared tiles unrolled counter-clockwise from 12 o'clock (batch, channels, *UNROLLED)."""
+    high, wide = UNROLLED
+    low, far = TURN_RADII
+    angle = torch.deg2rad(torch.arange(wide, device=x.device) - REPEATED + 0.0)
+    radii = low + (far - low) * torch.arange(high, device=x.device) / (high - 1)
+    out = torch.stack([-angle.sin(), -angle.cos()], -1)
+    return sample(x, (radii[:, None, None] * out[None]).expand(len(x), -1, -1, -1))
 
 
 def draw_pose(labels, jitter):
@@ -255,7 +284,9 @@ def cells(x, truth, jitter, none_share):
     v, u = torch.meshgrid(at, at, indexing="ij")
     u = u * torch.where(swapped, -1.0, 1.0)[..., None, None]
     grid = along(turn_of[..., None, None], half[..., None, None] * u, half[..., None, None] * v)
-    pieces = sample(x, middle[:, :, None, None] + grid).transpose(1, 2).flatten(0, 1)
+    points = middle[:, :, None, None] + grid
+    pieces = sample(x, points).transpose(1, 2).flatten(0, 1)
+    strokes = F.avg_pool2d(sample(truth["ink"].unsqueeze(1), points).flatten(0, 2), 2)
     good = (truth["ok"] > 0.5)[:, None] & (code >= 0) & ~none
     # The way back: from the cell to the character, in the cell's own frame and size.
     back = along(-turned, -right, -down) / size.exp()[..., None]
@@ -264,6 +295,7 @@ def cells(x, truth, jitter, none_share):
         "symbol": torch.where(good, code, torch.full_like(code, 33)).flatten(),
         "offset": offset.flatten(0, 1),
         "shown": good.flatten(),
+        "ink": strokes,
         # Of a floor that is shown wrongly nobody knows what stands at a place.
         "use": ((truth["ok"] > 0.5)[:, None] & (code >= 0) | (truth["marked"] < 0.5)[:, None]).flatten(),
     }

@@ -1,27 +1,32 @@
-//! The learned engine: a network that reads all characters and the ring of an upright floor at once.
+//! The learned engine: `layout` says whether a tile is upright, which format it has and where the
+//! cells are; `glyph` reads each cell and says how far it is off its character; `ring` reads the
+//! unrolled gear ring.
+
+mod cells;
+
+use cells::{Block, Cell, Offset, along, strip, upright};
 
 use super::{Engine, Identity, Scores, View};
 use crate::error::{Failure, Fatal};
 use crate::pipeline::geometry::Pose;
-use crate::pipeline::mark::{Hypothesis, Mark, TILE_PX};
-use crate::pipeline::net::Network;
-use crate::pipeline::net::networks::{INK_PX, Networks, TEETH};
+use crate::pipeline::mark::{Hypothesis, Mark, TILE_PX, TILE_SPAN};
+use crate::pipeline::net::networks::{INK_PX, Networks, Reader};
 use crate::pipeline::net::{sigmoid, softmax};
 use crate::pipeline::scheme::Scheme;
-use crate::pipeline::tile::prepare;
+use crate::pipeline::tile::Prepared;
 use crate::settings::LearnedSettings;
 use ndarray::Array2;
 
-/// Reads with the network that the crate carries.
+/// Reads with the networks that the crate carries.
 pub struct Learned {
     networks: &'static Networks,
-    reader: &'static Network,
+    reader: &'static Reader,
     /// The formats in the order of the network's outputs.
     schemes: Vec<Scheme>,
     settings: LearnedSettings,
 }
 
-/// What the network says of one tile.
+/// What `layout` says of one tile.
 struct Said {
     /// Log-odds that this is an upright mark.
     ok: f32,
@@ -31,9 +36,6 @@ struct Said {
     ring: f32,
     /// Shift in floor radii, logarithm of the size, turn in radians: from the tile's pose to the true one.
     pose: Vec<f32>,
-    /// Log-odds of each symbol, 30 places one after another.
-    symbols: Vec<f32>,
-    teeth: [Vec<f32>; 2],
     /// For each format the middle of the mark, column and row pitch, height, in floor radii.
     cells: Vec<f32>,
     ink: Vec<f32>,
@@ -43,6 +45,8 @@ struct Said {
 struct Looked<'a> {
     hypothesis: &'a Hypothesis,
     pose: Pose,
+    /// The prepared tile of this pose.
+    tile: Prepared,
     said: Said,
 }
 
@@ -50,6 +54,23 @@ impl Looked<'_> {
     /// Log-probability that the mark lies so, from what was seen and from what was expected.
     fn weight(&self) -> f32 {
         log_sigmoid(self.said.ok) + self.hypothesis.log_prior
+    }
+}
+
+/// What `glyph` says of the characters of a block.
+struct Glyphs {
+    /// For each character, the log-probability of every symbol.
+    symbols: Vec<Vec<f32>>,
+    offsets: Vec<Offset>,
+    /// For each character, the log-odds that something upright stands there at all.
+    there: Vec<f32>,
+}
+
+impl Glyphs {
+    /// Evidence that the cells lie on characters: each cell counts, none by itself for much.
+    fn evidence(&self, settings: &LearnedSettings) -> f32 {
+        let most = settings.cell_most;
+        self.there.iter().map(|l| l.clamp(-most, most)).sum::<f32>() * settings.cell_weight
     }
 }
 
@@ -72,20 +93,18 @@ impl Learned {
     }
 
     fn look<'a>(&self, hypothesis: &'a Hypothesis, tile: &Array2<f32>, pose: Pose) -> Option<Looked<'a>> {
-        let outputs = self.reader.run(&prepare(tile));
-        let [ok, formats, gear, shift, symbols, teeth8, teeth6, cells, ink]: [Vec<f32>; 9] =
-            outputs.try_into().ok()?;
+        let tile = Prepared::new(tile, TILE_SPAN);
+        let outputs = self.reader.layout.run(tile.planes());
+        let [ok, formats, gear, shift, cells, ink]: [Vec<f32>; 6] = outputs.try_into().ok()?;
         let said = Said {
             ok: ok[0],
             formats: log_softmax(&formats),
             ring: sigmoid(gear[0]),
             pose: shift,
-            symbols,
-            teeth: [teeth8, teeth6],
             cells,
             ink,
         };
-        Some(Looked { hypothesis, pose, said })
+        Some(Looked { hypothesis, pose, tile, said })
     }
 
     /// Looks at a hypothesis again with its pose set right; keeps the better of the two looks.
@@ -97,27 +116,57 @@ impl Learned {
         }
     }
 
+    /// Reads the cells of a block.
+    fn glyphs(&self, tile: &Prepared, block: &Block, scheme: &Scheme) -> Glyphs {
+        let mut glyphs = Glyphs { symbols: Vec::new(), offsets: Vec::new(), there: Vec::new() };
+        for cell in block.cells(scheme) {
+            let outputs = self.reader.glyph.run(&upright(tile, &cell));
+            let [symbol, offset] = &outputs[..] else { continue };
+            let mut p = symbol.clone();
+            softmax(&mut p);
+            let none = p.pop().unwrap_or(1.0).clamp(1e-6, 1.0 - 1e-6);
+            let top = p.iter().copied().fold(0.0, f32::max);
+            glyphs.there.push(((1.0 - none) / none).ln());
+            glyphs.symbols.push(log_softmax(&symbol[..p.len()]));
+            let offset: Vec<f64> = offset.iter().map(|v| f64::from(v.clamp(-0.5, 0.5))).collect();
+            let by = (offset[0], offset[1]);
+            glyphs.offsets.push(Offset { by, size: offset[2], turn: offset[3], weight: f64::from(top) });
+        }
+        glyphs
+    }
+
     /// One view a format that is likely enough.
     fn views(&self, looked: &Looked<'_>) -> Vec<View> {
         let said = &looked.said;
-        let symbols = self.networks.alphabet.chars().count();
+        let tile = &looked.tile;
         let mut views = Vec::new();
-        let mut first = 0;
         for (f, scheme) in self.schemes.iter().enumerate() {
-            let places = &said.symbols[first * symbols..(first + scheme.len()) * symbols];
-            first += scheme.len();
             if said.formats[f] < self.settings.least_format.ln() {
                 continue;
             }
-            let sectors = scheme.gear.as_ref().map(|g| g.start + g.gap + g.bits * scheme.len());
-            let ring = sectors.filter(|_| said.ring >= self.settings.ring_bar);
+            let mut block = block(&said.pose, &said.cells[5 * f..5 * f + 5]);
+            // What the first reading saw of the characters' places sets the cells right for the next one.
+            for _ in 0..self.settings.cell_looks {
+                let seen = self.glyphs(tile, &block, scheme);
+                block = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
+            }
+            let glyphs = self.glyphs(tile, &block, scheme);
+            let gear = scheme.gear.as_ref().filter(|_| said.ring >= self.settings.ring_bar).map(|g| {
+                let sectors = g.start + g.gap + g.bits * scheme.len();
+                let centre = (f64::from(said.pose[0]), f64::from(said.pose[1]));
+                let radius = f64::from(said.pose[2]).exp();
+                let ring = strip(tile, centre, radius, block.turn, sectors);
+                let mut teeth = self.reader.ring.run(&ring).swap_remove(0);
+                teeth.truncate(sectors);
+                teeth
+            });
             views.push(View {
                 format: scheme.id.clone(),
                 pose: looked.pose,
-                log_weight: looked.weight() + said.formats[f],
-                symbols: places.chunks_exact(symbols).map(log_softmax).collect(),
-                gear: ring.and_then(|n| TEETH.iter().position(|t| *t == n)).map(|i| said.teeth[i].clone()),
-                quads: quads(scheme, &said.cells[5 * f..5 * f + 5]),
+                log_weight: looked.weight() + said.formats[f] + glyphs.evidence(&self.settings),
+                quads: quads(scheme, &block),
+                symbols: glyphs.symbols,
+                gear,
             });
         }
         views
@@ -135,7 +184,7 @@ impl Engine for Learned {
 
     /// Every hypothesis is looked at once, the likeliest first; where the first is beyond doubt, it is
     /// the only one. Those that are not clearly worse than the best are looked at a second time, with
-    /// the pose set right by what the first look said: the ring asks for a pose within two degrees.
+    /// the pose set right by what the first look said, and their cells are read.
     fn read(&self, mark: &Mark) -> Result<Scores, Failure> {
         let nothing = Scores { presence: mark.presence, ..Scores::default() };
         if mark.presence < self.settings.presence_bar {
@@ -158,18 +207,28 @@ impl Engine for Learned {
         let mut looked: Vec<Looked<'_>> = looked
             .into_iter()
             .enumerate()
-            .map(|(i, look)| {
-                let again = i < self.settings.second_looks && look.weight() >= bar;
-                if again { self.again(mark, look) } else { look }
-            })
+            .filter(|(i, look)| *i == 0 || (*i < self.settings.second_looks && look.weight() >= bar))
+            .map(|(_, look)| self.again(mark, look))
             .collect();
         looked.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
         let Some(best) = looked.first() else { return Ok(nothing) };
-        // Two opinions on one question, the poser's and the reader's: their log-odds are averaged.
+        // Two opinions on one question, the poser's and the layout's: their log-odds are averaged.
         let poser = mark.presence.clamp(1e-6, 1.0 - 1e-6);
         let presence = sigmoid(0.5 * ((poser / (1.0 - poser)).ln() + best.said.ok));
         let ink = Some(enlarged(&best.said.ink));
         Ok(Scores { views: looked.iter().flat_map(|l| self.views(l)).collect(), presence, ink })
+    }
+}
+
+/// The cells of a format as `layout` saw them.
+fn block(pose: &[f32], cells: &[f32]) -> Block {
+    let [u, v, column, row, height]: [f64; 5] = std::array::from_fn(|i| f64::from(cells[i]));
+    Block {
+        middle: (u, v),
+        column,
+        row,
+        height: height.clamp(0.05, 0.8),
+        turn: f64::from(pose[3].clamp(-0.4, 0.4)),
     }
 }
 
@@ -192,25 +251,15 @@ fn set_right(pose: &Pose, shift: &[f32]) -> Pose {
 /// A character's width over its height: upright sans faces with their side bearings.
 const WIDTH: f64 = 0.74;
 
-/// Corners of the characters' cells in reading order, from the middle of the mark, column pitch,
-/// row pitch and height.
-fn quads(scheme: &Scheme, cells: &[f32]) -> Vec<[(f64, f64); 4]> {
-    let [u, v, column, row, height]: [f64; 5] = std::array::from_fn(|i| f64::from(cells[i]));
-    let (half, tall) = (height * WIDTH / 2.0, height / 2.0);
-    let mut quads = Vec::with_capacity(scheme.len());
-    for (r, n) in scheme.rows.iter().enumerate() {
-        let y = v + (r as f64 - (scheme.rows.len() as f64 - 1.0) / 2.0) * row;
-        for c in 0..*n {
-            let x = u + (c as f64 - (*n as f64 - 1.0) / 2.0) * column;
-            quads.push([
-                (x - half, y - tall),
-                (x + half, y - tall),
-                (x + half, y + tall),
-                (x - half, y + tall),
-            ]);
-        }
-    }
-    quads
+/// Corners of the characters' cells in reading order.
+fn quads(scheme: &Scheme, block: &Block) -> Vec<[(f64, f64); 4]> {
+    let corner = |cell: &Cell, right: f64, down: f64| {
+        let (x, y) = along(cell.turn, right * cell.height * WIDTH / 2.0, down * cell.height / 2.0);
+        (cell.middle.0 + x, cell.middle.1 + y)
+    };
+    let quad =
+        |c: &Cell| [corner(c, -1.0, -1.0), corner(c, 1.0, -1.0), corner(c, 1.0, 1.0), corner(c, -1.0, 1.0)];
+    block.cells(scheme).iter().map(quad).collect()
 }
 
 /// The ink's log-odds as probabilities at the tile's size, bilinear.
@@ -267,7 +316,7 @@ mod tests {
     #[test]
     fn cells_of_the_format_with_two_characters_in_its_middle_row() {
         let scheme = &Scheme::all()[2];
-        let quads = quads(scheme, &[0.1, 0.0, 0.3, 0.5, 0.4]);
+        let quads = quads(scheme, &block(&[0.0; 4], &[0.1, 0.0, 0.3, 0.5, 0.4]));
         assert_eq!(quads.len(), 8);
         let middle = |q: &[(f64, f64); 4]| ((q[0].0 + q[2].0) / 2.0, (q[0].1 + q[2].1) / 2.0);
         let close = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1) < 1e-6;

@@ -40,8 +40,8 @@ pub struct Header {
     pub alphabet: String,
     /// Format ids in the order of the `format` output.
     pub formats: Vec<String>,
-    /// Side of each network's square input, pixels.
-    pub tile: BTreeMap<String, usize>,
+    /// Height and width of each network's input, pixels.
+    pub tile: BTreeMap<String, [usize; 2]>,
     /// How the weights were trained; free form.
     pub recipe: serde_json::Value,
     /// SHA-256 of everything behind the header, lower-case hex.

@@ -1,4 +1,4 @@
-//! The three networks that the crate carries.
+//! The networks that the crate carries.
 
 use super::Network;
 use super::file::{WeightsError, WeightsFile};
@@ -15,23 +15,32 @@ pub const CLASS_PX: usize = FINDER_PX / 2;
 pub const POSER_PX: usize = 128;
 /// Bins of the mark's rotation, for straight and for mirrored marks.
 pub const ROTATION_BINS: usize = 120;
-/// Side of the reader's input, pixels: the upright floor.
-pub const READER_PX: usize = crate::pipeline::mark::TILE_PX;
-/// Side of the reader's picture of strokes.
-pub const INK_PX: usize = READER_PX / 2;
-/// Sectors of the gear ring of formats with eight and with six characters.
-pub const TEETH: [usize; 2] = [52, 40];
+/// Columns that repeat the other end on either side of the unrolled floor.
+pub const REPEATED: usize = 24;
+/// Rows and columns of the unrolled floor, one column a degree.
+pub const UNROLLED: (usize, usize) = (48, 360 + 2 * REPEATED);
+/// Side of the upright tile, pixels: the floor.
+pub const TILE_PX: usize = crate::pipeline::mark::TILE_PX;
+/// Side of the picture of strokes.
+pub const INK_PX: usize = TILE_PX / 2;
+/// Side of a character's cell, pixels.
+pub const CELL_PX: usize = 32;
+/// Rows and columns of the unrolled gear ring.
+pub const STRIP: (usize, usize) = (16, 6 * (MOST_SECTORS + 12));
+/// Sectors of the longest gear ring.
+pub const MOST_SECTORS: usize = 52;
 
 /// The networks, and what their file says of them.
 #[derive(Debug)]
 pub struct Networks {
     /// Whole photograph to `classes`, `present`.
     pub finder: Network,
-    /// Crater to `rim`, `floor`, `mark`, `rotation`.
+    /// Crater to `rim`, `floor`, `mark`.
     pub poser: Network,
-    /// Upright floor to `ok`, `format`, `gear`, `pose`, `symbols`, `teeth8`, `teeth6`, `cells`, `ink`;
-    /// `None` where the weights find marks but do not read them.
-    pub reader: Option<Network>,
+    /// The unrolled floor to `rotation`.
+    pub turn: Network,
+    /// What reads; `None` where the weights only find marks.
+    pub reader: Option<Reader>,
     /// Symbols in the order of the `symbols` output.
     pub alphabet: String,
     /// Format ids in the order of the `format` output.
@@ -40,55 +49,70 @@ pub struct Networks {
     pub sha256: String,
 }
 
+/// The networks that read a mark.
+#[derive(Debug)]
+pub struct Reader {
+    /// Upright floor to `ok`, `format`, `gear`, `pose`, `cells`, `ink`.
+    pub layout: Network,
+    /// A character's cell to `symbol` (the last one is none) and `offset`.
+    pub glyph: Network,
+    /// The unrolled gear ring to `teeth`.
+    pub ring: Network,
+}
+
 impl Networks {
-    /// Loads the networks from the bytes of a file of weights; `lengths` gives the number of
-    /// characters of a format id.
+    /// Loads the networks from the bytes of a file of weights.
     ///
     /// # Errors
     /// The file is damaged, or made for another version of this crate.
-    pub fn parse(bytes: &[u8], lengths: impl Fn(&str) -> Option<usize>) -> Result<Self, WeightsError> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, WeightsError> {
         let file = WeightsFile::parse(bytes)?;
         let header = &file.header;
-        let reads = header.networks.contains_key("reader");
-        for (name, side) in [("finder", FINDER_PX), ("poser", POSER_PX), ("reader", READER_PX)] {
-            let found = header.tile.get(name);
-            if (name != "reader" || reads) && found != Some(&side) {
+        let reads = header.networks.contains_key("glyph");
+        let sides = [
+            ("finder", [FINDER_PX; 2]),
+            ("poser", [POSER_PX; 2]),
+            ("turn", [UNROLLED.0, UNROLLED.1]),
+            ("layout", [TILE_PX; 2]),
+            ("glyph", [CELL_PX; 2]),
+            ("ring", [STRIP.0, STRIP.1]),
+        ];
+        for (name, wanted) in &sides[..if reads { 6 } else { 3 }] {
+            let found = header.tile.get(*name);
+            if found != Some(wanted) {
                 return Err(WeightsError::new(format!(
-                    "the input of {name} is {found:?} pixels wide, not {side}"
+                    "the input of {name} is {found:?} pixels high and wide, not {wanted:?}"
                 )));
             }
         }
-        let lengths: Option<Vec<usize>> = header.formats.iter().map(|id| lengths(id)).collect();
-        let queries: usize = lengths
-            .ok_or_else(|| WeightsError::new(format!("a format of {:?} is not known", header.formats)))?
-            .iter()
-            .sum();
         let (formats, symbols) = (header.formats.len(), header.alphabet.chars().count());
-        let network =
-            |name, side, wanted: &[(&str, &[usize])]| Network::new(&file, name, &[2, side, side], wanted);
-        let reader_outputs: [(&str, &[usize]); 9] = [
-            ("ok", &[1]),
-            ("format", &[formats]),
-            ("gear", &[1]),
-            ("pose", &[4]),
-            ("symbols", &[queries, symbols]),
-            ("teeth8", &[TEETH[0]]),
-            ("teeth6", &[TEETH[1]]),
-            ("cells", &[formats, 5]),
-            ("ink", &[1, INK_PX, INK_PX]),
-        ];
-        let reader = if reads { Some(network("reader", READER_PX, &reader_outputs)?) } else { None };
+        let network = |at: usize, wanted: &[(&str, &[usize])]| {
+            let (name, [high, wide]) = sides[at];
+            Network::new(&file, name, &[2, high, wide], wanted)
+        };
+        let reader = if reads {
+            Some(Reader {
+                layout: network(
+                    3,
+                    &[
+                        ("ok", &[1]),
+                        ("format", &[formats]),
+                        ("gear", &[1]),
+                        ("pose", &[4]),
+                        ("cells", &[formats, 5]),
+                        ("ink", &[1, INK_PX, INK_PX]),
+                    ],
+                )?,
+                glyph: network(4, &[("symbol", &[symbols + 1]), ("offset", &[4])])?,
+                ring: network(5, &[("teeth", &[MOST_SECTORS])])?,
+            })
+        } else {
+            None
+        };
         Ok(Self {
-            finder: network(
-                "finder",
-                FINDER_PX,
-                &[("classes", &[CLASSES, CLASS_PX, CLASS_PX]), ("present", &[2])],
-            )?,
-            poser: network(
-                "poser",
-                POSER_PX,
-                &[("rim", &[5]), ("floor", &[5]), ("mark", &[1]), ("rotation", &[2 * ROTATION_BINS])],
-            )?,
+            finder: network(0, &[("classes", &[CLASSES, CLASS_PX, CLASS_PX]), ("present", &[2])])?,
+            poser: network(1, &[("rim", &[5]), ("floor", &[5]), ("mark", &[1])])?,
+            turn: network(2, &[("rotation", &[2 * ROTATION_BINS])])?,
             reader,
             alphabet: header.alphabet.clone(),
             formats: header.formats.clone(),
@@ -102,11 +126,7 @@ impl Networks {
     /// The weights are damaged.
     pub fn built_in() -> Result<&'static Self, Fatal> {
         static NETWORKS: OnceLock<Result<Networks, WeightsError>> = OnceLock::new();
-        let load = || {
-            let schemes = crate::pipeline::scheme::Scheme::all();
-            let length = |id: &str| schemes.iter().find(|s| s.id == id).map(|s| s.len());
-            Networks::parse(include_bytes!("../engine/learned.weights"), length)
-        };
+        let load = || Networks::parse(include_bytes!("../engine/learned.weights"));
         NETWORKS.get_or_init(load).as_ref().map_err(|e| {
             Fatal::new(
                 format!("the weights src/pipeline/engine/learned.weights cannot be used: {e}"),

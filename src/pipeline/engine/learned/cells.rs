@@ -1,0 +1,191 @@
+//! Cells and ring cut out of a prepared upright tile, and the cells set right by what they show.
+
+use crate::pipeline::net::networks::{CELL_PX, STRIP};
+use crate::pipeline::scheme::Scheme;
+use crate::pipeline::tile::Prepared;
+
+/// Half the side of a cell in character heights: edges of the neighbours show where the next ones are.
+const CELL_SPAN: f64 = 0.65;
+/// Radii of the strip's first and last row, floor radii: the ring ends at 0.93-0.99, its start tooth begins at 0.6.
+const RING_RADII: (f64, f64) = (0.62, 1.04);
+/// Columns of the strip to a sector.
+const SECTOR_COLUMNS: f64 = 6.0;
+/// Sectors repeated before the first one and behind the last, so that the network sees no end.
+const BEFORE: f64 = 6.0;
+
+/// Where a character is looked for, in the tile's frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Cell {
+    /// Middle, floor radii.
+    pub(super) middle: (f64, f64),
+    /// Height of the character, floor radii.
+    pub(super) height: f64,
+    /// Turn counter-clockwise as seen, radians.
+    pub(super) turn: f64,
+}
+
+/// How far a character is off its cell, as the network saw it, and how much that is worth.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offset {
+    /// Right and down in the cell's frame, character heights.
+    pub(super) by: (f64, f64),
+    /// Logarithm of the true height over the cell's.
+    pub(super) size: f64,
+    /// Turn counter-clockwise, radians.
+    pub(super) turn: f64,
+    /// Weight 0-1.
+    pub(super) weight: f64,
+}
+
+/// Cells of a format: middle of the mark, column and row pitch, height, all in floor radii; turn in radians.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Block {
+    pub(super) middle: (f64, f64),
+    pub(super) column: f64,
+    pub(super) row: f64,
+    pub(super) height: f64,
+    pub(super) turn: f64,
+}
+
+/// A step `right` and `down` of something turned counter-clockwise by `turn` radians.
+pub(super) fn along(turn: f64, right: f64, down: f64) -> (f64, f64) {
+    let (s, c) = turn.sin_cos();
+    (c * right + s * down, c * down - s * right)
+}
+
+/// Places of a format's characters in pitches from the middle, in reading order.
+fn steps(scheme: &Scheme) -> impl Iterator<Item = (f64, f64)> + '_ {
+    let middle = (scheme.rows.len() as f64 - 1.0) / 2.0;
+    scheme
+        .rows
+        .iter()
+        .enumerate()
+        .flat_map(move |(r, n)| (0..*n).map(move |c| (c as f64 - (*n as f64 - 1.0) / 2.0, r as f64 - middle)))
+}
+
+impl Block {
+    /// The cells in reading order.
+    pub(super) fn cells(&self, scheme: &Scheme) -> Vec<Cell> {
+        steps(scheme)
+            .map(|(c, r)| {
+                let (x, y) = along(self.turn, c * self.column, r * self.row);
+                Cell { middle: (self.middle.0 + x, self.middle.1 + y), height: self.height, turn: self.turn }
+            })
+            .collect()
+    }
+
+    /// The block that fits best to where the characters were seen: shift, turn, pitches and height,
+    /// each held to what it was by `hold`, the weight of the old value.
+    pub(super) fn set_right(&self, scheme: &Scheme, offsets: &[Offset], hold: f64) -> Self {
+        let h = self.height;
+        let total: f64 = offsets.iter().map(|o| o.weight).sum();
+        let share = |f: &dyn Fn(&Offset) -> f64| {
+            offsets.iter().map(|o| o.weight * f(o)).sum::<f64>() / (total + hold)
+        };
+        let shift = (share(&|o| o.by.0 * h), share(&|o| o.by.1 * h));
+        // In the block's own frame, a small turn t moves (x, y) by (t y, -t x).
+        let (mut xx, mut yy, mut xdx, mut ydy, mut turn) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        for ((c, r), o) in steps(scheme).zip(offsets) {
+            let (x, y) = (c * self.column, r * self.row);
+            let (dx, dy) = (o.by.0 * h - shift.0, o.by.1 * h - shift.1);
+            xx += o.weight * x * x;
+            yy += o.weight * y * y;
+            xdx += o.weight * x * dx;
+            ydy += o.weight * y * dy;
+            // What the characters' own turns say counts as much as a lever of half a height.
+            turn += o.weight * (y * dx - x * dy + 0.25 * h * h * o.turn);
+        }
+        let lever = xx + yy + (0.25 * total + hold) * h * h;
+        let by = along(self.turn, shift.0, shift.1);
+        Self {
+            middle: (self.middle.0 + by.0, self.middle.1 + by.1),
+            column: self.column * (1.0 + xdx / (xx + hold * h * h)),
+            row: self.row * (1.0 + ydy / (yy + hold * h * h)),
+            height: h * share(&|o| o.size).exp(),
+            turn: self.turn + turn / lever,
+        }
+    }
+}
+
+/// The glyph network's input: a cell, upright.
+pub(super) fn upright(tile: &Prepared, cell: &Cell) -> Vec<f32> {
+    let half = CELL_SPAN * cell.height;
+    let at = |i: usize| ((i as f64 + 0.5) * 2.0 / CELL_PX as f64 - 1.0) * half;
+    tile.sample((0..CELL_PX * CELL_PX).map(|i| {
+        let (x, y) = along(cell.turn, at(i % CELL_PX), at(i / CELL_PX));
+        (cell.middle.0 + x, cell.middle.1 + y)
+    }))
+}
+
+/// The ring network's input: the ring of `sectors` sectors about `centre`, turned by `turn` radians,
+/// unrolled clockwise from 12 o'clock.
+pub(super) fn strip(tile: &Prepared, centre: (f64, f64), radius: f64, turn: f64, sectors: usize) -> Vec<f32> {
+    let (high, wide) = STRIP;
+    let (low, far) = RING_RADII;
+    tile.sample((0..high * wide).map(|i| {
+        let r = radius * (low + (far - low) * (i / wide) as f64 / (high - 1) as f64);
+        let sector = ((i % wide) as f64 + 0.5) / SECTOR_COLUMNS - BEFORE;
+        let angle = std::f64::consts::TAU * sector / sectors as f64 - turn;
+        (centre.0 + r * angle.sin(), centre.1 - r * angle.cos())
+    }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::pipeline::mark::{TILE_PX, TILE_SPAN};
+    use ndarray::Array2;
+
+    #[test]
+    fn a_block_is_set_right_by_where_its_characters_were_seen() {
+        for scheme in &Scheme::all() {
+            let shown = Block { middle: (0.02, -0.03), column: 0.3, row: 0.4, height: 0.33, turn: 0.05 };
+            let truth = Block { middle: (0.05, -0.01), column: 0.315, row: 0.39, height: 0.35, turn: 0.09 };
+            let offsets: Vec<Offset> = shown
+                .cells(scheme)
+                .iter()
+                .zip(truth.cells(scheme))
+                .map(|(a, b)| {
+                    let (dx, dy) = (b.middle.0 - a.middle.0, b.middle.1 - a.middle.1);
+                    // Into the shown cell's frame, in its heights.
+                    let (right, down) = along(-a.turn, dx, dy);
+                    let size = (b.height / a.height).ln();
+                    Offset {
+                        by: (right / a.height, down / a.height),
+                        size,
+                        turn: b.turn - a.turn,
+                        weight: 1.0,
+                    }
+                })
+                .collect();
+            let found = shown.set_right(scheme, &offsets, 1e-6);
+            for (a, b) in found.cells(scheme).iter().zip(truth.cells(scheme)) {
+                let gap = (a.middle.0 - b.middle.0).hypot(a.middle.1 - b.middle.1);
+                assert!(gap < 0.006, "{} {gap}", scheme.id);
+                assert!((a.height - b.height).abs() < 1e-4 && (a.turn - b.turn).abs() < 0.005);
+            }
+            // Nothing was seen: nothing moves.
+            let blind: Vec<Offset> = offsets.iter().map(|o| Offset { weight: 0.0, ..*o }).collect();
+            assert_eq!(shown.set_right(scheme, &blind, 0.5), shown);
+        }
+    }
+
+    #[test]
+    fn a_cell_shows_its_place_upright_and_the_strip_runs_clockwise_from_the_top() {
+        // The tile rises to the right, far more than it does downwards.
+        let tile = Array2::from_shape_fn((TILE_PX, TILE_PX), |(y, x)| x as f32 * 0.005 + y as f32 * 0.0001);
+        let tile = Prepared::new(&tile, TILE_SPAN);
+        let turn = 0.3;
+        let cell = upright(&tile, &Cell { middle: (0.2, -0.1), height: 0.25, turn });
+        let corner = -CELL_SPAN * 0.25 * (1.0 - 1.0 / CELL_PX as f64);
+        let (x, y) = along(turn, corner, corner);
+        assert_eq!(cell[0], tile.sample(std::iter::once((0.2 + x, -0.1 + y)))[0]);
+        // The first sector's middle lies right of 12 o'clock; a mark turned counter-clockwise moves it left.
+        let (high, wide) = STRIP;
+        let last = (high - 1) * wide + ((BEFORE + 0.5) * SECTOR_COLUMNS) as usize;
+        let middle = tile.sample(std::iter::once((0.0, -0.9)))[0];
+        assert!(strip(&tile, (0.0, 0.0), 0.9, 0.0, 40)[last] > middle);
+        assert!(strip(&tile, (0.0, 0.0), 0.9, 0.2, 40)[last] < middle);
+    }
+}
