@@ -4,13 +4,14 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use microstamp::Settings;
+use microstamp::engines;
 use microstamp::pipeline::face::{self, Face};
 use microstamp::pipeline::geometry::Ellipse;
 use microstamp::pipeline::mark::{self, Mark};
 use microstamp::pipeline::net::Networks;
 use microstamp::pipeline::net::networks::{CELL_PX, FINDER_PX, POSER_PX, STRIP, TILE_PX, UNROLLED};
 use microstamp::pipeline::tile::prepare;
-use microstamp::pipeline::{denoise, engine, photo};
+use microstamp::pipeline::{denoise, photo};
 use ndarray::Array2;
 use std::hint::black_box;
 use std::io::Cursor;
@@ -61,9 +62,9 @@ fn stages(c: &mut Criterion) {
     });
     let mark = mark::find_mark(&clean, &face, networks, &settings.mark).unwrap();
     let mark = Mark { presence: 1.0, ..mark };
-    for name in engine::NAMES {
+    for name in engines::NAMES {
         // An engine without its weights or its library is left out.
-        let Ok(engine) = engine::by_name(name, &settings) else { continue };
+        let Ok(engine) = engines::by_name(name, &settings) else { continue };
         c.bench_function(&format!("engine {name}"), |b| b.iter(|| engine.read(black_box(&mark))));
     }
 }

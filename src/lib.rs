@@ -3,6 +3,7 @@
 //! | module | from | to |
 //! |---|---|---|
 //! | [`pipeline`] | one photograph | one [`pipeline::decode::Reading`] |
+//! | [`engines`] | a name | what reads the straightened mark |
 //! | [`batch`] | a folder | `results.jsonl` |
 //! | [`score`] | `results.jsonl` and truth | accuracy with intervals |
 //! | [`report`] | photographs and stages | pictures that an examiner can check |
@@ -17,6 +18,7 @@
 pub mod batch;
 pub mod canvas;
 pub mod cli;
+pub mod engines;
 pub mod error;
 pub mod pipeline;
 pub mod report;

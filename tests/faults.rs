@@ -6,9 +6,10 @@ mod common;
 use common::{decode, microstamp, picture, records};
 use microstamp::Settings;
 use microstamp::batch::{Photograph, runner};
+use microstamp::engines;
 use microstamp::pipeline::decode::Status;
 use microstamp::pipeline::scheme::Scheme;
-use microstamp::pipeline::{Made, Pipeline, Watch, engine};
+use microstamp::pipeline::{Made, Pipeline, Watch};
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -171,7 +172,7 @@ fn a_panic_becomes_a_failed_row_that_names_the_stage() {
     let path = dir.path().join("a.png");
     picture(&path, 64, 48);
     let settings = Settings::default();
-    let engine = engine::by_name(engine::DEFAULT, &settings).unwrap();
+    let engine = engines::by_name(engines::DEFAULT, &settings).unwrap();
     let pipeline = Pipeline::new(settings.clone(), Scheme::all(), engine).unwrap();
     let stop = AtomicBool::new(false);
     let run =

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// A module of `src` and the modules of the crate that it may name. Arrows point down: the command
 /// line knows all, the pipeline knows nothing of folders, results or simulation.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("error", &[]),
     ("settings", &["error"]),
     ("typeface", &["error"]),
     ("pipeline", &["error", "settings", "typeface"]),
+    ("engines", &["error", "settings", "pipeline"]),
     ("canvas", &["error", "pipeline"]),
     ("batch", &["error", "settings", "pipeline"]),
     ("report", &["error", "settings", "pipeline", "batch", "canvas"]),

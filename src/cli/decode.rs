@@ -5,8 +5,9 @@ use crate::batch::manifest::{Manifest, Setup};
 use crate::batch::output::{self, Output};
 use crate::batch::progress::{Progress, printable};
 use crate::batch::{inputs, runner};
+use crate::engines;
 use crate::error::Fatal;
-use crate::pipeline::{Pipeline, engine};
+use crate::pipeline::Pipeline;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "the same command with --dry-run lists what is left out and why",
         ));
     }
-    let engine = engine::by_name(&common.engine, &settings)?;
+    let engine = engines::by_name(&common.engine, &settings)?;
     output::make_folder(out)?;
     let mut manifest = Manifest::start(Setup {
         command: std::env::args_os().map(|a| a.to_string_lossy().into()).collect(),

@@ -5,8 +5,9 @@ use crate::batch::output::{self, Output};
 use crate::batch::progress::printable;
 use crate::batch::record::word;
 use crate::batch::{inputs, runner};
+use crate::engines;
 use crate::error::Fatal;
-use crate::pipeline::{Pipeline, engine};
+use crate::pipeline::Pipeline;
 use crate::report::stages::Stages;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -39,7 +40,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         ));
     }
     let found = inputs::collect(std::slice::from_ref(&args.photo))?;
-    let engine = engine::by_name(&common.engine, &settings)?;
+    let engine = engines::by_name(&common.engine, &settings)?;
     output::make_folder(&args.out)?;
     let mut output = Output::create(&args.out)?;
     let pipeline = Pipeline::new(settings.clone(), schemes.clone(), engine)?;

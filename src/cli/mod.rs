@@ -10,8 +10,8 @@ mod synth;
 #[cfg(feature = "train")]
 mod tiles;
 
+use crate::engines;
 use crate::error::Fatal;
-use crate::pipeline::engine;
 use crate::pipeline::scheme::Scheme;
 use crate::settings::Settings;
 use clap::{Args, Parser, Subcommand};
@@ -62,7 +62,7 @@ pub struct Common {
     #[arg(long, global = true)]
     pub quiet: bool,
     /// What reads the characters
-    #[arg(long, value_name = "NAME", global = true, default_value = engine::DEFAULT, value_parser = engine::NAMES)]
+    #[arg(long, value_name = "NAME", global = true, default_value = engines::DEFAULT, value_parser = engines::NAMES)]
     pub engine: String,
     /// Code format to expect, e.g. ifm8; may be given several times [default: all known]
     #[arg(long = "format", value_name = "ID", global = true)]

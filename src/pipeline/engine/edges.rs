@@ -1,7 +1,7 @@
 //! What light cannot change about relief: where edges run, whichever side of them shines.
 
-use crate::pipeline::geometry::Ellipse;
-use crate::pipeline::mark::{Hypothesis, TILE_SPAN};
+use crate::pipeline::geometry::{Ellipse, Pose};
+use crate::pipeline::mark::TILE_SPAN;
 use ndarray::Array2;
 
 /// Level of the floor's ellipse beyond which a tile is not looked at: the floor's edge itself is
@@ -10,26 +10,25 @@ const INSIDE: f64 = 0.93;
 
 /// Edges of a picture: strength 0-1 and direction as a doubled angle, in which both sides of a stroke are alike.
 #[derive(Clone, Debug)]
-pub(super) struct Edges {
+pub(crate) struct Edges {
     /// Rows and columns.
-    pub(super) dim: (usize, usize),
+    pub(crate) dim: (usize, usize),
     /// Strength, strength x cos of the doubled angle, strength x sin, one after the other for each pixel.
-    pub(super) values: Vec<f32>,
+    pub(crate) values: Vec<f32>,
 }
 
-/// True where a hypothesis' tile shows the floor.
-pub(super) fn inside(hypothesis: &Hypothesis, floor: &Ellipse) -> Array2<bool> {
-    let side = hypothesis.tile.nrows() as f64;
-    let place = |i: usize| ((i as f64 + 0.5) / side * 2.0 - 1.0) * TILE_SPAN;
-    Array2::from_shape_fn(hypothesis.tile.dim(), |(y, x)| {
-        let (px, py) = hypothesis.pose.to_photo(place(x), place(y));
+/// True where the upright tile of a pose shows the floor; `side` pixels square.
+pub(crate) fn inside(pose: &Pose, floor: &Ellipse, side: usize) -> Array2<bool> {
+    let place = |i: usize| ((i as f64 + 0.5) / side as f64 * 2.0 - 1.0) * TILE_SPAN;
+    Array2::from_shape_fn((side, side), |(y, x)| {
+        let (px, py) = pose.to_photo(place(x), place(y));
         floor.level(px, py) < INSIDE
     })
 }
 
 /// Grey values less their local mean over their local spread, in boxes of half side `reach` of which
 /// only pixels that are `inside` count; 0 outside.
-pub(super) fn normalise(tile: &Array2<f32>, inside: &Array2<bool>, reach: usize) -> Array2<f32> {
+pub(crate) fn normalise(tile: &Array2<f32>, inside: &Array2<bool>, reach: usize) -> Array2<f32> {
     let (h, w) = tile.dim();
     // Sums over everything above and to the left: count, values, squares.
     let mut sums = vec![[0.0f64; 3]; (h + 1) * (w + 1)];
@@ -62,7 +61,7 @@ pub(super) fn normalise(tile: &Array2<f32>, inside: &Array2<bool>, reach: usize)
 
 impl Edges {
     /// Edges of a normalised picture, rows by columns.
-    pub(super) fn of(picture: &Array2<f32>) -> Self {
+    pub(crate) fn of(picture: &Array2<f32>) -> Self {
         let (h, w) = picture.dim();
         let mut values = vec![0.0; 3 * h * w];
         let mut total = 0.0f64;

@@ -6,23 +6,23 @@ use crate::pipeline::scheme::Scheme;
 
 /// Rows of cells in the mark's frame (1 = the floor's larger semi-axis).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     /// Middle of all rows.
-    pub(super) cx: f64,
+    pub(crate) cx: f64,
     /// Middle of all rows.
-    pub(super) cy: f64,
+    pub(crate) cy: f64,
     /// Character height.
-    pub(super) height: f64,
+    pub(crate) height: f64,
     /// Column pitch, character heights.
-    pub(super) column: f64,
+    pub(crate) column: f64,
     /// Row pitch, character heights.
-    pub(super) row: f64,
+    pub(crate) row: f64,
     /// How much stronger edges are within cells than between and around them, in standard errors.
-    pub(super) score: f64,
+    pub(crate) score: f64,
 }
 
 /// Character width that cells are searched with, character heights.
-pub(super) const WIDTH: f64 = 0.66;
+pub(crate) const WIDTH: f64 = 0.66;
 /// Column and row pitches that the search begins with, character heights: the middle of those in use.
 const PITCH: (f64, f64) = (0.865, 1.3);
 /// Column pitches in use, character heights.
@@ -40,7 +40,7 @@ const REACH: f64 = 0.97;
 
 impl Grid {
     /// Middles of the cells in reading order, for the rows of `scheme`.
-    pub(super) fn middles(&self, scheme: &Scheme) -> Vec<(f64, f64)> {
+    pub(crate) fn middles(&self, scheme: &Scheme) -> Vec<(f64, f64)> {
         let mut middles = Vec::with_capacity(scheme.len());
         for (r, n) in scheme.rows.iter().enumerate() {
             let y = r as f64 - (scheme.rows.len() - 1) as f64 / 2.0;
@@ -53,7 +53,7 @@ impl Grid {
     }
 
     /// Corners of the cells in reading order: top left, top right, bottom right, bottom left.
-    pub(super) fn quads(&self, scheme: &Scheme) -> Vec<[(f64, f64); 4]> {
+    pub(crate) fn quads(&self, scheme: &Scheme) -> Vec<[(f64, f64); 4]> {
         let (dx, dy) = (WIDTH * self.height / 2.0, self.height / 2.0);
         let corners =
             |(x, y): (f64, f64)| [(x - dx, y - dy), (x + dx, y - dy), (x + dx, y + dy), (x - dx, y + dy)];
@@ -65,7 +65,7 @@ impl Grid {
 ///
 /// All heights and places are tried with the usual pitches; the best are then moved and stretched as
 /// long as that helps.
-pub(super) fn find(sums: &Sums, scheme: &Scheme, count: usize) -> Vec<Grid> {
+pub(crate) fn find(sums: &Sums, scheme: &Scheme, count: usize) -> Vec<Grid> {
     let px = sums.px();
     let mut found: Vec<Grid> = Vec::new();
     let mut height = HEIGHTS.0;
@@ -135,7 +135,7 @@ fn fits(grid: &Grid, scheme: &Scheme) -> bool {
 }
 
 /// Sums of edge strength over everything above and to the left.
-pub(super) struct Sums {
+pub(crate) struct Sums {
     width: usize,
     sums: Vec<f64>,
     /// Standard deviation of the strength.
@@ -144,7 +144,7 @@ pub(super) struct Sums {
 
 impl Sums {
     /// Sums of a square picture from -`TILE_SPAN` to `TILE_SPAN`.
-    pub(super) fn new(edges: &Edges) -> Self {
+    pub(crate) fn new(edges: &Edges) -> Self {
         let (h, w) = edges.dim;
         let mut sums = vec![0.0; (h + 1) * (w + 1)];
         let (mut total, mut squares) = (0.0, 0.0);

@@ -1,36 +1,14 @@
 //! What reads characters and ring from a straightened mark.
 
-mod edges;
-mod grid;
+pub(crate) mod edges;
+pub(crate) mod grid;
 pub mod learned;
 pub mod template;
 
 use super::geometry::Pose;
 use super::mark::Mark;
-use crate::error::{Failure, Fatal};
-use crate::settings::Settings;
+use crate::error::Failure;
 use ndarray::Array2;
-
-/// Names that [`by_name`] knows.
-pub const NAMES: [&str; 2] = ["learned", "template"];
-
-/// The engine that reads where the user names none.
-pub const DEFAULT: &str = "template";
-
-/// Makes an engine. This is the only list of engines.
-///
-/// # Errors
-/// [`Fatal`] where no engine has this name, or where it cannot start (weights, system library).
-pub fn by_name(name: &str, settings: &Settings) -> Result<Box<dyn Engine>, Fatal> {
-    match name {
-        "learned" => Ok(Box::new(learned::Learned::new(&settings.learned)?)),
-        "template" => Ok(Box::new(template::Template::default())),
-        _ => Err(Fatal::new(
-            format!("no engine is called `{name}`"),
-            format!("--engine with one of: {}", NAMES.join(", ")),
-        )),
-    }
-}
 
 /// Which engine read, for `run.json`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -61,7 +61,7 @@ impl Engine for Template {
     fn read(&self, mark: &Mark) -> Result<Scores, Failure> {
         let mut views = Vec::new();
         for hypothesis in mark.hypotheses.iter().take(HYPOTHESES) {
-            let inside = inside(hypothesis, &mark.floor);
+            let inside = inside(&hypothesis.pose, &mark.floor, hypothesis.tile.nrows());
             let tile = normalise(&hypothesis.tile, &inside, LOCAL);
             let sums = Sums::new(&Edges::of(&tile));
             let mut pictures = Pictures { tile, sizes: BTreeMap::new() };
