@@ -109,10 +109,11 @@ pub fn read(run: &Run<'_>, photograph: &Photograph, other: &mut dyn Watch) -> (R
         let bytes = open(photograph, run.photo)?;
         let sha256 = photo::sha256(&bytes);
         hash = Some(sha256.clone());
-        let photo = photo::load(name, &sha256, bytes, run.um_per_px, run.photo)?;
+        let mut photo = photo::load(name, &sha256, bytes, run.um_per_px, run.photo)?;
         watch.clock.lap();
         let reading = run.pipeline.read(&photo, &mut watch)?;
         watch.clock.lap();
+        photo.check_scale(reading.primer.as_ref());
         Ok(Record::new(name, &sha256, photo.scale.as_ref(), &photo.warnings, reading))
     }));
     let record = match result {

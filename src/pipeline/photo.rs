@@ -13,6 +13,7 @@ mod png;
 mod scale;
 mod tiff;
 
+use super::geometry::Ellipse;
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::Array2;
@@ -68,6 +69,26 @@ pub struct Photo {
     pub sha256: String,
     /// Words such as `implausible_scale`.
     pub warnings: Vec<String>,
+}
+
+/// Diameters between which the visible edge of a primer lies, micrometres: the flat face of a small
+/// one is at least 0.76 of 4450, the cup of a large one has 5330.
+const PRIMER_UM: (f64, f64) = (3380.0, 5330.0);
+
+impl Photo {
+    /// Drops a scale from the file by which the primer would be less than half or more than twice
+    /// as large as primers are, with the warning `implausible_scale`. The user's own scale stays.
+    pub fn check_scale(&mut self, primer: Option<&Ellipse>) {
+        let (Some(scale), Some(primer)) = (&self.scale, primer) else { return };
+        let diameter = 2.0 * (primer.rx * primer.ry).sqrt() * scale.um_per_px;
+        let credible = PRIMER_UM.0 / 2.0..=PRIMER_UM.1 * 2.0;
+        if !credible.contains(&diameter) {
+            self.warnings.push("implausible_scale".into());
+            if scale.from != "flag" {
+                self.scale = None;
+            }
+        }
+    }
 }
 
 /// File formats that are read.

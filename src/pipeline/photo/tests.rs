@@ -241,6 +241,24 @@ fn the_flag_goes_before_the_file_and_the_file_before_nothing() {
 }
 
 #[test]
+fn a_scale_that_makes_the_primer_a_plate_is_dropped_unless_the_user_gave_it() {
+    let file = encode(&DynamicImage::new_luma8(4, 4), ImageFormat::Png);
+    let checked = |um_per_px: f64, from: &str, radius: f64| {
+        let mut photo = read(file.clone()).unwrap();
+        photo.scale = Some(Scale { um_per_px, from: from.into() });
+        photo.check_scale(Some(&Ellipse::circle(0.0, 0.0, radius)));
+        (photo.scale.is_some(), photo.warnings.len())
+    };
+    assert_eq!(checked(2.5, "tiff", 700.0), (true, 0));
+    // 1200 dpi on the same photograph.
+    assert_eq!(checked(21.17, "tiff", 700.0), (false, 1));
+    assert_eq!(checked(21.17, "flag", 700.0), (true, 1));
+    let mut photo = read(file.clone()).unwrap();
+    photo.check_scale(None);
+    assert!(photo.scale.is_none() && photo.warnings.is_empty());
+}
+
+#[test]
 fn broken_files_fail_with_a_reason_and_a_hint() {
     let luma = DynamicImage::ImageLuma8(::image::GrayImage::from_fn(64, 64, |x, y| {
         ::image::Luma([(x * 37 + y * y * 11) as u8])
