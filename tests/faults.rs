@@ -4,12 +4,14 @@
 mod common;
 
 use common::{decode, microstamp, picture, records};
-use microstamp::Settings;
-use microstamp::batch::{Photograph, runner};
+use microstamp::batch::{Photograph, Record, inputs, runner};
 use microstamp::engines;
 use microstamp::pipeline::decode::Status;
+use microstamp::pipeline::engine::{Engine, Identity, Scores, View};
+use microstamp::pipeline::mark::Mark;
 use microstamp::pipeline::scheme::Scheme;
 use microstamp::pipeline::{Made, Pipeline, Watch};
+use microstamp::{Failure, Settings};
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -166,23 +168,83 @@ impl Watch for Panics {
     }
 }
 
+/// Reads one photograph with an engine and a watcher of the test's own.
+fn read(photograph: &Photograph, engine: Box<dyn Engine>, watch: &mut dyn Watch) -> Record {
+    let settings = Settings::default();
+    let pipeline = Pipeline::new(settings.clone(), Scheme::all(), engine).unwrap();
+    let stop = AtomicBool::new(false);
+    let run =
+        runner::Run { pipeline: &pipeline, photo: &settings.photo, um_per_px: None, threads: 1, stop: &stop };
+    runner::read(&run, photograph, watch).0
+}
+
 #[test]
 fn a_panic_becomes_a_failed_row_that_names_the_stage() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.png");
     picture(&path, 64, 48);
-    let settings = Settings::default();
-    let engine = engines::by_name(engines::DEFAULT, &settings).unwrap();
-    let pipeline = Pipeline::new(settings.clone(), Scheme::all(), engine).unwrap();
-    let stop = AtomicBool::new(false);
-    let run =
-        runner::Run { pipeline: &pipeline, photo: &settings.photo, um_per_px: None, threads: 1, stop: &stop };
     let photograph = Photograph { name: "a.png".into(), path };
-    let (record, _) = runner::read(&run, &photograph, &mut Panics);
+    let engine = || engines::by_name(engines::DEFAULT, &Settings::default()).unwrap();
+    let record = read(&photograph, engine(), &mut Panics);
     let failure = record.failure.unwrap();
     assert_eq!((record.status, failure.stage.as_str()), (Status::Failed, "mark"));
     assert!(failure.reason.contains("a fault for the test"));
     assert!(record.sha256.is_some());
-    let (record, _) = runner::read(&run, &photograph, &mut ());
+    let record = read(&photograph, engine(), &mut ());
     assert_eq!(record.status, Status::NoMark, "the next photograph is none the worse");
+}
+
+/// An engine whose answer is the test's.
+struct Faulty(fn(&Mark) -> Scores);
+
+impl Engine for Faulty {
+    fn identity(&self) -> Identity {
+        Identity { name: "faulty".into(), version: "0".into(), weights_sha256: None }
+    }
+
+    fn read(&self, mark: &Mark) -> Result<Scores, Failure> {
+        Ok((self.0)(mark))
+    }
+}
+
+/// A view of the first format with `count` characters, each symbol's log-probability `p`.
+fn view(mark: &Mark, count: usize, p: f32) -> Scores {
+    let scheme = &Scheme::all()[0];
+    let view = View {
+        format: scheme.id.clone(),
+        pose: mark.hypotheses[0].pose,
+        log_weight: 0.0,
+        symbols: vec![vec![p; scheme.alphabet.len()]; count],
+        gear: None,
+        quads: vec![[(0.0, 0.0); 4]; count],
+    };
+    Scores { views: vec![view], presence: 1.0, ink: None }
+}
+
+#[test]
+fn engines_that_panic_or_give_nonsense_cost_one_photograph_each() {
+    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lab");
+    let photographs = inputs::collect(&[lab]).unwrap().taken;
+    let says = |answer: fn(&Mark) -> Scores, photograph: &Photograph| {
+        read(photograph, Box::new(Faulty(answer)), &mut ())
+    };
+    // The engine is asked only where there is a mark.
+    let marked = photographs
+        .iter()
+        .find(|p| says(|_| panic!("asked"), p).failure.is_some_and(|f| f.stage == "engine"))
+        .unwrap();
+    let faults: [fn(&Mark) -> Scores; 3] =
+        [|mark| view(mark, 7, -3.5), |mark| view(mark, 8, f32::NAN), |mark| view(mark, 8, f32::INFINITY)];
+    for fault in faults {
+        let record = says(fault, marked);
+        assert_eq!(record.status, Status::Failed);
+        assert_eq!(record.failure.unwrap().stage, "engine");
+    }
+    // Nothing to say is no fault, and no code.
+    let silent: [fn(&Mark) -> Scores; 2] = [|_| Scores::default(), |mark| view(mark, 8, -(33f32.ln()))];
+    for nothing in silent {
+        let record = says(nothing, marked);
+        assert!(record.failure.is_none(), "{:?}", record.failure);
+        assert!(record.code.is_none_or(|c| c.chars().all(|c| c == '?')));
+    }
 }

@@ -4,8 +4,11 @@
 mod common;
 
 use common::decode;
-use microstamp::batch::record::Record;
+use microstamp::Settings;
 use microstamp::pipeline::decode::Status;
+use microstamp::pipeline::geometry::Ellipse;
+use microstamp::pipeline::photo;
+use microstamp::score::overlap::iou;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -19,20 +22,20 @@ fn shared(name: &str) -> Option<PathBuf> {
     there.then_some(folder)
 }
 
-/// Whether no character of a code is given as sure: no mark, or a mark that nobody could read.
-fn names_nothing(record: &Record) -> bool {
-    record.code.as_ref().is_none_or(|code| code.chars().all(|c| c == '?'))
+/// The rows of truth.csv by path.
+fn truth(folder: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+    csv::Reader::from_path(folder.join("truth.csv"))
+        .unwrap()
+        .deserialize()
+        .map(|row: Result<BTreeMap<String, String>, _>| row.unwrap())
+        .map(|row| (row["path"].clone(), row))
+        .collect()
 }
 
 #[test]
 fn field_photographs_keep_their_order_their_scale_and_get_no_wrong_code() {
     let Some(folder) = shared("field") else { return };
-    let truth: BTreeMap<String, BTreeMap<String, String>> = csv::Reader::from_path(folder.join("truth.csv"))
-        .unwrap()
-        .deserialize()
-        .map(|row: Result<BTreeMap<String, String>, _>| row.unwrap())
-        .map(|row| (row["path"].clone(), row))
-        .collect();
+    let truth = truth(&folder);
     let dir = tempfile::tempdir().unwrap();
     let records = decode(&folder, &dir.path().join("out"), &[], 0);
     assert!(records.iter().map(|r| &r.path).eq(truth.keys()), "27 rows in order");
@@ -46,20 +49,84 @@ fn field_photographs_keep_their_order_their_scale_and_get_no_wrong_code() {
             assert!((um / expected - 1.0).abs() < 0.003, "{}: {um} for {expected}", record.path);
         }
         if row["code"].is_empty() {
-            assert!(names_nothing(record), "{}: {:?} on an unmarked primer", record.path, record.code);
+            assert!(record.code.is_none(), "{}: {:?} on an unmarked primer", record.path, record.code);
         } else if record.status == Status::Read {
             assert_eq!(record.code.as_deref(), Some(row["code"].as_str()), "{}", record.path);
         }
     }
 }
 
+/// Value below which `share` of the sorted values lie.
+fn quantile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(share * values.len() as f64) as usize]
+}
+
 #[test]
-fn real_photographs_without_a_microstamp_get_no_code() {
+fn primer_and_impression_lie_where_the_truth_says() {
+    let Some(folder) = shared("field") else { return };
+    let truth = truth(&folder);
+    let dir = tempfile::tempdir().unwrap();
+    let records = decode(&folder, &dir.path().join("out"), &[], 0);
+    let (mut rims, mut primers) = (Vec::new(), Vec::new());
+    for record in &records {
+        let row = &truth[&record.path];
+        let number = |name: &str| row[name].parse::<f64>().unwrap();
+        let overlap = |found: Option<Ellipse>, expected| found.map_or(0.0, |e| iou(&e, &expected));
+        let (r, aspect) = (number("pin_r"), number("pin_aspect"));
+        if aspect == 1.0 {
+            let rim = Ellipse::circle(number("pin_cx"), number("pin_cy"), r);
+            rims.push(overlap(record.impression, rim));
+        }
+        // Its edge is in the frame where the smallest circle that may count is.
+        let (cx, cy) = (number("primer_cx"), number("primer_cy"));
+        let bytes = std::fs::read(folder.join(&record.path)).unwrap();
+        let photo = photo::load("", "", bytes, None, &Settings::default().photo).unwrap();
+        let (height, width) = photo.pixels.dim();
+        let inside = cx.min(cy).min(width as f64 - cx).min(height as f64 - cy);
+        if number("primer_face_r") < inside {
+            let edges = ["primer_face_r", "primer_r"].map(|name| Ellipse::circle(cx, cy, number(name)));
+            primers.push(edges.map(|edge| overlap(record.primer, edge)).into_iter().fold(0.0, f64::max));
+        }
+    }
+    println!("impression IoU {rims:.3?}\nprimer IoU {primers:.3?}");
+    assert!(quantile(&mut rims, 0.5) >= 0.93 && quantile(&mut rims, 0.1) >= 0.85, "{rims:.3?}");
+    assert!(quantile(&mut primers, 0.5) >= 0.95, "{primers:.3?}");
+}
+
+/// Circles that the shared README states for the real photographs: centre and radius of the primer's
+/// face and of the rim, and by how much of the radius they may be missed.
+type Circle = Option<((f64, f64, f64), f64)>;
+const REAL: [(&str, Circle, Circle); 5] = [
+    ("colt-9mm-02.png", Some(((1300.1, 997.6, 679.5), 0.03)), Some(((1141.2, 1098.0, 348.6), 0.06))),
+    ("fbi-58a.png", Some(((1290.3, 990.1, 665.0), 0.03)), Some(((1295.9, 1062.4, 347.7), 0.06))),
+    ("head-phone-0582.png", Some(((484.9, 507.4, 153.9), 0.08)), Some(((483.0, 481.0, 66.0), 0.15))),
+    ("head-phone-5812.png", None, None),
+    ("nbide-118.png", Some(((1284.8, 960.9, 733.0), 0.03)), Some(((1219.6, 1113.4, 296.3), 0.06))),
+];
+
+/// How far an ellipse is from a circle, as a fraction of its radius: centre or radius, the larger.
+fn miss(found: &Ellipse, (cx, cy, r): (f64, f64, f64)) -> f64 {
+    let radius = (found.rx * found.ry).sqrt();
+    ((found.cx - cx).hypot(found.cy - cy) / r).max((radius / r - 1.0).abs())
+}
+
+#[test]
+fn real_photographs_without_a_microstamp_show_their_circles_and_no_code() {
     let Some(folder) = shared("real") else { return };
     let dir = tempfile::tempdir().unwrap();
     let records = decode(&folder, &dir.path().join("out"), &[], 0);
-    assert!(!records.is_empty());
-    for record in &records {
-        assert!(names_nothing(record), "{}: {:?}", record.path, record.code);
+    for (name, primer, rim) in REAL {
+        let record = records.iter().find(|r| r.path == name).unwrap();
+        assert!(record.code.is_none(), "{name}: {:?}", record.code);
+        for (found, expected) in [(record.primer, primer), (record.impression, rim)] {
+            match (found, expected) {
+                (Some(e), Some((circle, most))) => {
+                    assert!(miss(&e, circle) <= most, "{name}: {:.3} of {most}, {e:?}", miss(&e, circle));
+                }
+                (None, None) => {}
+                (found, _) => panic!("{name}: {found:?} for {expected:?}"),
+            }
+        }
     }
 }
