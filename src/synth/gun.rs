@@ -327,7 +327,8 @@ fn draw_code(
         pin.ry_um *= 1.05;
         largest = fit(pin);
     }
-    let height_um = d.range(largest * 0.62, largest).clamp(90.0, 250.0);
+    let share = if d.chance(0.8) { d.range(0.76, 1.0) } else { d.range(0.62, 0.76) };
+    let height_um = (share * largest).clamp(90.0, 250.0);
     let slack = (largest - height_um) * 0.35;
     Code {
         text,

@@ -52,6 +52,7 @@ impl Profile {
                 film: 0.2,
                 scratches: 0.5,
                 texture_um: 0.5,
+                roughness: (0.3, 0.65),
                 dome_um: 30.0,
                 defocus: 0.08,
                 ambient: (0.25, 0.7),
@@ -70,6 +71,7 @@ impl Profile {
                 film: 0.35,
                 scratches: 1.0,
                 texture_um: 0.7,
+                roughness: (0.25, 0.6),
                 dome_um: 45.0,
                 defocus: 0.2,
                 ambient: (0.15, 0.6),
@@ -88,6 +90,7 @@ impl Profile {
                 film: 0.5,
                 scratches: 1.8,
                 texture_um: 1.0,
+                roughness: (0.2, 0.6),
                 dome_um: 60.0,
                 defocus: 0.4,
                 ambient: (0.1, 0.6),
@@ -102,10 +105,11 @@ impl Profile {
                 smear_um: (0.6, 0.0, 90.0),
                 rounds: (500.0, 5000.0),
                 turning: (0.6, 1.0),
-                soot: (0.0, 0.4),
+                soot: (0.0, 0.25),
                 film: 0.6,
                 scratches: 3.0,
                 texture_um: 2.0,
+                roughness: (0.16, 0.6),
                 dome_um: 90.0,
                 defocus: 0.7,
                 ambient: (0.05, 0.6),
@@ -142,6 +146,8 @@ pub struct Ranges {
     pub scratches: f32,
     /// Roughest cup, Ra in µm.
     pub texture_um: f32,
+    /// Micro-facet roughness (GGX alpha) of the cup's metal.
+    pub roughness: (f32, f32),
     /// Largest height of the floor's middle over its edge or below it, µm.
     pub dome_um: f32,
     /// Share of the worst defocus (focus on the rim instead of the floor).

@@ -104,13 +104,13 @@ const MAKERS: [&str; 16] = [
 const CALIBRES: [&str; 10] =
     ["9MM LUGER", "9X19", "380 AUTO", "40 S&W", "45 AUTO", "38 SPL", "357 MAG", "223 REM", "NATO 14", "9MM"];
 
-fn metal(d: &mut Draw, tints: &[[f32; 3]]) -> Metal {
+fn metal(d: &mut Draw, tints: &[[f32; 3]], (smooth, rough): (f32, f32)) -> Metal {
     let mut tint = d.pick(tints);
     tint.iter_mut().for_each(|t| *t *= d.range(0.93, 1.07));
     Metal {
         tint,
         albedo: d.range(0.45, 0.95),
-        roughness: d.log_range(0.16, 0.6),
+        roughness: d.log_range(smooth, rough),
         diffuse: if d.chance(0.5) { d.range(0.2, 0.9) } else { d.range(0.03, 0.3) },
     }
 }
@@ -125,7 +125,7 @@ impl Cartridge {
     pub fn draw(d: &mut Draw, profile: Profile) -> Self {
         let small = d.chance(0.7);
         let cup_um = (if small { 2225.0 } else { 2665.0 }) * d.range(0.985, 1.015);
-        let (cup, case) = (metal(d, &CUPS), metal(d, &CASES));
+        let (cup, case) = (metal(d, &CUPS, profile.ranges().roughness), metal(d, &CASES, (0.16, 0.6)));
         let (maker, calibre) = (d.pick(&MAKERS), d.pick(&CALIBRES));
         let start = d.angle();
         let headstamp = if d.chance(0.06) {
