@@ -247,6 +247,23 @@ mod tests {
     }
 
     #[test]
+    fn unrolled_columns_run_counter_clockwise_from_the_top() {
+        // A floor whose brightest side lies 30 degrees counter-clockwise from 12 o'clock.
+        let (s, c) = 30f64.to_radians().sin_cos();
+        let tile = Array2::from_shape_fn((TILE_PX, TILE_PX), |(y, x)| {
+            let (u, v) = (x as f64 / 80.0 - 1.0, y as f64 / 80.0 - 1.0);
+            (0.5 + 0.3 * (-u * s - v * c)) as f32
+        });
+        let columns = unrolled(&Prepared::new(&tile, TILE_SPAN));
+        let (high, wide) = UNROLLED;
+        let last = &columns[(high - 1) * wide..high * wide];
+        let brightest = (REPEATED..REPEATED + 360).max_by(|a, b| last[*a].total_cmp(&last[*b])).unwrap();
+        assert!((brightest as i32 - REPEATED as i32 - 30).abs() <= 2, "{brightest}");
+        // What stands before the first column is what stands behind the last one.
+        assert!((last[0] - last[360]).abs() < 1e-5);
+    }
+
+    #[test]
     fn peaks_come_with_their_flanks_and_in_order() {
         let found = ways(&bins(&[(0, 0.25), (119, 0.25), (61, 0.1), (200, 0.39), (203, 0.01)]), &settings());
         assert_eq!(found.len(), 3);

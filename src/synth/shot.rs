@@ -32,6 +32,8 @@ pub struct Cartridge {
     pub edge_shape: f32,
     /// Width of the gap round the cup, µm.
     pub gap_um: f32,
+    /// Rounding of the pocket's edge in the case head, µm.
+    pub pocket_um: f32,
     /// Height of the primer's face over the case head, µm.
     pub seat_um: f32,
     /// Case head's radius, µm.
@@ -144,6 +146,8 @@ impl Cartridge {
             edge_um: cup_um * (1.0 - ratio) * d.range(0.25, 1.1),
             edge_shape: d.range(1.6, 3.0),
             gap_um: d.log_range(18.0, 130.0),
+            // A plain edge, or one that falls in a wide dark ring as photographs of pistol cases show it.
+            pocket_um: if d.chance(0.5) { d.range(20.0, 60.0) } else { d.log_range(60.0, 650.0) },
             seat_um: d.range(-150.0, 40.0),
             head_um,
             bevel_um: d.range(120.0, 420.0),

@@ -220,9 +220,10 @@ pub fn build(
                     } else {
                         0.0
                     };
-                    // The pocket's own rounded edge, 40 µm, and turning marks about the case's axis.
-                    let chamfer = (pocket + 40.0 - r).max(0.0);
-                    base - chamfer * chamfer / 80.0
+                    // The pocket's own rounded edge, and turning marks about the case's axis.
+                    let edge = cartridge.pocket_um;
+                    let chamfer = (pocket + edge - r).max(0.0);
+                    base - chamfer * chamfer / (1.4 * edge)
                         + cartridge.turning_um.1 * turning_line.line(hr / cartridge.turning_um.0 * 2.0)
                         + case_amp * case_grain.at(x, y)
                 };

@@ -1,0 +1,41 @@
+//! The laboratory folder that lies beside the sources: the README's main job, held against its truth.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::decode;
+use microstamp::pipeline::decode::Status;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Codes that are read right at the least. Far below what is usual: a reader that has stopped reading is
+/// noticed, a photograph more or less is not.
+const LEAST_READ: usize = 6;
+
+#[test]
+fn the_laboratory_folder_is_read_without_a_wrong_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lab");
+    let truth: BTreeMap<String, BTreeMap<String, String>> = csv::Reader::from_path(folder.join("truth.csv"))
+        .unwrap()
+        .deserialize()
+        .map(|row: Result<BTreeMap<String, String>, _>| row.unwrap())
+        .map(|row| (row["path"].clone(), row))
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let records = decode(&folder, &dir.path().join("out"), &[], 0);
+    assert!(records.iter().map(|r| &r.path).eq(truth.keys()), "a row a photograph, in order");
+    let mut read = 0;
+    for record in &records {
+        let code = truth[&record.path]["code"].as_str();
+        assert_ne!(record.status, Status::Failed, "{}", record.path);
+        if code.is_empty() {
+            let named = record.code.as_ref().is_some_and(|c| c.chars().any(|c| c != '?'));
+            assert!(!named, "{}: {:?} on an unmarked primer", record.path, record.code);
+        } else if record.status == Status::Read {
+            assert_eq!(record.code.as_deref(), Some(code), "{}", record.path);
+            read += 1;
+        }
+    }
+    println!("{read} of {} codes read", truth.values().filter(|row| !row["code"].is_empty()).count());
+    assert!(read >= LEAST_READ, "only {read} codes read");
+}
