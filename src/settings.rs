@@ -79,7 +79,7 @@ pub struct MarkSettings {
 
 impl Default for MarkSettings {
     fn default() -> Self {
-        Self { hypotheses: 4, least_share: 0.01, least_twin_share: 0.001 }
+        Self { hypotheses: 6, least_share: 0.01, least_twin_share: 0.001 }
     }
 }
 
@@ -113,6 +113,8 @@ pub struct LearnedSettings {
     pub cell_most: f32,
     /// What a cell's log-odds are multiplied by: cells of one mark err together.
     pub cell_weight: f32,
+    /// What the best view's cells count for that there is a mark at all, as a share of what they count for the view.
+    pub cell_presence: f32,
 }
 
 impl Default for LearnedSettings {
@@ -121,8 +123,8 @@ impl Default for LearnedSettings {
             presence_bar: 0.01,
             sure: 0.98,
             sure_share: 0.9,
-            second_looks: 2,
-            second_look_within: 4.0,
+            second_looks: 4,
+            second_look_within: 6.0,
             second_look_loss: 2.0,
             least_format: 0.01,
             ring_bar: 0.5,
@@ -130,6 +132,7 @@ impl Default for LearnedSettings {
             cell_hold: 1.0,
             cell_most: 4.0,
             cell_weight: 0.5,
+            cell_presence: 0.5,
         }
     }
 }

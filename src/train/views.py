@@ -194,7 +194,10 @@ def floor(grey, ink, labels, jitter, wrong_share):
     strokes = cut(ink, unit * SPAN, centre, TILE // 2, 2 * HALF)
 
     mark = apply(inverse(unit), point(labels, "mark_cx", "mark_cy") - centre)
-    lengths = [labels[name] / radius for name in ("col_pitch", "row_pitch", "char_height")]
+    # On a floor without a mark, cells are looked at where a mark would have them.
+    height = spread(turned, 0.18, 0.42)
+    usual = {"col_pitch": 0.86 * height, "row_pitch": 1.3 * height, "char_height": height}
+    lengths = [torch.where(marked, labels[name] / radius, usual[name]) for name in usual]
     good = marked & ~wrong
     form = labels["format"].long().clamp(min=0)
     return view, {

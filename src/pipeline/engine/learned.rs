@@ -135,8 +135,8 @@ impl Learned {
         glyphs
     }
 
-    /// One view a format that is likely enough.
-    fn views(&self, looked: &Looked<'_>) -> Vec<View> {
+    /// One view a format that is likely enough, with the evidence of its cells.
+    fn views(&self, looked: &Looked<'_>) -> Vec<(View, f32)> {
         let said = &looked.said;
         let tile = &looked.tile;
         let mut views = Vec::new();
@@ -160,14 +160,16 @@ impl Learned {
                 teeth.truncate(sectors);
                 teeth
             });
-            views.push(View {
+            let evidence = glyphs.evidence(&self.settings);
+            let view = View {
                 format: scheme.id.clone(),
                 pose: looked.pose,
-                log_weight: looked.weight() + said.formats[f] + glyphs.evidence(&self.settings),
+                log_weight: looked.weight() + said.formats[f] + evidence,
                 quads: quads(scheme, &block),
                 symbols: glyphs.symbols,
                 gear,
-            });
+            };
+            views.push((view, evidence));
         }
         views
     }
@@ -212,11 +214,17 @@ impl Engine for Learned {
             .collect();
         looked.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
         let Some(best) = looked.first() else { return Ok(nothing) };
-        // Two opinions on one question, the poser's and the layout's: their log-odds are averaged.
-        let poser = mark.presence.clamp(1e-6, 1.0 - 1e-6);
-        let presence = sigmoid(0.5 * ((poser / (1.0 - poser)).ln() + best.said.ok));
         let ink = Some(enlarged(&best.said.ink));
-        Ok(Scores { views: looked.iter().flat_map(|l| self.views(l)).collect(), presence, ink })
+        let ok = best.said.ok;
+        let views: Vec<(View, f32)> = looked.iter().flat_map(|l| self.views(l)).collect();
+        let cells =
+            views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight)).map_or(0.0, |v| v.1);
+        // Three opinions on one question: of the poser, the layout and the cells. The first two look at
+        // the whole floor and err together: their log-odds are averaged.
+        let poser = mark.presence.clamp(1e-6, 1.0 - 1e-6);
+        let presence =
+            sigmoid(0.5 * ((poser / (1.0 - poser)).ln() + ok) + self.settings.cell_presence * cells);
+        Ok(Scores { views: views.into_iter().map(|v| v.0).collect(), presence, ink })
     }
 }
 
