@@ -167,7 +167,7 @@ impl Default for DecodeSettings {
             ring_temper: 1.0,
             character_floor: 1e-4,
             ring_floor: 0.01,
-            presence_bar: 0.5,
+            presence_bar: 0.95,
             gear_bar: 0.9,
             alternatives: 5,
         }
