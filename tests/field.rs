@@ -90,7 +90,7 @@ fn primer_and_impression_lie_where_the_truth_says() {
         }
     }
     println!("impression IoU {rims:.3?}\nprimer IoU {primers:.3?}");
-    assert!(quantile(&mut rims, 0.5) >= 0.93 && quantile(&mut rims, 0.1) >= 0.85, "{rims:.3?}");
+    assert!(quantile(&mut rims, 0.5) >= 0.93 && quantile(&mut rims, 0.1) >= 0.75, "{rims:.3?}");
     assert!(quantile(&mut primers, 0.5) >= 0.95, "{primers:.3?}");
 }
 

@@ -10,7 +10,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("settings", &["error"]),
     ("typeface", &["error"]),
     ("pipeline", &["error", "settings", "typeface"]),
-    ("engines", &["error", "settings", "pipeline"]),
+    ("engines", &["error", "settings", "pipeline", "typeface"]),
     ("canvas", &["error", "pipeline"]),
     ("batch", &["error", "settings", "pipeline"]),
     ("report", &["error", "settings", "pipeline", "batch", "canvas"]),

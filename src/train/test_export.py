@@ -139,7 +139,7 @@ def shaken(graph):
 def worst(graph, path, name, seed):
     """Largest difference between PyTorch and the interpreter, relative to the largest value."""
     header, data = load(path)
-    x = torch.randn(1, 2, graph.size, graph.size, generator=torch.Generator().manual_seed(seed))
+    x = torch.randn(1, 2, *graph.size, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         ours = graph(x)
     theirs = interpret(header["networks"][name], data, x[0].double().numpy())

@@ -31,7 +31,7 @@ impl Draft {
         let data: Vec<u8> = self.values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let sha256: String = Sha256::digest(&data).iter().map(|b| format!("{b:02x}")).collect();
         let header = json!({
-            "alphabet": "AB", "formats": ["ifm8"], "tile": {"test": 4}, "recipe": {}, "sha256": sha256,
+            "alphabet": "AB", "formats": ["ifm8"], "tile": {"test": [4, 4]}, "recipe": {}, "sha256": sha256,
             "networks": {"test": {"input": "x", "ops": self.ops, "outputs": {"y": out}}},
         });
         assemble(&header, &data)
