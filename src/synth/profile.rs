@@ -144,7 +144,7 @@ pub struct Ranges {
     pub film: f32,
     /// Mean number of scratches.
     pub scratches: f32,
-    /// Roughest cup, Ra in µm.
+    /// Roughest cup that a mark has to stand out from, Ra in µm: the pin presses rougher ones flat.
     pub texture_um: f32,
     /// Micro-facet roughness (GGX alpha) of the cup's metal.
     pub roughness: (f32, f32),
