@@ -78,7 +78,7 @@ fn the_same_seed_gives_the_same_bytes_on_one_and_two_threads_and_truth_lists_eve
     }
     for row in &rows {
         let photo = load(first[&row["path"]].clone());
-        assert_eq!(photo.pixels.dim().0 >= 960, true, "{}", row["path"]);
+        assert!(photo.pixels.dim().0 >= 960, "{}", row["path"]);
         let sixteen = matches!(photo.pixels, Pixels::Sixteen(_));
         assert_eq!(sixteen, row["bits"] == "16", "{}", row["path"]);
         let um: f64 = row["um_per_px"].parse().unwrap();
