@@ -192,8 +192,7 @@ impl Shot {
             drag: (gun.drag.0 * d.range(0.65, 1.0), gun.drag.1),
             drag_angle: gun.drag_angle + d.normal() * 0.1,
             rounds: gun.rounds + (case as f32 + d.unit()) * gun.rounds_between,
-            // Heavy soot is rarer than light: past a quarter the share of the area grows with the square.
-            soot: (soot * (0.5 + 2.0 * soot.max(0.25)), dark),
+            soot: (soot, dark),
             film: if d.chance(0.35) { d.range(0.0, ranges.film) } else { 0.0 },
             scratches: {
                 let mean = ranges.scratches;
