@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use std::path::Path;
 
 /// Simulated photographs, the profiles in turn.
-const DRAWN: u64 = 300;
+const DRAWN: u64 = 200;
 /// Scale at which all are compared, µm per pixel: twice that of the real microscope photographs,
 /// and under half of the shortest correlation length of a primer's face.
 const UM_PER_PX: f32 = 5.0;

@@ -68,10 +68,22 @@ fn the_same_seed_gives_the_same_bytes_on_one_and_two_threads_and_truth_lists_eve
     assert!(first == made("2", "11"), "another number of threads, other bytes");
     let rows: Vec<BTreeMap<String, String>> =
         csv::Reader::from_reader(&first["truth.csv"][..]).deserialize().map(|row| row.unwrap()).collect();
+    let columns = "path tier gun scene code layout gear rotation mirrored um_per_px scale_in_file primer_cx primer_cy \
+        primer_r primer_face_r pin_cx pin_cy pin_r pin_aspect light font sunken double drag_um smear_um wear transfer \
+        case rounds ammunition";
+    for column in columns.split_whitespace() {
+        assert!(rows[0].contains_key(column), "{column}");
+    }
     let listed: BTreeSet<&str> = rows.iter().map(|row| row["path"].as_str()).collect();
     let written = first.keys().map(String::as_str).filter(|f| !["truth.csv", "run.json"].contains(f));
     assert_eq!(listed, written.collect(), "a photograph without truth, or truth without a photograph");
     assert_eq!(rows.len(), 10);
+    let run: serde_json::Value = serde_json::from_slice(&first["run.json"]).unwrap();
+    assert_eq!(
+        (&run["simulated"], &run["seed"], &run["photographs"]),
+        (&true.into(), &11.into(), &10.into())
+    );
+    assert_eq!(run["split"], "valid");
     for (row, (_, profile)) in rows.iter().step_by(2).zip(Profile::ALL) {
         assert_eq!(row["tier"], profile, "the profiles take turns gun by gun");
         assert_eq!(row["code"].is_empty(), profile == "unmarked");

@@ -59,6 +59,15 @@ impl Faces {
         Self { files, split }
     }
 
+    /// Name of the split, as `--split` takes it.
+    pub fn split_name(&self) -> &'static str {
+        match self.split {
+            Split::Train => "train",
+            Split::Calibrate => "calibrate",
+            Split::Valid => "valid",
+        }
+    }
+
     /// Names of the files in use.
     pub fn file_names(&self) -> Vec<&str> {
         self.files.iter().map(|f| f.name()).collect()

@@ -115,7 +115,7 @@ fn metal(d: &mut Draw, tints: &[[f32; 3]], (smooth, rough): (f32, f32)) -> Metal
         tint,
         albedo: d.range(0.45, 0.95),
         roughness: d.log_range(smooth, rough),
-        diffuse: if d.chance(0.5) { d.range(0.2, 0.9) } else { d.range(0.03, 0.3) },
+        diffuse: if d.chance(0.4) { d.range(0.2, 0.9) } else { d.range(0.03, 0.25) },
     }
 }
 
