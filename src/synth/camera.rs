@@ -93,13 +93,13 @@ impl Camera {
         let (quantile, level) = if over {
             (1.0 - d.range(0.0, 0.16), 1.0)
         } else {
-            (1.0 - d.log_range(0.0008, 0.1), d.range(0.5, 1.25))
+            (1.0 - d.log_range(0.0008, 0.1), d.range(0.35, 1.25))
         };
-        let meter = (quantile, level, d.log_range(0.04, 0.25));
-        // Four in ten are exposed for the bright face, which leaves the floor as dark as on most published
+        let meter = (quantile, level, d.log_range(0.03, 0.25));
+        // Not quite half are exposed for the bright face, which leaves the floor as dark as on most published
         // photographs (grey 30-60 of 255); the others for the floor, since it bears the mark.
         let (dark, bright) = ranges.floor_grey;
-        let darkest = if d.chance(0.4) { 0.3 * dark } else { d.log_range(dark, 0.3) };
+        let darkest = if d.chance(0.45) { 0.2 * dark } else { d.log_range(dark, 0.3) };
         let floor_grey = (darkest, if over { bright.max(0.65) } else { bright });
         let file = match d.weighted(&[0.4, 0.22, 0.33, 0.05]) {
             0 => File::Png,

@@ -376,7 +376,7 @@ fn draw_code(
 fn draw_breech(d: &mut Draw, rim: f32) -> BreechFace {
     let kinds = [Breech::None, Breech::Parallel, Breech::Arched, Breech::Circular, Breech::Granular];
     let rings = (0..d.below(5))
-        .map(|_| (d.range(1.06, 2.1), d.log_range(15.0, 160.0), d.range(-25.0, 60.0)))
+        .map(|_| (d.range(1.06, 2.1), d.log_range(15.0, 160.0), d.range(-25.0, 80.0)))
         .collect();
     BreechFace {
         kind: d.pick(&kinds),
@@ -384,6 +384,6 @@ fn draw_breech(d: &mut Draw, rim: f32) -> BreechFace {
         pitch_um: d.log_range(12.0, 120.0),
         height_um: d.log_range(0.3, 6.0),
         rings,
-        aperture: d.chance(0.5).then(|| (rim.max(900.0) * d.range(1.1, 1.45), d.range(-80.0, 130.0))),
+        aperture: d.chance(0.5).then(|| (rim.max(900.0) * d.range(1.1, 1.45), d.range(-100.0, 170.0))),
     }
 }

@@ -115,7 +115,7 @@ fn metal(d: &mut Draw, tints: &[[f32; 3]], (smooth, rough): (f32, f32)) -> Metal
         tint,
         albedo: d.range(0.45, 0.95),
         roughness: d.log_range(smooth, rough),
-        diffuse: if d.chance(0.4) { d.range(0.2, 0.9) } else { d.range(0.03, 0.25) },
+        diffuse: if d.chance(0.3) { d.range(0.2, 0.9) } else { d.range(0.03, 0.22) },
     }
 }
 
@@ -140,7 +140,7 @@ impl Cartridge {
         // Published primers have flat faces of 0.76-0.83 of the cup; photographs show up to 0.94 where the
         // rounded edge is shallow, and down to 0.68 where it is deep and dark.
         let ratio = if d.chance(0.6) { d.range(0.75, 0.84) } else { d.range(0.67, 0.94) };
-        let cup_texture_um = d.range(0.3, 2.8);
+        let cup_texture_um = d.range(0.3, 3.2);
         let under_mark = (profile.ranges().texture_um / cup_texture_um).min(1.0);
         let head_um = if small { d.range(4500.0, 5400.0) } else { d.range(4900.0, 6400.0) };
         Self {

@@ -316,7 +316,8 @@ fn strike(
             let level = crater.level(px, py);
             let mut z = s.z[i];
             if let Some((radius, height)) = gun.breech.aperture {
-                let t = ((radius - r) / 30.0 + 0.5).clamp(0.0, 1.0);
+                // The edge of the aperture bends the cup over 20 µm.
+                let t = ((radius - r) / 20.0 + 0.5).clamp(0.0, 1.0);
                 z += height * t * t * (3.0 - 2.0 * t);
             }
             for &(at, width, height) in &gun.breech.rings {
