@@ -79,8 +79,28 @@ impl Camera {
         let ranges = profile.ranges();
         let worst = ranges.defocus;
         let floor = cartridge.seat_um - gun.pin.depth_um;
-        // Focus on the floor, or somewhere between it and the rim; a fifth of `worst` cases beyond.
-        let miss = if d.chance(0.45) { d.range(-40.0, 40.0) } else { gun.pin.depth_um * worst * d.unit() };
+        // On the floor, anywhere up to the profile's worst, or at that worst, which leaves the floor soft.
+        // Where there is no mark to look at, the face is what examiners focus on.
+        let (weights, far) =
+            if gun.code.is_some() { ([0.45, 0.4, 0.15], worst) } else { ([0.25, 0.25, 0.5], 1.0) };
+        let miss = match d.weighted(&weights) {
+            0 => d.range(-40.0, 40.0),
+            1 => gun.pin.depth_um * worst * d.unit(),
+            _ => gun.pin.depth_um * far + d.range(-40.0, 40.0),
+        };
+        // A third is overexposed: up to a sixth of the cup saturates. Elsewhere highlights may clip, too.
+        let over = d.chance(0.33);
+        let (quantile, level) = if over {
+            (1.0 - d.range(0.0, 0.16), 1.0)
+        } else {
+            (1.0 - d.log_range(0.0008, 0.1), d.range(0.35, 1.25))
+        };
+        let meter = (quantile, level, d.log_range(0.03, 0.25));
+        // Not quite half are exposed for the bright face, which leaves the floor as dark as on most published
+        // photographs (grey 30-60 of 255); the others for the floor, since it bears the mark.
+        let (dark, bright) = ranges.floor_grey;
+        let darkest = if d.chance(0.45) { 0.2 * dark } else { d.log_range(dark, 0.3) };
+        let floor_grey = (darkest, if over { bright.max(0.65) } else { bright });
         let file = match d.weighted(&[0.4, 0.22, 0.33, 0.05]) {
             0 => File::Png,
             1 => File::Jpeg(60 + d.below(36) as u8),
@@ -89,15 +109,16 @@ impl Camera {
         };
         let deep = matches!(file, File::Png | File::Tiff) && d.chance(0.35);
         Self {
-            aperture: d.range(0.04, 0.15),
+            // Stereo microscopes have 0.05-0.15; with the iris closed they go below.
+            aperture: d.log_range(0.03, 0.15),
             focus_um: floor + miss,
             psf_px: d.range(0.35, 1.1),
-            meter: (1.0 - d.log_range(0.0008, 0.1), d.range(0.45, 1.0), d.log_range(0.04, 0.25)),
-            floor_grey: (d.log_range(ranges.floor_grey.0, 0.3), ranges.floor_grey.1),
-            gamma: d.log_range(0.6, 2.3),
+            meter,
+            floor_grey,
+            gamma: d.log_range(0.6, 2.2),
             vignette: if d.chance(0.6) { d.range(0.0, 0.5) } else { 0.0 },
             electrons: (d.log_range(1500.0, 40_000.0), d.log_range(2.0, 25.0)),
-            sharpen: if d.chance(0.35) { d.range(0.0, 1.6) } else { 0.0 },
+            sharpen: if d.chance(0.45) { d.range(0.0, 2.0) } else { 0.0 },
             glare: if d.chance(0.5) { d.range(0.0, 0.08) } else { 0.0 },
             colour: d.chance(0.5),
             balance: [d.range(0.93, 1.07), 1.0, d.range(0.93, 1.07)],

@@ -68,6 +68,7 @@ pub fn write_folder(order: &Order, faces: &Faces, out: &Path) -> Result<(), Fata
         "cases_per_gun": order.counts.cases_per_gun,
         "long_px": order.long_px,
         "photos_per_case": order.counts.photos_per_case,
+        "split": faces.split_name(),
         "typeface_files": faces.file_names(),
     });
     let run_path = out.join("run.json");

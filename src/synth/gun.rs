@@ -59,6 +59,15 @@ impl Faces {
         Self { files, split }
     }
 
+    /// Name of the split, as `--split` takes it.
+    pub fn split_name(&self) -> &'static str {
+        match self.split {
+            Split::Train => "train",
+            Split::Calibrate => "calibrate",
+            Split::Valid => "valid",
+        }
+    }
+
     /// Names of the files in use.
     pub fn file_names(&self) -> Vec<&str> {
         self.files.iter().map(|f| f.name()).collect()
@@ -189,6 +198,19 @@ pub enum Breech {
     Granular,
 }
 
+impl Breech {
+    /// Name in the truth file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "smooth",
+            Self::Parallel => "parallel",
+            Self::Arched => "arched",
+            Self::Circular => "circular",
+            Self::Granular => "granular",
+        }
+    }
+}
+
 /// Breech face and aperture.
 #[derive(Clone, Debug)]
 pub struct BreechFace {
@@ -219,11 +241,13 @@ pub struct Gun {
     pub breech: BreechFace,
     /// Rounds fired before the first case.
     pub rounds: f32,
+    /// Rounds fired from one case to the next that was kept.
+    pub rounds_between: f32,
     /// Side of drag and smear, radians.
     pub drag_angle: f32,
-    /// Length of the drag in floor diameters, 0 for none; and its width.
+    /// Length of the drag at its worst in floor diameters, 0 for none; and its width.
     pub drag: (f32, f32),
-    /// Length of the smear, µm.
+    /// Length of the smear at its worst, µm.
     pub smear_um: f32,
 }
 
@@ -247,6 +271,7 @@ impl Gun {
             drag_angle: d.angle(),
             drag: (Ranges::maybe(d, ranges.drag), d.range(0.3, 0.9)),
             smear_um: Ranges::maybe(d, ranges.smear_um),
+            rounds_between: d.log_range(1.0, 300.0),
             pin,
         }
     }
@@ -351,7 +376,7 @@ fn draw_code(
 fn draw_breech(d: &mut Draw, rim: f32) -> BreechFace {
     let kinds = [Breech::None, Breech::Parallel, Breech::Arched, Breech::Circular, Breech::Granular];
     let rings = (0..d.below(5))
-        .map(|_| (d.range(1.06, 2.1), d.log_range(15.0, 160.0), d.range(-14.0, 30.0)))
+        .map(|_| (d.range(1.06, 2.1), d.log_range(15.0, 160.0), d.range(-25.0, 80.0)))
         .collect();
     BreechFace {
         kind: d.pick(&kinds),
@@ -359,6 +384,6 @@ fn draw_breech(d: &mut Draw, rim: f32) -> BreechFace {
         pitch_um: d.log_range(12.0, 120.0),
         height_um: d.log_range(0.3, 6.0),
         rings,
-        aperture: d.chance(0.4).then(|| (rim.max(900.0) * d.range(1.1, 1.45), d.range(-30.0, 60.0))),
+        aperture: d.chance(0.5).then(|| (rim.max(900.0) * d.range(1.1, 1.45), d.range(-100.0, 170.0))),
     }
 }

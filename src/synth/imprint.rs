@@ -21,6 +21,12 @@ pub struct Imprint {
 
 /// Rounds after which the relief's corners are worn to the full wear radius: the study's pins were still legible at half of it.
 const FULL_WEAR_ROUNDS: f32 = 5000.0;
+
+/// Share of full wear after `rounds`, 0 to the 1.2 beyond which no pin is kept in use.
+pub fn wear(rounds: f32) -> f32 {
+    (rounds / FULL_WEAR_ROUNDS).min(1.2)
+}
+
 /// Rounding of the characters after full wear, µm (one standard deviation of the smoothing).
 const FULL_WEAR_UM: f32 = 11.0;
 /// The ring wears so much faster than the characters (2-3 times, as observed).
@@ -63,7 +69,7 @@ impl Imprint {
         let n = ((2.0 * gun.pin.rx_um / texel_um).ceil() as usize).clamp(72, 640);
         let um = 2.0 * gun.pin.rx_um / (n - 1) as f32;
         let mut scratch = Vec::new();
-        let wear = (shot.rounds / FULL_WEAR_ROUNDS).min(1.2);
+        let wear = wear(shot.rounds);
         let mut chars = characters(code, schemes, n, um);
         smooth(&mut chars, n, n, FULL_WEAR_UM * wear / um, &mut scratch);
         if let Some(mut ring) = ring(gun, code, schemes, n, um) {

@@ -77,7 +77,9 @@ impl Profile {
                 ambient: (0.15, 0.6),
                 floor_grey: (0.1, 0.45),
             },
-            Self::Mixed | Self::Unmarked => Ranges {
+            // Nothing has to stand out from an unmarked floor: any metal will do.
+            Self::Unmarked => Ranges { roughness: (0.14, 0.6), ..Self::Mixed.ranges() },
+            Self::Mixed => Ranges {
                 relief_um: (8.0, 25.0),
                 transfer: (0.45, 1.0),
                 partial: (0.5, 0.0, 0.2),
@@ -109,7 +111,7 @@ impl Profile {
                 film: 0.6,
                 scratches: 3.0,
                 texture_um: 2.0,
-                roughness: (0.16, 0.6),
+                roughness: (0.14, 0.6),
                 dome_um: 90.0,
                 defocus: 0.7,
                 ambient: (0.05, 0.6),
@@ -144,7 +146,7 @@ pub struct Ranges {
     pub film: f32,
     /// Mean number of scratches.
     pub scratches: f32,
-    /// Roughest cup, Ra in µm.
+    /// Roughest cup that a mark has to stand out from, Ra in µm: the pin presses rougher ones flat.
     pub texture_um: f32,
     /// Micro-facet roughness (GGX alpha) of the cup's metal.
     pub roughness: (f32, f32),

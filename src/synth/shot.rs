@@ -52,6 +52,8 @@ pub struct Cartridge {
     pub letters_key: u64,
     /// Roughness height of cup and case, µm, and its correlation length, µm.
     pub texture_um: (f32, f32, f32),
+    /// Share of the cup's roughness that the pin leaves on the crater's floor.
+    pub pressed: f32,
     /// Slow waviness of the cup's face, µm, and its length, µm.
     pub waviness_um: (f32, f32),
     /// Turning marks on the case head: pitch and height, µm.
@@ -113,7 +115,7 @@ fn metal(d: &mut Draw, tints: &[[f32; 3]], (smooth, rough): (f32, f32)) -> Metal
         tint,
         albedo: d.range(0.45, 0.95),
         roughness: d.log_range(smooth, rough),
-        diffuse: if d.chance(0.5) { d.range(0.2, 0.9) } else { d.range(0.03, 0.3) },
+        diffuse: if d.chance(0.3) { d.range(0.2, 0.9) } else { d.range(0.03, 0.22) },
     }
 }
 
@@ -138,6 +140,8 @@ impl Cartridge {
         // Published primers have flat faces of 0.76-0.83 of the cup; photographs show up to 0.94 where the
         // rounded edge is shallow, and down to 0.68 where it is deep and dark.
         let ratio = if d.chance(0.6) { d.range(0.75, 0.84) } else { d.range(0.67, 0.94) };
+        let cup_texture_um = d.range(0.3, 3.2);
+        let under_mark = (profile.ranges().texture_um / cup_texture_um).min(1.0);
         let head_um = if small { d.range(4500.0, 5400.0) } else { d.range(4900.0, 6400.0) };
         Self {
             name: format!("{} {maker} {calibre}", if small { "small" } else { "large" }),
@@ -160,11 +164,8 @@ impl Cartridge {
                 d.range(30.0, 140.0),
             ),
             letters_key: d.key(),
-            texture_um: (
-                d.log_range(0.25, 2.0),
-                d.log_range(0.2, profile.ranges().texture_um),
-                d.range(8.0, 22.0),
-            ),
+            texture_um: (d.log_range(0.25, 2.0), cup_texture_um, d.log_range(5.0, 22.0)),
+            pressed: d.range(0.08, 0.8) * under_mark,
             waviness_um: (d.log_range(0.3, 6.0), d.range(200.0, 800.0)),
             turning_um: (d.log_range(25.0, 150.0), d.log_range(0.1, 4.0)),
             sealant: d.chance(0.15).then(|| d.range(0.05, 0.5)),
@@ -186,12 +187,12 @@ impl Shot {
             tilt: (d.angle(), if d.chance(0.4) { d.range(0.0, 1.0) } else { 0.0 }),
             double: d
                 .chance(ranges.double)
-                .then(|| (d.log_range(20.0, 250.0), d.angle(), d.normal() * 0.09, d.range(0.2, 0.8))),
-            smear_um: gun.smear_um * d.range(0.7, 1.2),
-            drag: (gun.drag.0 * d.range(0.75, 1.15), gun.drag.1),
+                .then(|| (d.log_range(20.0, 250.0), d.angle(), d.range(-0.26, 0.26), d.range(0.2, 0.8))),
+            smear_um: gun.smear_um * d.range(0.6, 1.0),
+            drag: (gun.drag.0 * d.range(0.65, 1.0), gun.drag.1),
             drag_angle: gun.drag_angle + d.normal() * 0.1,
-            rounds: gun.rounds + case as f32 * d.range(1.0, 60.0),
-            soot: (soot * soot.max(0.25) / 0.5 + soot * 0.5, dark),
+            rounds: gun.rounds + (case as f32 + d.unit()) * gun.rounds_between,
+            soot: (soot, dark),
             film: if d.chance(0.35) { d.range(0.0, ranges.film) } else { 0.0 },
             scratches: {
                 let mean = ranges.scratches;

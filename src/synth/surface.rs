@@ -258,7 +258,7 @@ pub fn build(
             s.z[i] = z;
         }
     }
-    strike(&mut s, gun, shot, imprint, window, &crater, &profile, rim, lobes, cartridge.seat_um, d);
+    strike(&mut s, gun, shot, imprint, window, &crater, &profile, rim, lobes, cartridge, d);
     super::wear::age(&mut s, cartridge, shot, window, d);
     s
 }
@@ -275,7 +275,7 @@ fn strike(
     profile: &[f32],
     reach: f32,
     lobes: (f32, f32),
-    seat: f32,
+    cartridge: &Cartridge,
     d: &mut Draw,
 ) {
     let (w, um, pin) = (window.w, window.um_per_px, &gun.pin);
@@ -298,7 +298,8 @@ fn strike(
     let lobe_side = (lobes.0.cos(), lobes.0.sin());
     let striae = Noise::new(d, 1.6);
     let striae_um = d.log_range(6.0, 40.0);
-    let (striae_amp, floor_smooth) = (d.range(0.4, 6.0), d.range(0.08, 0.8));
+    let striae_amp = d.range(0.4, 6.0);
+    let seat = cartridge.seat_um;
     let turning = Noise::new(d, 1.6);
     let regular = d.chance(0.5);
     let drag_start = 1.0 - 2.0 * d.range(0.0, 0.28 + 0.3 * shot.drag.0);
@@ -315,7 +316,8 @@ fn strike(
             let level = crater.level(px, py);
             let mut z = s.z[i];
             if let Some((radius, height)) = gun.breech.aperture {
-                let t = ((radius - r) / 30.0 + 0.5).clamp(0.0, 1.0);
+                // The edge of the aperture bends the cup over 20 µm.
+                let t = ((radius - r) / 20.0 + 0.5).clamp(0.0, 1.0);
                 z += height * t * t * (3.0 - 2.0 * t);
             }
             for &(at, width, height) in &gun.breech.rings {
@@ -331,7 +333,7 @@ fn strike(
                 let k = (t as usize).min(PROFILE_STEPS - 2);
                 let depth = profile[k] + (profile[k + 1] - profile[k]) * (t - k as f32);
                 // The floor takes on the pin's surface: the cup's own texture is pressed flat there.
-                let keep = if level < 1.0 { floor_smooth } else { 1.0 };
+                let keep = if level < 1.0 { cartridge.pressed } else { 1.0 };
                 z = seat + depth + (z - seat) * keep;
                 if level < 1.05
                     && let Some((pitch, height)) = pin.turning_um

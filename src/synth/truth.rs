@@ -1,6 +1,7 @@
 //! The row of `truth.csv` for one photograph.
 
-use super::camera::ScaleTag;
+use super::camera::{File, ScaleTag};
+use super::imprint::wear;
 use super::scene::Scene;
 use super::surface::Window;
 use crate::pipeline::scheme::Scheme;
@@ -46,18 +47,30 @@ pub struct Truth {
     pub partial: f32,
     pub tilt: f32,
     pub double_um: f32,
+    pub double_deg: f32,
+    pub drag_width: f32,
     pub relief_um: f32,
     pub char_height_um: f32,
     pub turning_um: f32,
+    pub turning_pitch_um: f32,
+    pub pin_depth_um: f32,
+    pub dome_um: f32,
+    pub breech: &'static str,
+    pub texture_um: f32,
     pub soot: f32,
     pub film: f32,
     pub scratches: usize,
+    pub dents: usize,
     pub corrosion: f32,
     pub defocus_um: f32,
     pub aperture: f32,
     pub elevation_deg: f32,
     pub crossed: u8,
+    pub electrons: u32,
+    pub vignette: f32,
     pub gamma: f32,
+    pub sharpen: f32,
+    pub jpeg: u8,
     pub bits: u8,
     pub colour: u8,
 }
@@ -118,7 +131,7 @@ impl Truth {
             double: round(shot.double.map_or(0.0, |d| d.3), 2),
             drag_um: round(drag_um, 1),
             smear_um: round(shot.smear_um, 1),
-            wear: round(shot.rounds / 5000.0, 3),
+            wear: round(wear(shot.rounds), 3),
             transfer: round(shot.transfer, 3),
             format: scheme.id.clone(),
             case: scene.case,
@@ -128,12 +141,20 @@ impl Truth {
             partial: round(shot.partial, 3),
             tilt: round(shot.tilt.1, 2),
             double_um: round(shot.double.map_or(0.0, |d| d.0), 1),
+            double_deg: round(shot.double.map_or(0.0, |d| d.2.to_degrees()), 1),
+            drag_width: if shot.drag.0 > 0.0 { round(shot.drag.1, 2) } else { 0.0 },
             relief_um: round(code.map_or(0.0, |c| c.relief_um), 1),
             char_height_um: round(code.map_or(0.0, |c| c.height_um), 1),
             turning_um: round(scene.gun.pin.turning_um.map_or(0.0, |t| t.1), 1),
+            turning_pitch_um: round(scene.gun.pin.turning_um.map_or(0.0, |t| t.0), 1),
+            pin_depth_um: round(scene.gun.pin.depth_um, 0),
+            dome_um: round(scene.gun.pin.dome_um, 0),
+            breech: scene.gun.breech.kind.name(),
+            texture_um: round(scene.cartridge.texture_um.1, 2),
             soot: round(shot.soot.0, 3),
             film: round(shot.film, 2),
             scratches: shot.scratches,
+            dents: shot.dents,
             corrosion: round(shot.corrosion, 3),
             defocus_um: round(
                 (scene.cartridge.seat_um - scene.gun.pin.depth_um - scene.camera.focus_um).abs(),
@@ -142,7 +163,11 @@ impl Truth {
             aperture: round(scene.camera.aperture, 3),
             elevation_deg: round(scene.rig.elevation_deg, 1),
             crossed: u8::from(scene.rig.crossed),
+            electrons: scene.camera.electrons.0 as u32,
+            vignette: round(scene.camera.vignette, 2),
             gamma: round(scene.camera.gamma, 2),
+            sharpen: round(scene.camera.sharpen, 2),
+            jpeg: if let File::Jpeg(quality) = scene.camera.file { quality } else { 0 },
             bits: scene.camera.bits,
             colour: u8::from(scene.camera.colour),
         }
