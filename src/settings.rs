@@ -115,6 +115,9 @@ pub struct LearnedSettings {
     pub cell_weight: f32,
     /// What the best view's cells count for that there is a mark at all, as a share of what they count for the view.
     pub cell_presence: f32,
+    /// Probability of a mark, 0-1, below which a floor is taken for bare: the cells of a bare floor look
+    /// like characters now and then.
+    pub bare_below: f32,
 }
 
 impl Default for LearnedSettings {
@@ -133,6 +136,7 @@ impl Default for LearnedSettings {
             cell_most: 4.0,
             cell_weight: 0.5,
             cell_presence: 0.5,
+            bare_below: 0.95,
         }
     }
 }
@@ -167,7 +171,7 @@ impl Default for DecodeSettings {
             ring_temper: 1.0,
             character_floor: 1e-4,
             ring_floor: 0.01,
-            presence_bar: 0.95,
+            presence_bar: 0.5,
             gear_bar: 0.9,
             alternatives: 5,
         }

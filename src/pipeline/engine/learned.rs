@@ -224,6 +224,9 @@ impl Engine for Learned {
         let poser = mark.presence.clamp(1e-6, 1.0 - 1e-6);
         let presence =
             sigmoid(0.5 * ((poser / (1.0 - poser)).ln() + ok) + self.settings.cell_presence * cells);
+        if presence < self.settings.bare_below {
+            return Ok(Scores { presence: 0.0, ink, ..Scores::default() });
+        }
         Ok(Scores { views: views.into_iter().map(|v| v.0).collect(), presence, ink })
     }
 }
@@ -342,7 +345,12 @@ mod tests {
         let tile = patch.sample(&pose, 1.08, TILE_PX);
         let hypotheses = vec![Hypothesis { pose, log_prior: -0.1, tile }];
         let mark = Mark { rim: floor.scaled(1.3), floor, presence: 0.9, hypotheses, patch };
-        let settings = LearnedSettings { least_format: 0.0, ring_bar: 0.0, ..LearnedSettings::default() };
+        let settings = LearnedSettings {
+            least_format: 0.0,
+            ring_bar: 0.0,
+            bare_below: 0.0,
+            ..LearnedSettings::default()
+        };
         let Ok(engine) = Learned::new(&settings) else {
             println!("skipped: the built-in weights hold no reader");
             return;
