@@ -3,34 +3,12 @@
 
 mod common;
 
-use common::decode;
+use common::{decode, shared, truth};
 use microstamp::Settings;
 use microstamp::pipeline::decode::Status;
 use microstamp::pipeline::geometry::Ellipse;
 use microstamp::pipeline::photo;
 use microstamp::score::overlap::iou;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// A folder beside the project, or nothing with a printed line.
-fn shared(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
-    let there = folder.is_dir();
-    if !there {
-        println!("skipped: {} is not there", folder.display());
-    }
-    there.then_some(folder)
-}
-
-/// The rows of truth.csv by path.
-fn truth(folder: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
-    csv::Reader::from_path(folder.join("truth.csv"))
-        .unwrap()
-        .deserialize()
-        .map(|row: Result<BTreeMap<String, String>, _>| row.unwrap())
-        .map(|row| (row["path"].clone(), row))
-        .collect()
-}
 
 #[test]
 fn field_photographs_keep_their_order_their_scale_and_get_no_wrong_code() {
@@ -90,27 +68,29 @@ fn primer_and_impression_lie_where_the_truth_says() {
         }
     }
     println!("impression IoU {rims:.3?}\nprimer IoU {primers:.3?}");
-    assert!(quantile(&mut rims, 0.5) >= 0.93 && quantile(&mut rims, 0.1) >= 0.75, "{rims:.3?}");
+    assert!(quantile(&mut rims, 0.5) >= 0.93 && quantile(&mut rims, 0.1) >= 0.85, "{rims:.3?}");
     assert!(quantile(&mut primers, 0.5) >= 0.95, "{primers:.3?}");
 }
 
-/// Rims that the shared README states for the photographs through a microscope: centre and radius.
-const RIMS: [(&str, (f64, f64, f64)); 3] = [
-    ("colt-9mm-02.png", (1141.2, 1098.0, 348.6)),
-    ("fbi-58a.png", (1295.9, 1062.4, 347.7)),
-    ("nbide-118.png", (1219.6, 1113.4, 296.3)),
+/// A circle: centre and radius, pixels.
+type Circle = (f64, f64, f64);
+/// Primer faces and rims that the shared README states for the photographs through a microscope.
+const CIRCLES: [(&str, Circle, Circle); 3] = [
+    ("colt-9mm-02.png", (1300.1, 997.6, 679.5), (1141.2, 1098.0, 348.6)),
+    ("fbi-58a.png", (1290.3, 990.1, 665.0), (1295.9, 1062.4, 347.7)),
+    ("nbide-118.png", (1284.8, 960.9, 733.0), (1219.6, 1113.4, 296.3)),
 ];
-/// By how much of its radius a rim may be missed.
-const RIM_MISS: f64 = 0.06;
+/// By how much of its radius a face and a rim may be missed.
+const MISS: (f64, f64) = (0.03, 0.06);
 
 /// How far an ellipse is from a circle, as a fraction of its radius: centre or radius, the larger.
-fn miss(found: &Ellipse, (cx, cy, r): (f64, f64, f64)) -> f64 {
+fn miss(found: &Ellipse, (cx, cy, r): Circle) -> f64 {
     let radius = (found.rx * found.ry).sqrt();
     ((found.cx - cx).hypot(found.cy - cy) / r).max((radius / r - 1.0).abs())
 }
 
 #[test]
-fn real_photographs_without_a_microstamp_show_their_rims_and_no_character_of_a_code() {
+fn real_photographs_without_a_microstamp_show_face_and_rim_and_no_character_of_a_code() {
     let Some(folder) = shared("real") else { return };
     let dir = tempfile::tempdir().unwrap();
     let records = decode(&folder, &dir.path().join("out"), &[], 0);
@@ -119,8 +99,10 @@ fn real_photographs_without_a_microstamp_show_their_rims_and_no_character_of_a_c
         let named = record.code.as_ref().is_some_and(|c| c.chars().any(|c| c != '?'));
         assert!(!named, "{}: {:?}", record.path, record.code);
     }
-    for (name, circle) in RIMS {
-        let rim = records.iter().find(|r| r.path == name).unwrap().impression.unwrap();
-        assert!(miss(&rim, circle) <= RIM_MISS, "{name}: {:.3}, {rim:?}", miss(&rim, circle));
+    for (name, face, rim) in CIRCLES {
+        let record = records.iter().find(|r| r.path == name).unwrap();
+        let (primer, impression) = (record.primer.unwrap(), record.impression.unwrap());
+        assert!(miss(&primer, face) <= MISS.0, "{name}: {:.3}, {primer:?}", miss(&primer, face));
+        assert!(miss(&impression, rim) <= MISS.1, "{name}: {:.3}, {impression:?}", miss(&impression, rim));
     }
 }

@@ -3,9 +3,8 @@
 
 mod common;
 
-use common::decode;
+use common::{decode, truth};
 use microstamp::pipeline::decode::Status;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Codes whose most probable reading is right, at the least. Below what is usual: a reader that has stopped
@@ -15,12 +14,7 @@ const LEAST_RIGHT: usize = 4;
 #[test]
 fn the_laboratory_folder_is_read_without_a_wrong_code() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lab");
-    let truth: BTreeMap<String, BTreeMap<String, String>> = csv::Reader::from_path(folder.join("truth.csv"))
-        .unwrap()
-        .deserialize()
-        .map(|row: Result<BTreeMap<String, String>, _>| row.unwrap())
-        .map(|row| (row["path"].clone(), row))
-        .collect();
+    let truth = truth(&folder);
     let dir = tempfile::tempdir().unwrap();
     let records = decode(&folder, &dir.path().join("out"), &[], 0);
     assert!(records.iter().map(|r| &r.path).eq(truth.keys()), "a row a photograph, in order");

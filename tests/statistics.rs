@@ -3,6 +3,8 @@
 //! The table of testdata/README.md: `cargo test --release --test statistics -- --nocapture`.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use microstamp::Settings;
 use microstamp::pipeline::geometry::Ellipse;
 use microstamp::pipeline::photo::{self, Photo};
@@ -14,7 +16,6 @@ use microstamp::synth::surface::Window;
 use microstamp::synth::write;
 use ndarray::Array2;
 use rayon::prelude::*;
-use std::path::Path;
 
 /// Simulated photographs, the profiles in turn.
 const DRAWN: u64 = 200;
@@ -175,11 +176,7 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 
 #[test]
 fn real_photographs_lie_in_the_middle_of_what_is_drawn() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real");
-    if !folder.is_dir() {
-        println!("skipped: {} is not there", folder.display());
-        return;
-    }
+    let Some(folder) = common::shared("real") else { return };
     let circle = |[cx, cy, r]: [f64; 3]| Ellipse::circle(cx, cy, r);
     let real: Vec<Values> = REAL
         .iter()

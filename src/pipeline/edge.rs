@@ -25,6 +25,8 @@ pub(super) struct Sought {
     pub(super) size: f64,
     /// How far the centre may be off, share of the radius.
     pub(super) shift: f64,
+    /// Whether half of the edge is enough: the clearest half turn counts, the other is not looked at.
+    pub(super) half: bool,
 }
 
 /// Directions that are looked into; every second one in the first search.
@@ -33,8 +35,15 @@ const DIRECTIONS: usize = 144;
 const SIZES: usize = 81;
 const NEAREST: f64 = 0.8;
 const FARTHEST: f64 = 1.2;
-/// A find this far from the start, share of the radius, counts half.
-const FAR: f64 = 0.1;
+/// A find this many times as far from the start as the size may be off counts half.
+const FAR: f64 = 1.25;
+/// A primer's face is 1.5 to 3.6 times as wide as the crater in it; each search covers a range of sizes.
+const DISCS: [f64; 3] = [1.7, 2.26, 3.0];
+const WIDEST: f64 = 0.15;
+/// The crater's middle lies up to 0.4 mm off the primer's, which is 0.6 of the smallest crater's radius.
+const STRAY: f64 = 0.6;
+/// Steps in which the middle is looked for, either way.
+const CENTRES: i32 = 4;
 /// Distance to either side over which the change is taken, pixels.
 const REACH: f64 = 1.0;
 /// Changes are cut softly at this many times their mean: a few strong ones must not outvote many.
@@ -54,7 +63,7 @@ pub(super) fn sharpen(grey: &Array2<f32>, start: &Ellipse, sought: Sought) -> Op
     if start.rx.min(start.ry) < LEAST_RADIUS || grey.nrows() < 2 || grey.ncols() < 2 {
         return None;
     }
-    let steps = Steps::new(grey, start, sought.bright_inside)?;
+    let steps = Steps::new(grey, start, sought)?;
     let mut best: Option<(f64, Change)> = None;
     for (size, y, x) in (-10..=10).flat_map(|s| (-3..=3).flat_map(move |y| (-3..=3).map(move |x| (s, y, x))))
     {
@@ -68,6 +77,8 @@ pub(super) fn sharpen(grey: &Array2<f32>, start: &Ellipse, sought: Sought) -> Op
     }
     let (_, mut change) = best?;
     let mut clearness = steps.across(&change, 1);
+    // Half an edge does not tell a bend from a shift.
+    let bend = if sought.half { 0.0 } else { BEND };
     let mut step = [0.01, 0.01, 0.006, 0.01, 0.01];
     for _ in 0..6 {
         for k in 0..5 {
@@ -76,7 +87,7 @@ pub(super) fn sharpen(grey: &Array2<f32>, start: &Ellipse, sought: Sought) -> Op
                     let mut next = change;
                     next[k] += sign * step[k];
                     let there = steps.across(&next, 1);
-                    if there <= clearness + 1e-6 || next[3].hypot(next[4]) > BEND {
+                    if there <= clearness + 1e-6 || next[3].hypot(next[4]) > bend {
                         break;
                     }
                     (clearness, change) = (there, next);
@@ -86,6 +97,33 @@ pub(super) fn sharpen(grey: &Array2<f32>, start: &Ellipse, sought: Sought) -> Op
         step.iter_mut().for_each(|s| *s /= 1.7);
     }
     Some(Seen { ellipse: changed(start, &change), clearness })
+}
+
+/// The bright disc round `core` with the clearest edge, both in pixels of `grey`: a first place, good to some
+/// hundredths of its radius.
+pub(super) fn disc_round(grey: &Array2<f32>, core: &Ellipse) -> Option<Ellipse> {
+    let r = core.mean_radius();
+    let sought = Sought { bright_inside: true, size: WIDEST, shift: 0.0, half: false };
+    let mut best: Option<(f64, Ellipse)> = None;
+    for (j, i) in (-CENTRES..=CENTRES).flat_map(|j| (-CENTRES..=CENTRES).map(move |i| (j, i))) {
+        let place = |k: i32| f64::from(k) / f64::from(CENTRES) * STRAY * r;
+        for size in DISCS {
+            let start = Ellipse::circle(core.cx + place(i), core.cy + place(j), size * r);
+            if start.rx < LEAST_RADIUS {
+                continue;
+            }
+            let Some(steps) = Steps::new(grey, &start, sought) else { continue };
+            for k in -8..=8 {
+                let by = 1.0 + f64::from(k) / 8.0 * WIDEST;
+                // Not what `across` makes of it: no size is likelier than another.
+                let clearness = mean(&steps.around(&[0.0, 0.0, by, 0.0, 0.0], 2));
+                if best.is_none_or(|(most, _)| clearness > most) {
+                    best = Some((clearness, start.scaled(by)));
+                }
+            }
+        }
+    }
+    best.map(|(_, disc)| disc)
 }
 
 /// The starting ellipse after a change.
@@ -119,10 +157,13 @@ struct Steps {
     values: Array2<f64>,
     /// Cosine and sine of each direction and of twice it, in the ellipse's frame.
     turns: Vec<[f64; 4]>,
+    half: bool,
+    /// A find this far from the start, share of the radius, counts half.
+    far: f64,
 }
 
 impl Steps {
-    fn new(grey: &Array2<f32>, start: &Ellipse, bright_inside: bool) -> Option<Self> {
+    fn new(grey: &Array2<f32>, start: &Ellipse, sought: Sought) -> Option<Self> {
         let (h, w) = grey.dim();
         let at = |x: f64, y: f64| {
             if x < 0.0 || y < 0.0 || x > (w - 1) as f64 || y > (h - 1) as f64 {
@@ -142,7 +183,7 @@ impl Steps {
             })
             .collect();
         let frame = frame(start);
-        let sign = if bright_inside { 1.0 } else { -1.0 };
+        let sign = if sought.bright_inside { 1.0 } else { -1.0 };
         let mut values = Array2::from_shape_fn((DIRECTIONS, SIZES), |(i, k)| {
             let size = NEAREST + (FARTHEST - NEAREST) * k as f64 / (SIZES - 1) as f64;
             let [c, s, ..] = turns[i];
@@ -159,32 +200,52 @@ impl Steps {
             return None;
         }
         values.mapv_inplace(|v| (v / (USUAL * usual)).tanh());
-        Some(Self { values, turns })
+        Some(Self { values, turns, half: sought.half, far: FAR * sought.size })
     }
 
-    /// Mean change across an ellipse, in every `every`-th direction; less for ellipses far from the start.
-    fn across(&self, change: &Change, every: usize) -> f64 {
+    /// Change across an ellipse in every `every`-th direction; NaN outside the picture.
+    fn around(&self, change: &Change, every: usize) -> Vec<f64> {
         let [x, y, size, e1, e2] = *change;
         let scale = (SIZES - 1) as f64 / (FARTHEST - NEAREST);
-        let (mut sum, mut seen) = (0.0, 0usize);
-        for (i, [c, s, c2, s2]) in self.turns.iter().enumerate().step_by(every) {
+        let across = |(i, [c, s, c2, s2]): (usize, &[f64; 4])| {
             let here = size * (1.0 + (e1 * c2 + e2 * s2) / 2.0) + x * c + y * s;
             let k = ((here - NEAREST) * scale).clamp(0.0, (SIZES - 1) as f64);
             let low = (k as usize).min(SIZES - 2);
             let (a, b) = (self.values[[i, low]], self.values[[i, low + 1]]);
-            let value = a + (b - a) * (k - low as f64);
-            if !value.is_nan() {
-                sum += value;
-                seen += 1;
-            }
-        }
-        if seen == 0 {
-            return 0.0;
-        }
-        let share = seen as f64 / (DIRECTIONS / every) as f64;
-        let off = ((size - 1.0).powi(2) + x * x + y * y) / FAR.powi(2);
-        (sum / seen as f64).max(0.0) * (1.0 - 0.5 * off * off) * (share / WHOLE).min(1.0)
+            a + (b - a) * (k - low as f64)
+        };
+        self.turns.iter().enumerate().step_by(every).map(across).collect()
     }
+
+    /// How clear the edge is along an ellipse; less for ellipses far from the start.
+    fn across(&self, change: &Change, every: usize) -> f64 {
+        let [x, y, size, ..] = *change;
+        let seen = self.around(change, every);
+        let clear = if self.half { best_half(&seen) } else { mean(&seen) };
+        let off = ((size - 1.0).powi(2) + x * x + y * y) / self.far.powi(2);
+        clear.max(0.0) * (1.0 - 0.5 * off * off)
+    }
+}
+
+/// Mean of what lies in the picture; less where that is little.
+fn mean(seen: &[f64]) -> f64 {
+    let (sum, known) =
+        seen.iter().filter(|v| !v.is_nan()).fold((0.0, 0usize), |(sum, n), v| (sum + v, n + 1));
+    let share = known as f64 / seen.len() as f64;
+    if known == 0 { 0.0 } else { sum / known as f64 * (share / WHOLE).min(1.0) }
+}
+
+/// Mean of the half turn with the clearest edge; what lies outside the picture counts as no edge.
+fn best_half(seen: &[f64]) -> f64 {
+    let half = seen.len() / 2;
+    let value = |i: usize| Some(seen[i % seen.len()]).filter(|v| !v.is_nan()).unwrap_or(0.0);
+    let mut sum: f64 = (0..half).map(value).sum();
+    let mut most = sum;
+    for i in 0..seen.len() {
+        sum += value(i + half) - value(i);
+        most = most.max(sum);
+    }
+    most / half as f64
 }
 
 #[cfg(test)]
@@ -192,7 +253,7 @@ impl Steps {
 mod tests {
     use super::*;
 
-    const BRIGHT: Sought = Sought { bright_inside: true, size: 0.1, shift: 0.06 };
+    const BRIGHT: Sought = Sought { bright_inside: true, size: 0.1, shift: 0.06, half: false };
 
     /// A bright disc with scratches on a dark ground under light from one side.
     fn drawn(e: &Ellipse, dim: (usize, usize)) -> Array2<f32> {
@@ -242,6 +303,31 @@ mod tests {
         let truth = Ellipse::circle(150.0, 60.0, 75.0);
         let seen = sharpen(&drawn(&truth, (144, 192)), &Ellipse::circle(147.0, 62.0, 78.0), BRIGHT).unwrap();
         assert!(off(&seen.ellipse, &truth) < 0.03, "{seen:?}");
+    }
+
+    #[test]
+    fn a_disc_is_found_from_the_crater_that_lies_off_its_middle() {
+        let (face, rim) = (Ellipse::circle(100.0, 70.0, 52.0), Ellipse::circle(88.0, 78.0, 23.0));
+        let dark = drawn(&rim, (144, 192));
+        let grey = drawn(&face, (144, 192)) - dark.mapv(|v| 0.6 * (v - 0.2).max(0.0));
+        let disc = disc_round(&grey, &rim).unwrap();
+        assert!(off(&disc, &face) < 0.15, "{disc:?}");
+        assert!(off(&sharpen(&grey, &disc, BRIGHT).unwrap().ellipse, &face) < 0.02);
+    }
+
+    #[test]
+    fn half_an_edge_is_enough_where_light_from_one_side_hides_the_other() {
+        let truth = Ellipse::circle(95.0, 70.0, 50.0);
+        let grey = Array2::from_shape_fn((144, 192), |(y, x)| {
+            let level = truth.level(x as f64, y as f64);
+            // Dark inside on the left, as bright as the outside on the right.
+            if level < 1.0 && x < 100 { 0.2 } else { 0.8 + 0.02 * ((x * 7 + y * 13) % 5) as f32 }
+        });
+        let start = Ellipse::circle(98.0, 71.0, 54.0);
+        let whole = Sought { bright_inside: false, size: 0.16, shift: 0.09, half: false };
+        let half = sharpen(&grey, &start, Sought { half: true, ..whole }).unwrap();
+        assert!(off(&half.ellipse, &truth) < 0.03 && half.clearness > 0.7, "{half:?}");
+        assert!(sharpen(&grey, &start, whole).unwrap().clearness < half.clearness - 0.2);
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod fit;
 mod outline;
 
 use super::denoise::Clean;
-use super::edge::{Sought, sharpen};
+use super::edge::{Seen, Sought, disc_round, sharpen};
 use super::geometry::Ellipse;
 use super::net::Network;
 use super::net::networks::{CLASS_PX, CLASSES, FINDER_PX};
@@ -51,9 +51,16 @@ const CRISP: f64 = 0.8;
 const CRISP_REACH: f64 = 2.0;
 /// Beyond the flat face and beyond the cup it gets darker. The flat face ends at 0.76-0.83 of the cup,
 /// so that a search for one edge does not reach the other.
-const PRIMER_EDGE: Sought = Sought { bright_inside: true, size: 0.1, shift: 0.06 };
+const PRIMER_EDGE: Sought = Sought { bright_inside: true, size: 0.1, shift: 0.06, half: false };
 /// An edge in the picture is believed from this clearness on; chance gives up to 0.2.
 const CLEAR: f64 = 0.3;
+/// A disc that the network did not name is believed from this clearness on: every photograph has some
+/// circle that is the clearest.
+const CLEAR_DISC: f64 = 0.5;
+/// It must be clearer by this much than what the network named.
+const CLEARER: f64 = 0.1;
+/// A face is at least 1.5 times as wide as the crater in it; what is hardly wider is the crater again.
+const LEAST_WIDER: f64 = 1.2;
 /// A region of fewer pixels of the map than this is no impression but an error of single pixels.
 const LEAST_AREA: f64 = 8.0;
 
@@ -66,17 +73,18 @@ pub fn find_face(clean: &Clean<'_>, finder: &Network, settings: &FaceSettings) -
     let [primer, impression] = [present[0], present[1]].map(sigmoid);
     let mut face = Face { confidence: primer.min(impression), ..Face::default() };
     let within = inside(classes);
-    let mut seed = None;
+    let (mut seed, mut crater) = (None, None);
     if impression >= settings.impression_bar
         && let Some(found) = region(&within[WALL], &frame.part(), None)
     {
         seed = Some(found.inner);
-        face.impression = rim(&found).map(|e| frame.to_photo(&frame.to_small(&e)));
+        crater = rim(&found).map(|e| frame.to_small(&e));
+        face.impression = crater.map(|e| frame.to_photo(&e));
     }
     if primer >= settings.primer_bar {
         let edges = edges(&within, &frame.part(), seed);
         let small = edges.iter().map(|e| frame.to_small(e)).collect::<Vec<_>>();
-        face.primer = clearest(&clean.small, &small).map(|e| frame.to_photo(&e));
+        face.primer = clearest(&clean.small, &small, crater.as_ref()).map(|e| frame.to_photo(&e));
     }
     face
 }
@@ -127,16 +135,21 @@ fn edges(within: &[Array2<f32>], part: &Part, seed: Option<(usize, usize)>) -> V
     }
 }
 
-/// The edge that is seen most clearly in the picture, set right there; where none is clear, the first
-/// as the network gave it.
-fn clearest(small: &Array2<f32>, edges: &[Ellipse]) -> Option<Ellipse> {
-    edges
-        .iter()
-        .filter_map(|e| sharpen(small, e, PRIMER_EDGE))
-        .filter(|seen| seen.clearness >= CLEAR)
-        .reduce(|a, b| if b.clearness > a.clearness { b } else { a })
-        .map(|seen| seen.ellipse)
-        .or(edges.first().copied())
+/// The edge that is seen most clearly in the picture, set right there. The network's are believed before
+/// the clearest disc round the crater, which has to be beyond doubt and clearer than they are; where
+/// nothing is clear, the first as the network gave it.
+fn clearest(small: &Array2<f32>, edges: &[Ellipse], crater: Option<&Ellipse>) -> Option<Ellipse> {
+    let seen = |e: &Ellipse| sharpen(small, e, PRIMER_EDGE);
+    let holds = |e: &&Ellipse| crater.is_none_or(|rim| e.mean_radius() > LEAST_WIDER * rim.mean_radius());
+    let edges: Vec<&Ellipse> = edges.iter().filter(holds).collect();
+    let named = edges.iter().filter_map(|e| seen(e)).filter(|seen| seen.clearness >= CLEAR).reduce(clearer);
+    let bar = named.map_or(CLEAR_DISC, |named| CLEAR_DISC.max(named.clearness + CLEARER));
+    let disc = crater.and_then(|rim| seen(&disc_round(small, rim)?)).filter(|disc| disc.clearness >= bar);
+    disc.or(named).map(|seen| seen.ellipse).or(edges.first().map(|e| **e))
+}
+
+fn clearer(a: Seen, b: Seen) -> Seen {
+    if b.clearness > a.clearness { b } else { a }
 }
 
 /// How far a probability falls across an ellipse, 0-1: the mean over those of its directions that lie

@@ -146,7 +146,7 @@ fn check(view: &View, scheme: &Scheme) -> Result<(), Failure> {
         return Err(unusable(format!("{} scores for the {symbols} symbols of {id}", wrong.len())));
     }
     if let Some(gear) = &view.gear {
-        let sectors = scheme.gear.as_ref().map_or(0, |g| g.start + g.gap + g.bits * n);
+        let sectors = scheme.sectors().unwrap_or(0);
         if gear.len() != sectors {
             return Err(unusable(format!("{} sectors for {id}, which has {sectors}", gear.len())));
         }

@@ -43,10 +43,17 @@ impl Mark {
     pub fn tile(&self, pose: &Pose) -> Array2<f32> {
         self.patch.sample(pose, TILE_SPAN, TILE_PX)
     }
+
+    /// The same at `FINE_PX`.
+    pub fn fine_tile(&self, pose: &Pose) -> Array2<f32> {
+        self.patch.sample(pose, TILE_SPAN, FINE_PX)
+    }
 }
 
 /// Side of an upright tile, pixels: characters of 90-250 µm are then 12-40 pixels high.
 pub const TILE_PX: usize = 160;
+/// Side of the tile that characters are read from, pixels: some 4 µm each, as fine as most photographs are.
+pub const FINE_PX: usize = 2 * TILE_PX;
 /// Half the side of an upright tile in floor radii: the whole floor with a margin for errors of place.
 pub const TILE_SPAN: f64 = 1.08;
 
@@ -59,10 +66,15 @@ const CROP_SPAN: f64 = 1.3;
 const LOOK_AGAIN: f64 = 0.06;
 /// Looks at the most.
 const LOOKS: usize = 3;
-/// The face is brighter than the wall that falls from it, unless the light lies low on one side.
-const RIM: Sought = Sought { bright_inside: false, size: 0.08, shift: 0.05 };
-/// A rim in the picture is believed from this clearness on: low light from one side leaves less.
+/// The face is brighter than the wall that falls from it.
+const RIM: Sought = Sought { bright_inside: false, size: 0.08, shift: 0.05, half: false };
+/// A rim in the picture is believed from this clearness on.
 const CLEAR: f64 = 0.45;
+/// Under low light from one side only the wall that lies in its own shadow shows where the rim is,
+/// and the network is further off.
+const SHADED: Sought = Sought { size: 0.16, shift: 0.09, half: true, ..RIM };
+/// Half an edge is easier found by chance.
+const CLEAR_HALF: f64 = 0.5;
 /// A rim that left the first one by more than this share of its radius is something else.
 const ASTRAY: f64 = 0.6;
 
@@ -152,7 +164,10 @@ fn set_right(tile: &Array2<f32>, crop: &Pose, rim: &Ellipse) -> Ellipse {
         cy: (rim.cy - crop.cy) / unit + middle,
         ..rim.scaled(1.0 / unit)
     };
-    let Some(seen) = sharpen(tile, &start, RIM).filter(|seen| seen.clearness >= CLEAR) else { return *rim };
+    let seen = sharpen(tile, &start, RIM)
+        .filter(|seen| seen.clearness >= CLEAR)
+        .or_else(|| sharpen(tile, &start, SHADED).filter(|seen| seen.clearness >= CLEAR_HALF));
+    let Some(seen) = seen else { return *rim };
     let e = seen.ellipse.scaled(unit);
     let place = |v: f64, centre: f64| (v - middle) * unit + centre;
     Ellipse { cx: place(e.cx, crop.cx), cy: place(e.cy, crop.cy), ..e }

@@ -56,6 +56,19 @@ impl Scheme {
         self.len() == 0
     }
 
+    /// Where each character stands, in column and row pitches from the middle: right and down, in reading order.
+    pub fn places(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let middle = (self.rows.len() as f64 - 1.0) / 2.0;
+        self.rows.iter().enumerate().flat_map(move |(r, n)| {
+            (0..*n).map(move |c| (c as f64 - (*n as f64 - 1.0) / 2.0, r as f64 - middle))
+        })
+    }
+
+    /// Number of sectors of the ring, where the format may have one.
+    pub fn sectors(&self) -> Option<usize> {
+        self.gear.as_ref().map(|g| g.start + g.gap + g.bits * self.len())
+    }
+
     /// The ring's sectors for `code`, clockwise from 12 o'clock: true = tooth.
     /// `None` where the format has no ring or a symbol has no value.
     pub fn gear_sectors(&self, code: &str) -> Option<Vec<bool>> {

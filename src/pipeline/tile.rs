@@ -5,23 +5,46 @@ use super::photo::Pixels;
 use ndarray::{Array2, ArrayView1};
 use pulp::Arch;
 
-/// An upright piece of a photograph, averaged over areas, from which tiles are taken.
+/// A piece of a photograph at two finenesses, from which tiles are taken.
 #[derive(Clone, Debug)]
 pub struct Patch {
+    coarse: Level,
+    /// Twice as fine, as far as the photograph is.
+    fine: Level,
+}
+
+impl Patch {
+    /// The square of half side `half` photograph pixels about (`cx`, `cy`), as far as it lies in
+    /// the photograph. `step`: photograph pixels to a pixel of the coarsest tile that will be asked for.
+    pub fn new(pixels: &Pixels, centre: (f64, f64), half: f64, step: f64) -> Self {
+        let level = |step| Level::new(pixels, centre, half, step);
+        Self { coarse: level(step), fine: level(step / 2.0) }
+    }
+
+    /// A `size` x `size` tile of the mark's frame, from -`span` to `span` (1 = `pose.radius`), bilinear.
+    /// Outside the patch its edge is repeated.
+    pub fn sample(&self, pose: &Pose, span: f64, size: usize) -> Array2<f32> {
+        // Between the two finenesses the finer one: a little noise costs less than strokes run together.
+        let wanted = 2.0 * span * pose.radius / size as f64;
+        let level = if wanted < 0.75 * self.coarse.step { &self.fine } else { &self.coarse };
+        level.sample(pose, span, size)
+    }
+}
+
+/// A piece of a photograph, each pixel the mean of an area.
+#[derive(Clone, Debug)]
+struct Level {
     /// Grey values 0-1.
     grey: Array2<f32>,
     /// Left and upper edge in photograph pixels, where pixel p reaches from p to p + 1.
     left: f64,
     top: f64,
-    /// Photograph pixels per pixel of the patch.
+    /// Photograph pixels per pixel of the piece: at least 1, a piece is never finer than the photograph.
     step: f64,
 }
 
-impl Patch {
-    /// The square of half side `half` photograph pixels about (`cx`, `cy`), as far as it lies in
-    /// the photograph, each pixel the mean of an area of `step` photograph pixels squared.
-    /// A `step` below 1 is taken as 1: a patch is never finer than the photograph.
-    pub fn new(pixels: &Pixels, (cx, cy): (f64, f64), half: f64, step: f64) -> Self {
+impl Level {
+    fn new(pixels: &Pixels, (cx, cy): (f64, f64), half: f64, step: f64) -> Self {
         let step = step.max(1.0);
         let (h, w) = pixels.dim();
         // The interval (in edge coordinates) that is inside, never empty, and its number of pixels.
@@ -35,9 +58,7 @@ impl Patch {
         Self { grey: area_average(pixels, left, top, step, (ny, nx)), left, top, step }
     }
 
-    /// A `size` x `size` tile of the mark's frame, from -`span` to `span` (1 = `pose.radius`), bilinear.
-    /// Outside the patch its edge is repeated.
-    pub fn sample(&self, pose: &Pose, span: f64, size: usize) -> Array2<f32> {
+    fn sample(&self, pose: &Pose, span: f64, size: usize) -> Array2<f32> {
         let (h, w) = self.grey.dim();
         let unit = 2.0 * span / size as f64;
         let place = |u: f64, v: f64| {
@@ -63,7 +84,7 @@ pub fn sample(pixels: &Pixels, pose: &Pose, span: f64, size: usize) -> Array2<f3
     let (s, c) = pose.rotation_deg.to_radians().sin_cos();
     // Half the side of the turned tile's bounding square, and the neighbours that interpolation asks for.
     let half = span * pose.radius * (s.abs() + c.abs()) + 2.0 * step.max(1.0);
-    Patch::new(pixels, (pose.cx, pose.cy), half, step).sample(pose, span, size)
+    Level::new(pixels, (pose.cx, pose.cy), half, step).sample(pose, span, size)
 }
 
 /// The value at (`x`, `y`), which must lie within the pixel centres.
@@ -205,11 +226,6 @@ impl Prepared {
         Self { planes: prepare(tile), side: tile.nrows(), span }
     }
 
-    /// Both channels, row-major: a network's input.
-    pub fn planes(&self) -> &[f32] {
-        &self.planes
-    }
-
     /// Bilinear values of both channels at points of the tile's frame, channel after channel; edges are repeated.
     pub fn sample(&self, points: impl Iterator<Item = (f64, f64)>) -> Vec<f32> {
         let side = self.side;
@@ -328,6 +344,17 @@ mod tests {
                 assert!(far.iter().all(|v| (0.19..0.81).contains(v)), "{far}");
             }
         }
+    }
+
+    #[test]
+    fn a_patch_shows_in_the_finer_tile_what_the_coarse_one_averages_away() {
+        let pixels = Pixels::Eight(Array2::from_shape_fn((64, 64), |(_, x)| if x % 4 < 2 { 0 } else { 255 }));
+        let patch = Patch::new(&pixels, (31.5, 31.5), 40.0, 4.0);
+        let pose = upright(31.5, 31.5, 32.0);
+        let coarse = patch.sample(&pose, 1.0, 16);
+        assert!(coarse.iter().all(|v| (v - 0.5).abs() < 1e-3), "{coarse}");
+        let fine = patch.sample(&pose, 1.0, 32);
+        close(&fine, &Array2::from_shape_fn((32, 32), |(_, x)| (x % 2) as f32));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::camera::{File, ScaleTag};
 use super::draw::Draw;
-use super::framing::{LONG_PX, frame};
+use super::framing::{LABORATORY, LONG_PX, frame};
 use super::gun::Faces;
 use super::profile::Profile;
 use super::scene::{Counts, Scene};
@@ -83,8 +83,12 @@ fn photograph(
     out: &Path,
 ) -> Result<Truth, Fatal> {
     let mut scene = Scene::draw(order.seed, index, &order.profiles, order.counts, faces, schemes);
-    let window =
-        frame(&mut Draw::new(order.seed, "frame", index), &scene, LONG_PX / f32::from(order.long_px));
+    let window = frame(
+        &mut Draw::new(order.seed, "frame", index),
+        &scene,
+        LONG_PX / f32::from(order.long_px),
+        &LABORATORY,
+    );
     if scene.camera.scale == ScaleTag::True && scene.camera.file == File::Bmp {
         // The encoder writes no resolution into a BMP.
         scene.camera.scale = ScaleTag::None;

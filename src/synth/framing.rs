@@ -11,13 +11,17 @@ const SIZES: [(usize, usize); 5] = [(1600, 1200), (1440, 1080), (1280, 960), (12
 /// Limits of the scale, µm per pixel: stereo microscopes at 25-60x, and a margin for distant views.
 const SCALES_UM: (f32, f32) = (1.6, 12.0);
 
-/// The window of a photograph of `scene`, about `shrink` times smaller than a laboratory's.
-pub fn frame(d: &mut Draw, scene: &Scene, shrink: f32) -> Window {
+/// How often a laboratory takes the whole case head, the primer, the impression alone.
+pub const LABORATORY: [f32; 3] = [0.12, 0.6, 0.28];
+
+/// The window of a photograph of `scene`, about `shrink` times smaller than a laboratory's; `views`: how
+/// often it shows the whole case head, the primer, the impression alone.
+pub fn frame(d: &mut Draw, scene: &Scene, shrink: f32, views: &[f32; 3]) -> Window {
     let (w, h) = d.pick(&SIZES);
     let (w, h) = ((w as f32 / shrink).round() as usize, (h as f32 / shrink).round() as usize);
     let short = w.min(h) as f32;
     let cup = scene.cartridge.cup_um;
-    let (span, at) = match d.weighted(&[0.12, 0.6, 0.28]) {
+    let (span, at) = match d.weighted(views) {
         0 => (2.0 * scene.cartridge.head_um * d.range(0.95, 1.5), (0.0, 0.0)),
         1 => (2.0 * cup * d.range(0.85, 1.9), (0.0, 0.0)),
         _ => (2.0 * scene.rim_um() * d.range(1.25, 3.2), scene.gun.pin.offset_um),

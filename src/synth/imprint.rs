@@ -142,16 +142,10 @@ fn characters(code: &Code, schemes: &[Scheme], n: usize, um: f32) -> Vec<f32> {
 
 /// Middles of the characters from the floor's, µm, in reading order.
 pub fn cell_centres(code: &Code, schemes: &[Scheme]) -> Vec<(f32, f32)> {
-    let rows = &schemes[code.format].rows;
-    let mut out = Vec::new();
-    for (r, &columns) in rows.iter().enumerate() {
-        let y = (r as f32 - (rows.len() as f32 - 1.0) / 2.0) * code.row_um;
-        for c in 0..columns {
-            let x = (c as f32 - (columns as f32 - 1.0) / 2.0) * code.column_um;
-            out.push((x + code.offset_um.0, y + code.offset_um.1));
-        }
-    }
-    out
+    let place = |(column, row): (f64, f64)| {
+        (column as f32 * code.column_um + code.offset_um.0, row as f32 * code.row_um + code.offset_um.1)
+    };
+    schemes[code.format].places().map(place).collect()
 }
 
 /// The gear ring alone, 0-1, or none.

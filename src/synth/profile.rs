@@ -41,14 +41,14 @@ impl Profile {
         match self {
             Self::Clean => Ranges {
                 relief_um: (14.0, 25.0),
-                transfer: (0.9, 1.0),
+                transfer: (1.0, 0.87),
                 partial: (0.15, 0.0, 0.02),
                 double: 0.0,
                 drag: (0.15, 0.05, 0.2),
-                smear_um: (0.3, 0.0, 6.0),
+                smear_um: (0.3, 0.0, 9.0),
                 rounds: (0.0, 300.0),
                 turning: (0.35, 0.08),
-                soot: (0.0, 0.06),
+                soot: (0.0, 0.09),
                 film: 0.2,
                 scratches: 0.5,
                 texture_um: 0.5,
@@ -60,14 +60,14 @@ impl Profile {
             },
             Self::Field => Ranges {
                 relief_um: (11.0, 25.0),
-                transfer: (0.7, 1.0),
-                partial: (0.3, 0.0, 0.08),
+                transfer: (1.0, 0.6),
+                partial: (0.3, 0.0, 0.12),
                 double: 0.03,
                 drag: (0.5, 0.05, 0.3),
-                smear_um: (0.4, 0.0, 15.0),
+                smear_um: (0.4, 0.0, 22.0),
                 rounds: (0.0, 1500.0),
                 turning: (0.5, 0.15),
-                soot: (0.0, 0.1),
+                soot: (0.0, 0.15),
                 film: 0.35,
                 scratches: 1.0,
                 texture_um: 0.7,
@@ -75,20 +75,20 @@ impl Profile {
                 dome_um: 45.0,
                 defocus: 0.2,
                 ambient: (0.15, 0.6),
-                floor_grey: (0.1, 0.45),
+                floor_grey: (0.08, 0.45),
             },
             // Nothing has to stand out from an unmarked floor: any metal will do.
             Self::Unmarked => Ranges { roughness: (0.14, 0.6), ..Self::Mixed.ranges() },
             Self::Mixed => Ranges {
                 relief_um: (8.0, 25.0),
-                transfer: (0.45, 1.0),
-                partial: (0.5, 0.0, 0.2),
+                transfer: (1.0, 0.3),
+                partial: (0.5, 0.0, 0.3),
                 double: 0.1,
                 drag: (0.5, 0.1, 0.5),
-                smear_um: (0.5, 0.0, 32.0),
+                smear_um: (0.5, 0.0, 48.0),
                 rounds: (0.0, 3000.0),
                 turning: (0.5, 0.3),
-                soot: (0.0, 0.17),
+                soot: (0.0, 0.26),
                 film: 0.5,
                 scratches: 1.8,
                 texture_um: 1.0,
@@ -96,18 +96,18 @@ impl Profile {
                 dome_um: 60.0,
                 defocus: 0.4,
                 ambient: (0.1, 0.6),
-                floor_grey: (0.05, 0.5),
+                floor_grey: (0.035, 0.5),
             },
             Self::Severe => Ranges {
                 relief_um: (3.0, 20.0),
-                transfer: (0.25, 0.9),
-                partial: (0.6, 0.02, 0.5),
+                transfer: (0.95, 0.1),
+                partial: (0.6, 0.02, 0.6),
                 double: 0.25,
                 drag: (0.6, 0.1, 1.0),
-                smear_um: (0.6, 0.0, 90.0),
+                smear_um: (0.6, 0.0, 120.0),
                 rounds: (500.0, 5000.0),
                 turning: (0.6, 1.0),
-                soot: (0.0, 0.25),
+                soot: (0.0, 0.5),
                 film: 0.6,
                 scratches: 3.0,
                 texture_um: 2.0,
@@ -115,7 +115,7 @@ impl Profile {
                 dome_um: 90.0,
                 defocus: 0.7,
                 ambient: (0.05, 0.6),
-                floor_grey: (0.02, 0.6),
+                floor_grey: (0.015, 0.6),
             },
         }
     }
@@ -126,7 +126,7 @@ impl Profile {
 pub struct Ranges {
     /// Height of the pin's relief, µm.
     pub relief_um: (f32, f32),
-    /// Share of the pin's relief that the primer takes on.
+    /// Share of the pin's relief that the primer takes on, best first.
     pub transfer: (f32, f32),
     /// Probability of a partial transfer, and the share of the area that it loses.
     pub partial: (f32, f32, f32),
@@ -166,8 +166,13 @@ impl Ranges {
         draw.range(a, b)
     }
 
-    /// A draw that is 0 unless its probability comes true.
-    pub fn maybe(draw: &mut Draw, (p, a, b): (f32, f32, f32)) -> f32 {
-        if draw.chance(p) { draw.range(a, b) } else { 0.0 }
+    /// A draw between `mild` and `worst`, the rarer the worse: half of all lie in the mild quarter.
+    pub fn ailing(draw: &mut Draw, (mild, worst): (f32, f32)) -> f32 {
+        mild + (worst - mild) * draw.unit().powi(2)
+    }
+
+    /// An ailment that is 0 unless its probability comes true.
+    pub fn maybe(draw: &mut Draw, (p, mild, worst): (f32, f32, f32)) -> f32 {
+        if draw.chance(p) { Self::ailing(draw, (mild, worst)) } else { 0.0 }
     }
 }

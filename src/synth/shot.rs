@@ -179,10 +179,10 @@ impl Shot {
     /// Case number `case` of `gun`.
     pub fn draw(d: &mut Draw, gun: &Gun, profile: Profile, case: usize) -> Self {
         let ranges = profile.ranges();
-        let (soot, dark) = (Ranges::within(d, ranges.soot), d.range(0.12, 0.75));
+        let (soot, dark) = (Ranges::ailing(d, ranges.soot), d.range(0.12, 0.75));
         Self {
             rotation: d.angle(),
-            transfer: Ranges::within(d, ranges.transfer),
+            transfer: Ranges::ailing(d, ranges.transfer),
             partial: Ranges::maybe(d, ranges.partial),
             tilt: (d.angle(), if d.chance(0.4) { d.range(0.0, 1.0) } else { 0.0 }),
             double: d

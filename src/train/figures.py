@@ -8,7 +8,7 @@ import torch
 import losses
 import views
 from graph import prepare
-from networks import BINS, FORMATS
+from networks import BINS, FINE, FORMATS, TILE
 
 TIERS = ["clean", "field", "mixed", "severe"]
 # Jitter that is left once the reader has corrected a pose.
@@ -97,7 +97,7 @@ def glyph(run, pool, limit):
               "turn_near": 1.5, "turn_far": 0}
 
     def view(grey, ink, labels):
-        tile, truth = views.floor(grey, ink, labels, CLOSE, 0.0)
+        tile, truth = views.floor(grey, ink, labels, CLOSE, 0.0, FINE // TILE)
         pieces, answers = views.cells(prepare(tile), truth, jitter, 0.0)
         return pieces, {k: v.unflatten(0, (-1, 8)).flatten(0, 1) for k, v in answers.items()}
 
@@ -126,7 +126,7 @@ def glyph(run, pool, limit):
 def ring(run, pool, limit):
     """Sectors and symbols by tier."""
     def view(grey, ink, labels):
-        tile, truth = views.floor(grey, ink, labels, CLOSE, 0.0)
+        tile, truth = views.floor(grey, ink, labels, CLOSE, 0.0, FINE // TILE)
         return views.strip(prepare(tile), truth, {"centre": 0.0, "size": 0.0, "turn": 0.0})
 
     out, truth, labels = collect(run, pool, limit, view)
@@ -185,7 +185,7 @@ def turn(run, pool, limit):
 def poser(run, pool, limit):
     """Whether there is a mark; errors of rim and floor."""
     jitter = {"near_share": 0.0, "centre": 0.06, "size": 0.08}
-    out, truth, _ = collect(run, pool, limit, prepared(lambda g, s, l: views.crater(g, l, jitter, free=True)))
+    out, truth, _ = collect(run, pool, limit, prepared(lambda g, s, l: views.crater(g, l, jitter)))
     marked = truth["mark"] > 0.5
     figures = {"mark_auc": auc(out["mark"][marked, 0], out["mark"][~marked, 0])}
     for name in ("rim", "floor"):

@@ -25,11 +25,13 @@ import losses
 import tiles
 import views
 from graph import prepare
-from networks import MAKERS
+from networks import FINE, MAKERS, TILE
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Which tiles a network learns from.
 KIND = {"finder": "photo", "poser": "mark", "turn": "mark", "layout": "mark", "glyph": "mark", "ring": "mark"}
+# Those that look at pieces of the finer tile.
+FINER = {"glyph", "ring"}
 
 
 def half_precision(device):
@@ -78,21 +80,20 @@ class Learner:
             view = disturb.labels_and_bars(disturb.disturb(view, self.own["disturb"]))
             return prepare(views.letterbox(view, truth["padding"])), truth
         if self.name == "poser":
-            view, truth = views.crater(grey, label, self.own["jitter"], free=True)
+            view, truth = views.crater(grey, label, self.own["jitter"])
             return prepare(disturb.disturb(view, self.own["disturb"])), truth
         if self.name == "turn":
             view, truth = views.unturned(grey, label, self.own["jitter"])
             return views.unrolled(prepare(disturb.disturb(view, self.own["disturb"]))), truth
-        wrong_share = self.own.get("wrong_share", 0.0)
-        view, truth = views.floor(grey, second, label, self.recipe["tile"]["jitter"], wrong_share)
+        wrong_share, times = self.own.get("wrong_share", 0.0), FINE // TILE if self.name in FINER else 1
+        view, truth = views.floor(grey, second, label, self.recipe["tile"]["jitter"], wrong_share, times)
         x = prepare(disturb.disturb(view, self.own["disturb"]))
         if self.name == "glyph":
             x, truth = views.cells(x, truth, self.own["jitter"], self.own["none_share"])
             use = truth["use"].nonzero().squeeze(1)
             return x[use], {name: value[use] for name, value in truth.items()}
         if self.name == "ring":
-            use = truth["ring"].nonzero().squeeze(1)
-            return views.strip(x[use], {name: value[use] for name, value in truth.items()}, self.own["jitter"])
+            return views.strip(x, truth, self.own["jitter"])
         return x, truth
 
     def step(self, progress):
@@ -102,12 +103,12 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = self.peak * min(1.0, (progress + 1e-3) / warm) * (last + (1 - last) * fall)
         with torch.no_grad():
-            x, truth = self.view(*self.pool.draw(self.batch))
+            x, truth = self.view(*self.pool.draw(self.batch, self.own.get("having")))
             if self.half:
                 x = x.contiguous(memory_format=torch.channels_last)
         with self.autocast():
             out = self.net(x)
-        terms = losses.OF[self.name](self.net, out, truth, self.own)
+        terms = losses.OF[self.name](out, truth, self.own)
         loss = sum(self.own["losses"][k] * v for k, v in terms.items())
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -25,8 +25,6 @@ class Graph(nn.Module):
         self.parts = nn.ModuleDict()
         self.constants = nn.ParameterDict()
         self.shape = {"x": (2, *self.size)}  # of each result, without the batch
-        self.hidden = {}  # results that losses look at in training; no outputs
-        self.helpers = nn.ModuleDict()  # parts that only losses use; never exported
 
     def width(self, x):
         """Channels of a map, width of a token or a vector."""
@@ -49,7 +47,7 @@ class Graph(nn.Module):
         nn.init.kaiming_normal_(part[0].weight, mode="fan_out", nonlinearity="relu")
         if norm:
             part.append(nn.BatchNorm2d(width))
-            if add == x or still:
+            if still:
                 # A residual block starts as the identity: deep stacks then learn from the first step.
                 nn.init.zeros_(part[1].weight)
         high, wide = ((side + 2 * (k // 2) - k) // stride + 1 for side in self.shape[x][1:])
@@ -145,8 +143,7 @@ class Graph(nn.Module):
         r = {"x": x}
         for op in self.ops:
             r[op["out"]] = self._run(op, r)
-        wanted = {**self.outputs, **self.hidden} if self.training else self.outputs
-        return {name: r[out] for name, out in wanted.items()}
+        return {name: r[out] for name, out in self.outputs.items()}
 
     def _run(self, op, r):
         kind, out = op["op"], op["out"]
@@ -236,11 +233,16 @@ def prepare(tile):
 def box_mean(x, k):
     """Mean over a k x k box; at the borders only over the pixels inside."""
     for dim in (2, 3):
-        at = torch.arange(x.shape[dim], device=x.device)
-        low, high = (at - k // 2).clamp(min=0), (at + k // 2 + 1).clamp(max=x.shape[dim])
-        sums = torch.cat([torch.zeros_like(x.narrow(dim, 0, 1)), x.cumsum(dim)], dim)
-        sums = sums.index_select(dim, high) - sums.index_select(dim, low)
-        x = sums / (high - low).view([-1, 1] if dim == 2 else [1, -1])
+        side, reach = x.shape[dim], k // 2
+        sums = x.cumsum(dim)
+        shape = list(sums.shape)
+        shape[dim] = reach + 1
+        end = sums.narrow(dim, side - 1, 1).expand([reach if d == dim else n for d, n in enumerate(shape)])
+        sums = torch.cat([sums.new_zeros(shape), sums, end], dim)
+        sums = sums.narrow(dim, k, side) - sums.narrow(dim, 0, side)
+        at = torch.arange(side, device=x.device)
+        count = (at + reach + 1).clamp(max=side) - (at - reach).clamp(min=0)
+        x = sums / count.view([-1, 1] if dim == 2 else [1, -1])
     return x
 
 
@@ -255,5 +257,4 @@ def cost(graph):
             macs += math.prod(shape[:-1]) * graph.parts[op["out"]].weight.numel()
         elif op["op"] == "attend":
             macs += 2 * shape[0] * shape[1] * graph.shape[op["k"]][0]
-    helpers = sum(p.numel() for p in graph.helpers.parameters())
-    return macs, sum(p.numel() for p in graph.parameters()) - helpers
+    return macs, sum(p.numel() for p in graph.parameters())

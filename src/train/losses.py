@@ -13,7 +13,7 @@ def mean(values, where):
     return (values * where).sum() / where.sum().clamp(min=1)
 
 
-def finder(net, out, truth, recipe):
+def finder(out, truth, recipe):
     """Classes by cross entropy against the share of each class in the output pixel."""
     weights = constant(out["classes"].device, *recipe["class_weights"])
     logp = out["classes"].float().log_softmax(1)
@@ -31,7 +31,7 @@ def rotation_target(rotation, mirrored, sigma=1.0):
     return torch.cat([bump * (1 - mirrored[:, None]), bump * mirrored[:, None]], 1)
 
 
-def poser(net, out, truth, recipe):
+def poser(out, truth, recipe):
     """Ellipses of all craters, and whether there is a mark."""
     terms = {"mark": F.binary_cross_entropy_with_logits(out["mark"].float().squeeze(1), truth["mark"])}
     for name in ("rim", "floor"):
@@ -39,7 +39,7 @@ def poser(net, out, truth, recipe):
     return terms
 
 
-def turn(net, out, truth, recipe):
+def turn(out, truth, recipe):
     """Rotation of marked floors."""
     target = rotation_target(truth["rotation"], truth["mirrored"])
     return {"rotation": mean(-(target * out["rotation"].float().log_softmax(1)).sum(1), truth["mark"])}
@@ -50,7 +50,7 @@ def huber(out, truth, beta=0.02):
     return F.smooth_l1_loss(out.float(), truth, reduction="none", beta=beta) / beta
 
 
-def layout(net, out, truth, recipe):
+def layout(out, truth, recipe):
     """Format, pose and cells only of tiles that are shown upright."""
     ok, form = truth["ok"], truth["format"]
     right = F.binary_cross_entropy_with_logits(out["ok"].float().squeeze(1), ok, reduction="none")
@@ -70,7 +70,7 @@ def layout(net, out, truth, recipe):
     }
 
 
-def glyph(net, out, truth, recipe):
+def glyph(out, truth, recipe):
     """Which symbol; offsets only of cells that show one."""
     symbol = F.cross_entropy(out["symbol"].float(), truth["symbol"], reduction="none")
     offset = huber(out["offset"], truth["offset"], beta=0.05).mean(1)
@@ -78,7 +78,7 @@ def glyph(net, out, truth, recipe):
     return {"symbol": mean(symbol, truth["use"]), "offset": mean(offset, truth["shown"]), "ink": ink.mean()}
 
 
-def ring(net, out, truth, recipe):
+def ring(out, truth, recipe):
     """Tooth or gap, a sector."""
     bits = F.binary_cross_entropy_with_logits(out["teeth"].float(), truth["teeth"], reduction="none")
     return {"teeth": mean(bits, truth["used"])}

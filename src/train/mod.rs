@@ -25,12 +25,15 @@ pub enum Kind {
 
 /// Side of a photo tile, pixels: the finder's input.
 const PHOTO_PX: usize = 192;
-/// Side of a mark tile, pixels: the floor then has about the size of the reader's tile.
-const MARK_PX: usize = 256;
+/// Side of a mark tile, pixels: the floor then has about the size of the tile that cells are cut from.
+const MARK_PX: usize = 384;
 /// Half side of a mark tile in rim radii.
 const MARK_SPAN: f32 = 1.3;
 /// Tiles rendered between two writes.
 const BLOCK: u64 = 256;
+/// Whole case heads are the hardest to find one's way about in, and so the most frequent: case head,
+/// primer, impression alone.
+const VIEWS: [f32; 3] = [0.3, 0.45, 0.25];
 /// Class of padding beside a photograph that is not square.
 const PADDING: u8 = 255;
 
@@ -190,7 +193,7 @@ fn photo_tile(seed: u64, index: u64, size: usize, faces: &Faces, schemes: &[Sche
         Subject::Struck | Subject::Elsewhere => {}
     }
     // Rendered at about twice the tile's resolution, then averaged as the reader's small copy is.
-    let mut window = frame(&mut d, &scene, LONG_PX / (2.0 * size as f32));
+    let mut window = frame(&mut d, &scene, LONG_PX / (2.0 * size as f32), &VIEWS);
     if kind == Subject::Elsewhere {
         // Headstamp, rim or table: the primer lies outside the frame.
         let far = scene.cartridge.cup_um + half_diagonal_um(&window) + d.range(0.0, 3000.0);

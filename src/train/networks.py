@@ -15,6 +15,8 @@ SECTORS = [4 + 6 * length for length in LENGTHS]
 MOST = max(SECTORS)
 # Side of the upright tile, pixels, and half of it in floor radii.
 TILE, SPAN = 160, 1.08
+# Side of the tile that cells and ring are cut from: what photographs at 2-5 micrometres a pixel have to show.
+FINE = 2 * TILE
 # A character's cell, pixels; half of it in character heights: edges of the neighbours show where the next ones are.
 CELL, CELL_SPAN = 32, 0.65
 # The unrolled ring: columns a sector, sectors repeated before and after, so that no convolution sees an end.
@@ -128,7 +130,7 @@ def glyph(recipe):
     for width, blocks in zip(c[1:], recipe["blocks"]):
         x = g.conv(x, width, stride=2)
         for _ in range(blocks):
-            x = g.conv(x, width, add=x)
+            x = g.conv(x, width, add=x, still=True)
         levels.append(x)
     # Where the strokes are is learned long before what they spell, and is what spells it.
     ink = recipe["ink"]

@@ -149,9 +149,12 @@ class Pool:
         """Grey and second plane (u8) and the labels by name, of the tiles at `index`."""
         return self.grey[index], self.second[index], Labels(self.labels[index], self.columns)
 
-    def draw(self, batch):
-        """A random batch."""
-        return self.take(torch.randint(self.count, (batch,), device=self.device))
+    def draw(self, batch, having=None):
+        """A random batch; `having`: only tiles with this label above 0."""
+        if having is None:
+            return self.take(torch.randint(self.count, (batch,), device=self.device))
+        there = (self.labels[: self.count, self.columns[having]] > 0).nonzero().squeeze(1)
+        return self.take(there[torch.randint(len(there), (batch,), device=self.device)])
 
 
 class Labels:

@@ -15,7 +15,9 @@ from networks import (
 )
 
 # Half the side of a mark tile, pixels, and what that is in larger semi-axes of the rim.
-HALF, RIM_SPAN = 128.0, 1.3
+HALF, RIM_SPAN = 192.0, 1.3
+# The poser's crop, pixels.
+CROP = 128
 # What an index of the alphabet is worth in the gear ring, where I, O and Q keep their places.
 VALUES = ["ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".index(s) for s in "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"]
 
@@ -59,14 +61,24 @@ def cut(plane, matrix, centre, size, side):
     return values.squeeze(1)
 
 
+def averaged(plane, times):
+    """Planes as many times as coarse."""
+    return F.avg_pool2d(plane.unsqueeze(1).float(), times).squeeze(1)
+
+
 def spread(like, low, high):
-    """Uniform numbers, one a tile."""
-    return torch.rand(len(like), device=like.device) * (high - low) + low
+    """Uniform numbers in the shape of `like`."""
+    return torch.rand_like(like) * (high - low) + low
 
 
 def normal(like, sigma):
-    """Normal numbers, one a tile, within three sigma."""
-    return torch.randn(len(like), device=like.device).clamp(-3, 3) * sigma
+    """Normal numbers in the shape of `like`, within three sigma."""
+    return torch.randn_like(like).clamp(-3, 3) * sigma
+
+
+def drawn(near, jitter, name):
+    """How far `name` is off: normal with `jitter`'s near value where `near`, else uniform within its far value."""
+    return torch.where(near, normal(near.float(), jitter[f"{name}_near"]), spread(near.float(), -1, 1) * jitter[f"{name}_far"])
 
 
 def point(labels, x, y):
@@ -90,23 +102,21 @@ def ellipse(labels, name, matrix, centre, turned, mirrored):
     return torch.stack([at[:, 0], at[:, 1], size, e * angle.cos(), e * angle.sin()], -1)
 
 
-def crater(grey, labels, jitter, free):
-    """The poser's view and answers.
+def crater(grey, labels, jitter):
+    """The poser's view and answers, at any turn, mirrored or not.
 
-    `jitter`: centre (radii) and size, for a share of the tiles only a third of it;
-    `free`: any turn, mirrored or not.
+    `jitter`: centre (radii) and size, for a share of the tiles only a third of it.
     """
     like = labels["marked"]
     near = spread(like, 0, 1) < jitter["near_share"]
     radius = HALF / RIM_SPAN * torch.where(near, 1 / 3, 1.0)
-    turned = spread(like, 0, 360) if free else torch.zeros_like(like)
-    mirrored = (spread(like, 0, 1) < 0.5).float() if free else torch.zeros_like(like)
+    turned, mirrored = spread(like, 0, 360), (spread(like, 0, 1) < 0.5).float()
     offset = torch.stack([spread(like, -1, 1), spread(like, -1, 1)], -1) * jitter["centre"]
     centre = point(labels, "rim_cx", "rim_cy") + offset * radius[:, None]
     half = HALF * (1 + spread(like, -1, 1) * jitter["size"] * torch.where(near, 1 / 3, 1.0))
     matrix = half[:, None, None] * turn(turned) @ flip(mirrored)
-    # The view is half as fine as the tile: averaging first keeps the sampling cheap.
-    view = cut(F.avg_pool2d(grey.unsqueeze(1).float(), 2).squeeze(1), matrix, centre, 128, 2 * HALF)
+    # The view is a third as fine as the tile: averaging first keeps the sampling cheap.
+    view = cut(averaged(grey, int(2 * HALF / CROP)), matrix, centre, CROP, 2 * HALF)
     return view, {
         "rim": ellipse(labels, "rim", matrix, centre, turned, mirrored),
         "floor": ellipse(labels, "floor", matrix, centre, turned, mirrored),
@@ -117,11 +127,7 @@ def crater(grey, labels, jitter, free):
 def unturned(grey, labels, jitter):
     """The floor at any rotation, mirrored or not, and which; `jitter` as the poser errs, floor radii and ln."""
     like = labels["marked"]
-    near = spread(like, 0, 1) < jitter["near_share"]
-
-    def either(name):
-        return torch.where(near, normal(like, jitter[f"{name}_near"]), spread(like, -1, 1) * jitter[f"{name}_far"])
-
+    either = functools.partial(drawn, spread(like, 0, 1) < jitter["near_share"], jitter)
     turned, mirrored = spread(like, 0, 360), (spread(like, 0, 1) < 0.5).float()
     radius = torch.maximum(labels["floor_rx"], labels["floor_ry"]).clamp(min=1) * either("size").exp()
     matrix = radius[:, None, None] * turn(turned) @ flip(mirrored)
@@ -147,11 +153,7 @@ def unrolled(x):
 def draw_pose(labels, jitter):
     """How far the tile is off the true pose: (turned degrees, du, dv, ln size), small for half of the tiles."""
     like = labels["marked"]
-    near = spread(like, 0, 1) < jitter["near_share"]
-
-    def either(name):
-        return torch.where(near, normal(like, jitter[f"{name}_near"]), spread(like, -1, 1) * jitter[f"{name}_far"])
-
+    either = functools.partial(drawn, spread(like, 0, 1) < jitter["near_share"], jitter)
     return either("turn"), either("centre"), either("centre"), either("size")
 
 
@@ -172,8 +174,8 @@ def draw_wrong(labels, share):
     return wrong, torch.where(wrong, degrees, torch.zeros_like(like)), mirror.float(), away
 
 
-def floor(grey, ink, labels, jitter, wrong_share):
-    """The upright tile as layout sees it, and its answers; `jitter` as in the recipe."""
+def floor(grey, ink, labels, jitter, wrong_share, times=1):
+    """The upright tile as layout sees it or `times` as fine, and its answers; `jitter` as in the recipe."""
     turned, du, dv, size = draw_pose(labels, jitter)
     wrong, degrees, mirror, away = draw_wrong(labels, wrong_share)
     marked = labels["marked"] > 0.5
@@ -190,8 +192,8 @@ def floor(grey, ink, labels, jitter, wrong_share):
     unit = radius[:, None, None] * turn(tile_rotation) @ flip(tile_mirrored)
     middle = point(labels, "floor_cx", "floor_cy")
     centre = middle - apply(unit, torch.stack([du, dv], -1))
-    view = cut(grey, unit * SPAN, centre, TILE, 2 * HALF)
-    strokes = cut(ink, unit * SPAN, centre, TILE // 2, 2 * HALF)
+    view = cut(grey, unit * SPAN, centre, TILE * times, 2 * HALF)
+    strokes = cut(ink, unit * SPAN, centre, TILE * times // 2, 2 * HALF)
 
     mark = apply(inverse(unit), point(labels, "mark_cx", "mark_cy") - centre)
     # On a floor without a mark, cells are looked at where a mark would have them.
@@ -257,12 +259,7 @@ def cells(x, truth, jitter, none_share):
     """
     height = truth["cells"][:, None, 4].clamp(0.05, 0.8)
     like = height.expand(-1, 8)
-    near = torch.rand_like(like) < jitter["near_share"]
-
-    def either(name):
-        small = torch.randn_like(like).clamp(-3, 3) * jitter[f"{name}_near"]
-        return torch.where(near, small, (torch.rand_like(like) * 2 - 1) * jitter[f"{name}_far"])
-
+    either = functools.partial(drawn, spread(like, 0, 1) < jitter["near_share"], jitter)
     right, down, size = either("place"), either("place"), either("size")
     turned = torch.deg2rad(either("turn"))
     code = truth["code"]

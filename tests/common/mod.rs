@@ -3,7 +3,8 @@
 
 use assert_cmd::Command;
 use microstamp::batch::Record;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// The command, with its binary built for the tests.
 pub fn microstamp() -> Command {
@@ -28,4 +29,24 @@ pub fn picture(path: &Path, width: u32, height: u32) {
     let format = image::ImageFormat::Png;
     let ramp = image::GrayImage::from_fn(width, height, |x, y| image::Luma([(x * 3 + y * 5) as u8]));
     ramp.save_with_format(path, format).unwrap();
+}
+
+/// A folder beside the project, or nothing with a printed line.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
+    let there = folder.is_dir();
+    if !there {
+        println!("skipped: {} is not there", folder.display());
+    }
+    there.then_some(folder)
+}
+
+/// The rows of truth.csv by path.
+pub fn truth(folder: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+    csv::Reader::from_path(folder.join("truth.csv"))
+        .unwrap()
+        .deserialize()
+        .map(|row: Result<BTreeMap<String, String>, _>| row.unwrap())
+        .map(|row| (row["path"].clone(), row))
+        .collect()
 }

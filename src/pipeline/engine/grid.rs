@@ -41,15 +41,10 @@ const REACH: f64 = 0.97;
 impl Grid {
     /// Middles of the cells in reading order, for the rows of `scheme`.
     pub(crate) fn middles(&self, scheme: &Scheme) -> Vec<(f64, f64)> {
-        let mut middles = Vec::with_capacity(scheme.len());
-        for (r, n) in scheme.rows.iter().enumerate() {
-            let y = r as f64 - (scheme.rows.len() - 1) as f64 / 2.0;
-            for c in 0..*n {
-                let x = c as f64 - (*n - 1) as f64 / 2.0;
-                middles.push((self.cx + x * self.column * self.height, self.cy + y * self.row * self.height));
-            }
-        }
-        middles
+        let place = |(column, row): (f64, f64)| {
+            (self.cx + column * self.column * self.height, self.cy + row * self.row * self.height)
+        };
+        scheme.places().map(place).collect()
     }
 
     /// Corners of the cells in reading order: top left, top right, bottom right, bottom left.

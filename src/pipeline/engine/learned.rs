@@ -13,7 +13,7 @@ use crate::pipeline::mark::{Hypothesis, Mark, TILE_PX, TILE_SPAN};
 use crate::pipeline::net::networks::{INK_PX, Networks, Reader};
 use crate::pipeline::net::{sigmoid, softmax};
 use crate::pipeline::scheme::Scheme;
-use crate::pipeline::tile::Prepared;
+use crate::pipeline::tile::{Prepared, prepare};
 use crate::settings::LearnedSettings;
 use ndarray::Array2;
 
@@ -45,8 +45,6 @@ struct Said {
 struct Looked<'a> {
     hypothesis: &'a Hypothesis,
     pose: Pose,
-    /// The prepared tile of this pose.
-    tile: Prepared,
     said: Said,
 }
 
@@ -93,8 +91,7 @@ impl Learned {
     }
 
     fn look<'a>(&self, hypothesis: &'a Hypothesis, tile: &Array2<f32>, pose: Pose) -> Option<Looked<'a>> {
-        let tile = Prepared::new(tile, TILE_SPAN);
-        let outputs = self.reader.layout.run(tile.planes());
+        let outputs = self.reader.layout.run(&prepare(tile));
         let [ok, formats, gear, shift, cells, ink]: [Vec<f32>; 6] = outputs.try_into().ok()?;
         let said = Said {
             ok: ok[0],
@@ -104,7 +101,7 @@ impl Learned {
             cells,
             ink,
         };
-        Some(Looked { hypothesis, pose, tile, said })
+        Some(Looked { hypothesis, pose, said })
     }
 
     /// Looks at a hypothesis again with its pose set right; keeps the better of the two looks.
@@ -136,9 +133,9 @@ impl Learned {
     }
 
     /// One view a format that is likely enough, with the evidence of its cells.
-    fn views(&self, looked: &Looked<'_>) -> Vec<(View, f32)> {
+    fn views(&self, mark: &Mark, looked: &Looked<'_>) -> Vec<(View, f32)> {
         let said = &looked.said;
-        let tile = &looked.tile;
+        let tile = &Prepared::new(&mark.fine_tile(&looked.pose), TILE_SPAN);
         let mut views = Vec::new();
         for (f, scheme) in self.schemes.iter().enumerate() {
             if said.formats[f] < self.settings.least_format.ln() {
@@ -151,8 +148,7 @@ impl Learned {
                 block = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
             }
             let glyphs = self.glyphs(tile, &block, scheme);
-            let gear = scheme.gear.as_ref().filter(|_| said.ring >= self.settings.ring_bar).map(|g| {
-                let sectors = g.start + g.gap + g.bits * scheme.len();
+            let gear = scheme.sectors().filter(|_| said.ring >= self.settings.ring_bar).map(|sectors| {
                 let centre = (f64::from(said.pose[0]), f64::from(said.pose[1]));
                 let radius = f64::from(said.pose[2]).exp();
                 let ring = strip(tile, centre, radius, block.turn, sectors);
@@ -216,7 +212,7 @@ impl Engine for Learned {
         let Some(best) = looked.first() else { return Ok(nothing) };
         let ink = Some(enlarged(&best.said.ink));
         let ok = best.said.ok;
-        let views: Vec<(View, f32)> = looked.iter().flat_map(|l| self.views(l)).collect();
+        let views: Vec<(View, f32)> = looked.iter().flat_map(|l| self.views(mark, l)).collect();
         let cells =
             views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight)).map_or(0.0, |v| v.1);
         // Three opinions on one question: of the poser, the layout and the cells. The first two look at

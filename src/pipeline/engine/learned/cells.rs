@@ -53,20 +53,11 @@ pub(super) fn along(turn: f64, right: f64, down: f64) -> (f64, f64) {
     (c * right + s * down, c * down - s * right)
 }
 
-/// Places of a format's characters in pitches from the middle, in reading order.
-fn steps(scheme: &Scheme) -> impl Iterator<Item = (f64, f64)> + '_ {
-    let middle = (scheme.rows.len() as f64 - 1.0) / 2.0;
-    scheme
-        .rows
-        .iter()
-        .enumerate()
-        .flat_map(move |(r, n)| (0..*n).map(move |c| (c as f64 - (*n as f64 - 1.0) / 2.0, r as f64 - middle)))
-}
-
 impl Block {
     /// The cells in reading order.
     pub(super) fn cells(&self, scheme: &Scheme) -> Vec<Cell> {
-        steps(scheme)
+        scheme
+            .places()
             .map(|(c, r)| {
                 let (x, y) = along(self.turn, c * self.column, r * self.row);
                 Cell { middle: (self.middle.0 + x, self.middle.1 + y), height: self.height, turn: self.turn }
@@ -85,7 +76,7 @@ impl Block {
         let shift = (share(&|o| o.by.0 * h), share(&|o| o.by.1 * h));
         // In the block's own frame, a small turn t moves (x, y) by (t y, -t x).
         let (mut xx, mut yy, mut xdx, mut ydy, mut turn) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for ((c, r), o) in steps(scheme).zip(offsets) {
+        for ((c, r), o) in scheme.places().zip(offsets) {
             let (x, y) = (c * self.column, r * self.row);
             let (dx, dy) = (o.by.0 * h - shift.0, o.by.1 * h - shift.1);
             xx += o.weight * x * x;
