@@ -4,7 +4,7 @@
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use microstamp::pipeline::scheme::Scheme;
 use microstamp::synth::draw::Draw;
-use microstamp::synth::framing::frame;
+use microstamp::synth::framing::{LABORATORY, frame};
 use microstamp::synth::gun::{Faces, Split};
 use microstamp::synth::profile::Profile;
 use microstamp::synth::scene::{Counts, Scene};
@@ -35,7 +35,7 @@ fn synth(c: &mut Criterion) {
         b.iter(|| {
             for i in 0..GUNS {
                 let scene = scene(i, &faces, &schemes);
-                let framed = frame(&mut Draw::new(1, "frame", i), &scene, 1.0);
+                let framed = frame(&mut Draw::new(1, "frame", i), &scene, 1.0, &LABORATORY);
                 let window = Window { w: SIZE.0, h: SIZE.1, ..framed };
                 black_box(write::encode(&scene, &scene.render(&window, &schemes), &window).unwrap());
             }

@@ -75,11 +75,14 @@ pub struct MarkSettings {
     /// The same for the half turn of the likeliest: codes of H, N, S, X, Z, 0 and 8 look the same upside
     /// down, so it is kept for longer.
     pub least_twin_share: f32,
+    /// Share of photographs, 0-1, that show a mark mirrored, as those of casts do: the network was shown
+    /// as many of either.
+    pub mirrored_share: f32,
 }
 
 impl Default for MarkSettings {
     fn default() -> Self {
-        Self { hypotheses: 6, least_share: 0.01, least_twin_share: 0.001 }
+        Self { hypotheses: 6, least_share: 0.01, least_twin_share: 0.001, mirrored_share: 0.04 }
     }
 }
 
@@ -236,6 +239,7 @@ impl Settings {
             ("decode.alternatives", decode.alternatives as f64),
         ];
         let shares = [
+            ("mark.mirrored_share", f64::from(self.mark.mirrored_share)),
             ("decode.character_floor", decode.character_floor),
             ("decode.ring_floor", decode.ring_floor),
             ("decode.presence_bar", decode.presence_bar),

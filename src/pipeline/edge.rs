@@ -37,9 +37,13 @@ const NEAREST: f64 = 0.8;
 const FARTHEST: f64 = 1.2;
 /// A find this many times as far from the start as the size may be off counts half.
 const FAR: f64 = 1.25;
-/// A primer's face is 1.5 to 3.6 times as wide as the crater in it; each search covers a range of sizes.
-const DISCS: [f64; 3] = [1.7, 2.26, 3.0];
-const WIDEST: f64 = 0.15;
+/// A primer's face is 1.4 to 3.6 times as wide as the crater in it: the narrowest, steps between two
+/// sizes, and their number.
+const NARROWEST: f64 = 1.4;
+const DISC_STEP: f64 = 1.035;
+const DISCS: i32 = 28;
+/// Directions in which a disc's edge is looked for.
+const RAYS: usize = 60;
 /// The crater's middle lies up to 0.4 mm off the primer's, which is 0.6 of the smallest crater's radius.
 const STRAY: f64 = 0.6;
 /// Steps in which the middle is looked for, either way.
@@ -103,27 +107,61 @@ pub(super) fn sharpen(grey: &Array2<f32>, start: &Ellipse, sought: Sought) -> Op
 /// hundredths of its radius.
 pub(super) fn disc_round(grey: &Array2<f32>, core: &Ellipse) -> Option<Ellipse> {
     let r = core.mean_radius();
-    let sought = Sought { bright_inside: true, size: WIDEST, shift: 0.0, half: false };
+    let radii: Vec<f64> = (0..=DISCS).map(|k| r * NARROWEST * DISC_STEP.powi(k)).collect();
+    if radii[0] < LEAST_RADIUS || grey.nrows() < 2 || grey.ncols() < 2 {
+        return None;
+    }
     let mut best: Option<(f64, Ellipse)> = None;
     for (j, i) in (-CENTRES..=CENTRES).flat_map(|j| (-CENTRES..=CENTRES).map(move |i| (j, i))) {
         let place = |k: i32| f64::from(k) / f64::from(CENTRES) * STRAY * r;
-        for size in DISCS {
-            let start = Ellipse::circle(core.cx + place(i), core.cy + place(j), size * r);
-            if start.rx < LEAST_RADIUS {
-                continue;
+        let (cx, cy) = (core.cx + place(i), core.cy + place(j));
+        let mut falls = Array2::from_elem((radii.len() - 1, RAYS), f64::NAN);
+        for ray in 0..RAYS {
+            let (s, c) = (ray as f64 / RAYS as f64 * TAU).sin_cos();
+            let mut inner = between(grey, cx + radii[0] * c, cy + radii[0] * s);
+            for (k, radius) in radii[1..].iter().enumerate() {
+                let outer = between(grey, cx + radius * c, cy + radius * s);
+                falls[[k, ray]] = inner - outer;
+                inner = outer;
             }
-            let Some(steps) = Steps::new(grey, &start, sought) else { continue };
-            for k in -8..=8 {
-                let by = 1.0 + f64::from(k) / 8.0 * WIDEST;
-                // Not what `across` makes of it: no size is likelier than another.
-                let clearness = mean(&steps.around(&[0.0, 0.0, by, 0.0, 0.0], 2));
-                if best.is_none_or(|(most, _)| clearness > most) {
-                    best = Some((clearness, start.scaled(by)));
-                }
+        }
+        if !soften(&mut falls) {
+            continue;
+        }
+        for (k, row) in falls.rows().into_iter().enumerate() {
+            let clearness = mean(row.iter().copied());
+            if best.is_none_or(|(most, _)| clearness > most) {
+                best = Some((clearness, Ellipse::circle(cx, cy, (radii[k] * radii[k + 1]).sqrt())));
             }
         }
     }
     best.map(|(_, disc)| disc)
+}
+
+/// Bilinear grey; NaN outside the picture, which is at least 2 x 2.
+fn between(grey: &Array2<f32>, x: f64, y: f64) -> f64 {
+    let (h, w) = grey.dim();
+    if x < 0.0 || y < 0.0 || x > (w - 1) as f64 || y > (h - 1) as f64 {
+        return f64::NAN;
+    }
+    let (x0, y0) = ((x as usize).min(w - 2), (y as usize).min(h - 2));
+    let (fx, fy) = (x - x0 as f64, y - y0 as f64);
+    let pixel = |dy: usize, dx: usize| f64::from(grey[[y0 + dy, x0 + dx]]);
+    let upper = pixel(0, 0) + (pixel(0, 1) - pixel(0, 0)) * fx;
+    let lower = pixel(1, 0) + (pixel(1, 1) - pixel(1, 0)) * fx;
+    upper + (lower - upper) * fy
+}
+
+/// Cuts changes softly to -1..1 at [`USUAL`] times their mean; false where there is no change at all.
+fn soften(values: &mut Array2<f64>) -> bool {
+    let (sum, known) =
+        values.iter().filter(|v| !v.is_nan()).fold((0.0, 0usize), |(sum, n), v| (sum + v.abs(), n + 1));
+    let usual = sum / known.max(1) as f64;
+    if usual < 1e-6 {
+        return false;
+    }
+    values.mapv_inplace(|v| (v / (USUAL * usual)).tanh());
+    true
 }
 
 /// The starting ellipse after a change.
@@ -164,18 +202,6 @@ struct Steps {
 
 impl Steps {
     fn new(grey: &Array2<f32>, start: &Ellipse, sought: Sought) -> Option<Self> {
-        let (h, w) = grey.dim();
-        let at = |x: f64, y: f64| {
-            if x < 0.0 || y < 0.0 || x > (w - 1) as f64 || y > (h - 1) as f64 {
-                return f64::NAN;
-            }
-            let (x0, y0) = ((x as usize).min(w - 2), (y as usize).min(h - 2));
-            let (fx, fy) = (x - x0 as f64, y - y0 as f64);
-            let pixel = |dy: usize, dx: usize| f64::from(grey[[y0 + dy, x0 + dx]]);
-            let upper = pixel(0, 0) + (pixel(0, 1) - pixel(0, 0)) * fx;
-            let lower = pixel(1, 0) + (pixel(1, 1) - pixel(1, 0)) * fx;
-            upper + (lower - upper) * fy
-        };
         let turns: Vec<[f64; 4]> = (0..DIRECTIONS)
             .map(|i| {
                 let t = i as f64 / DIRECTIONS as f64 * TAU;
@@ -190,16 +216,13 @@ impl Steps {
             let (x, y) = (frame[0][0] * c + frame[0][1] * s, frame[1][0] * c + frame[1][1] * s);
             let reach = REACH / x.hypot(y);
             let (near, far) = (size - reach, size + reach);
-            let change =
-                at(start.cx + near * x, start.cy + near * y) - at(start.cx + far * x, start.cy + far * y);
+            let change = between(grey, start.cx + near * x, start.cy + near * y)
+                - between(grey, start.cx + far * x, start.cy + far * y);
             sign * change
         });
-        let known: Vec<f64> = values.iter().filter(|v| !v.is_nan()).map(|v| v.abs()).collect();
-        let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
-        if usual < 1e-6 {
+        if !soften(&mut values) {
             return None;
         }
-        values.mapv_inplace(|v| (v / (USUAL * usual)).tanh());
         Some(Self { values, turns, half: sought.half, far: FAR * sought.size })
     }
 
@@ -221,17 +244,17 @@ impl Steps {
     fn across(&self, change: &Change, every: usize) -> f64 {
         let [x, y, size, ..] = *change;
         let seen = self.around(change, every);
-        let clear = if self.half { best_half(&seen) } else { mean(&seen) };
+        let clear = if self.half { best_half(&seen) } else { mean(seen.iter().copied()) };
         let off = ((size - 1.0).powi(2) + x * x + y * y) / self.far.powi(2);
         clear.max(0.0) * (1.0 - 0.5 * off * off)
     }
 }
 
 /// Mean of what lies in the picture; less where that is little.
-fn mean(seen: &[f64]) -> f64 {
-    let (sum, known) =
-        seen.iter().filter(|v| !v.is_nan()).fold((0.0, 0usize), |(sum, n), v| (sum + v, n + 1));
-    let share = known as f64 / seen.len() as f64;
+fn mean(seen: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let all = seen.len();
+    let (sum, known) = seen.filter(|v| !v.is_nan()).fold((0.0, 0usize), |(sum, n), v| (sum + v, n + 1));
+    let share = known as f64 / all as f64;
     if known == 0 { 0.0 } else { sum / known as f64 * (share / WHOLE).min(1.0) }
 }
 

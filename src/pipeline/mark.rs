@@ -110,6 +110,7 @@ pub fn find_mark(
     let tile = Prepared::new(&patch.sample(&unturned, TILE_SPAN, TILE_PX), TILE_SPAN);
     let mut rotation = networks.turn.run(&unrolled(&tile)).swap_remove(0);
     softmax(&mut rotation);
+    expect(&mut rotation, settings.mirrored_share);
     let hypotheses = ways(&rotation, settings)
         .into_iter()
         .map(|way| {
@@ -193,6 +194,13 @@ struct Way {
 /// Bins on either side that belong to one way, 9 degrees: the reader sets such errors right.
 const REACH: usize = 3;
 const BIN_DEG: f64 = 360.0 / ROTATION_BINS as f64;
+
+/// Probabilities that were learned on as many straight as mirrored marks, where the share `mirrored` is.
+fn expect(bins: &mut [f32], mirrored: f32) {
+    let share = |i: usize| if i < ROTATION_BINS { 1.0 - mirrored } else { mirrored };
+    let total: f32 = bins.iter().enumerate().map(|(i, p)| p * share(i)).sum();
+    bins.iter_mut().enumerate().for_each(|(i, p)| *p *= share(i) / total.max(f32::MIN_POSITIVE));
+}
 
 /// The peaks of the distribution, the likeliest first. Behind the first comes its half turn where
 /// that is at all likely: many codes look much the same upside down.
@@ -288,6 +296,16 @@ mod tests {
         assert!(found[1].mirrored && (found[1].rotation_deg - 241.5).abs() < 0.3);
         assert!((found[1].share - 0.4).abs() < 1e-6);
         assert!((found[2].rotation_deg - 184.5).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_cast_is_believed_only_on_more_evidence_than_a_case() {
+        let mut even = bins(&[(10, 0.5), (130, 0.5)]);
+        expect(&mut even, 0.04);
+        assert!((even[10] - 0.96).abs() < 1e-6 && (even[130] - 0.04).abs() < 1e-6);
+        let mut clear = bins(&[(10, 0.001), (130, 0.999)]);
+        expect(&mut clear, 0.04);
+        assert!(clear[130] > 0.97);
     }
 
     #[test]

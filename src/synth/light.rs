@@ -11,6 +11,7 @@ use super::profile::Profile;
 use super::shadow::{Occlusion, cast};
 use super::shot::Metal;
 use super::surface::{Surface, Window};
+use pulp::Arch;
 
 /// Kinds of illumination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,6 +287,25 @@ impl Tables {
     }
 }
 
+/// The first two components of the unit normals of a row of heights, from differences over two pixels
+/// of `um` along it and over `dy` across it.
+#[inline(always)]
+fn slopes(row: &[f32], above: &[f32], below: &[f32], um: f32, dy: f32, to: &mut [(f32, f32)]) {
+    let w = row.len();
+    let normal = |left: f32, right: f32, dx: f32, up: f32, down: f32| {
+        let (p, q) = ((left - right) / dx, (up - down) / dy);
+        let n = 1.0 / (1.0 + p * p + q * q).sqrt();
+        (p * n, q * n)
+    };
+    let across = above.windows(3).zip(below.windows(3));
+    for ((to, along), (up, down)) in to[1..].iter_mut().zip(row.windows(3)).zip(across) {
+        *to = normal(along[0], along[2], 2.0 * um, up[1], down[1]);
+    }
+    for x in [0, w - 1] {
+        to[x] = normal(row[x.saturating_sub(1)], row[(x + 1).min(w - 1)], um, above[x], below[x]);
+    }
+}
+
 /// Radiance of the surface under `rig`, in arbitrary units.
 pub fn shade(s: &Surface, window: &Window, rig: &Rig, cup: &Metal, case: &Metal) -> Vec<f32> {
     let (w, h, um) = (window.w, window.h, window.um_per_px);
@@ -304,17 +324,14 @@ pub fn shade(s: &Surface, window: &Window, rig: &Rig, cup: &Metal, case: &Metal)
     let occlusion = Occlusion::new(s, window, rig);
     let (x0, y0, x1, y1) = s.crater;
     let mut out = vec![0.0f32; w * h];
+    let mut normals = vec![(0.0f32, 0.0f32); w];
     for y in 0..h {
-        let (up, down) = (y.saturating_sub(1) * w, (y + 1).min(h - 1) * w);
+        let line = |y: usize| &s.z[y * w..(y + 1) * w];
         let dy = if y == 0 || y == h - 1 { um } else { 2.0 * um };
-        for x in 0..w {
+        let (above, below) = (line(y.saturating_sub(1)), line((y + 1).min(h - 1)));
+        Arch::new().dispatch(|| slopes(line(y), above, below, um, dy, &mut normals));
+        for (x, (nx, ny)) in normals.iter().copied().enumerate() {
             let i = y * w + x;
-            let (left, right) = (x.saturating_sub(1), (x + 1).min(w - 1));
-            let dx = if x == 0 || x == w - 1 { um } else { 2.0 * um };
-            let p = (s.z[y * w + left] - s.z[y * w + right]) / dx;
-            let q = (s.z[up + x] - s.z[down + x]) / dy;
-            let n = 1.0 / (1.0 + p * p + q * q).sqrt();
-            let (nx, ny) = (p * n, q * n);
             let t = tables[usize::from(s.cup[i])];
             let deep = x >= x0 && x < x1 && y >= y0 && y < y1;
             let mut light = 0.0;

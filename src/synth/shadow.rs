@@ -78,8 +78,10 @@ impl Occlusion {
         let cell = window.um_per_px * CELL as f32;
         let elevations: &[f32] = match rig.kind {
             Kind::Dome => &[18.0, 40.0, 62.0, 82.0],
-            _ => &[0.0],
+            Kind::Ring => &[rig.elevation_deg],
+            Kind::Coaxial | Kind::Oblique => &[40.0],
         };
+        let rises: Vec<f32> = elevations.iter().map(|e| e.to_radians().tan()).collect();
         let reach = ((1800.0 / cell) as usize).min(w.max(h));
         let mut seen = vec![[1.0f32; SECTORS]; w * h];
         if rig.kind == Kind::Coaxial {
@@ -102,16 +104,9 @@ impl Occlusion {
                         horizon = horizon.max((z[py as usize * w + px as usize] - here) / (t * cell));
                         t *= 1.3;
                     }
-                    let sees = |e: f32| {
-                        (((e.to_radians().tan() - horizon) / (0.2 + 0.3 * horizon)) + 0.5).clamp(0.0, 1.0)
-                    };
-                    cell_seen[k] = match rig.kind {
-                        Kind::Ring => sees(rig.elevation_deg),
-                        Kind::Coaxial | Kind::Oblique => sees(40.0),
-                        Kind::Dome => {
-                            elevations.iter().map(|e| sees(*e)).sum::<f32>() / elevations.len() as f32
-                        }
-                    };
+                    let sees =
+                        |rise: &f32| (((rise - horizon) / (0.2 + 0.3 * horizon)) + 0.5).clamp(0.0, 1.0);
+                    cell_seen[k] = rises.iter().map(sees).sum::<f32>() / rises.len() as f32;
                 }
             }
         }
