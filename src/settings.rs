@@ -108,8 +108,9 @@ pub struct LearnedSettings {
     pub least_format: f32,
     /// Least probability of a gear ring, 0-1, for its sectors to be used.
     pub ring_bar: f32,
-    /// Readings of the cells that only set them right, before the one that counts.
-    pub cell_looks: usize,
+    /// Ways and formats whose log-probability after the first reading of their cells is lower than the best
+    /// one's by more than this are not read again: setting cells right is worth less.
+    pub second_reading_within: f32,
     /// Weight of the cells' old places when they are set right, in characters.
     pub cell_hold: f64,
     /// Most log-odds, either way, that one cell counts for or against a view.
@@ -134,7 +135,7 @@ impl Default for LearnedSettings {
             second_look_loss: 2.0,
             least_format: 0.01,
             ring_bar: 0.5,
-            cell_looks: 1,
+            second_reading_within: 10.0,
             cell_hold: 1.0,
             cell_most: 4.0,
             cell_weight: 0.5,

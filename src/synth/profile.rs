@@ -96,7 +96,7 @@ impl Profile {
                 dome_um: 60.0,
                 defocus: 0.4,
                 ambient: (0.1, 0.6),
-                floor_grey: (0.035, 0.5),
+                floor_grey: (0.03, 0.5),
             },
             Self::Severe => Ranges {
                 relief_um: (3.0, 20.0),
@@ -115,7 +115,7 @@ impl Profile {
                 dome_um: 90.0,
                 defocus: 0.7,
                 ambient: (0.05, 0.6),
-                floor_grey: (0.015, 0.6),
+                floor_grey: (0.01, 0.6),
             },
         }
     }

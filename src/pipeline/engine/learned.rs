@@ -55,6 +55,19 @@ impl Looked<'_> {
     }
 }
 
+/// A format in a way that was looked at, its cells read once.
+struct Draft<'a> {
+    looked: &'a Looked<'a>,
+    /// The finer tile of its pose.
+    tile: &'a Prepared,
+    scheme: &'a Scheme,
+    /// Log-probability before its cells were read, and after.
+    before: f32,
+    weight: f32,
+    /// Its cells, set right.
+    block: Block,
+}
+
 /// What `glyph` says of the characters of a block.
 struct Glyphs {
     /// For each character, the log-probability of every symbol.
@@ -132,42 +145,43 @@ impl Learned {
         glyphs
     }
 
-    /// One view a format that is likely enough, with the evidence of its cells.
-    fn views(&self, mark: &Mark, looked: &Looked<'_>) -> Vec<(View, f32)> {
+    /// The formats that are likely enough, each with its cells set right by a first reading.
+    fn drafts<'a>(&'a self, looked: &'a Looked<'_>, tile: &'a Prepared) -> impl Iterator<Item = Draft<'a>> {
         let said = &looked.said;
-        let tile = &Prepared::new(&mark.fine_tile(&looked.pose), TILE_SPAN);
-        let mut views = Vec::new();
-        for (f, scheme) in self.schemes.iter().enumerate() {
-            if said.formats[f] < self.settings.least_format.ln() {
-                continue;
-            }
-            let mut block = block(&said.pose, &said.cells[5 * f..5 * f + 5]);
-            // What the first reading saw of the characters' places sets the cells right for the next one.
-            for _ in 0..self.settings.cell_looks {
-                let seen = self.glyphs(tile, &block, scheme);
-                block = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
-            }
-            let glyphs = self.glyphs(tile, &block, scheme);
-            let gear = scheme.sectors().filter(|_| said.ring >= self.settings.ring_bar).map(|sectors| {
-                let centre = (f64::from(said.pose[0]), f64::from(said.pose[1]));
-                let radius = f64::from(said.pose[2]).exp();
-                let ring = strip(tile, centre, radius, block.turn, sectors);
-                let mut teeth = self.reader.ring.run(&ring).swap_remove(0);
-                teeth.truncate(sectors);
-                teeth
-            });
-            let evidence = glyphs.evidence(&self.settings);
-            let view = View {
-                format: scheme.id.clone(),
-                pose: looked.pose,
-                log_weight: looked.weight() + said.formats[f] + evidence,
-                quads: quads(scheme, &block),
-                symbols: glyphs.symbols,
-                gear,
-            };
-            views.push((view, evidence));
-        }
-        views
+        let likely = move |(f, _): &(usize, &Scheme)| said.formats[*f] >= self.settings.least_format.ln();
+        self.schemes.iter().enumerate().filter(likely).map(move |(f, scheme)| {
+            let block = block(&said.pose, &said.cells[5 * f..5 * f + 5]);
+            let seen = self.glyphs(tile, &block, scheme);
+            let before = looked.weight() + said.formats[f];
+            let weight = before + seen.evidence(&self.settings);
+            let block = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
+            Draft { looked, tile, scheme, before, weight, block }
+        })
+    }
+
+    /// A draft read: the view, and the evidence of its cells.
+    fn view(&self, draft: &Draft<'_>) -> (View, f32) {
+        let Draft { looked, tile, scheme, before, block, .. } = draft;
+        let said = &looked.said;
+        let glyphs = self.glyphs(tile, block, scheme);
+        let gear = scheme.sectors().filter(|_| said.ring >= self.settings.ring_bar).map(|sectors| {
+            let centre = (f64::from(said.pose[0]), f64::from(said.pose[1]));
+            let radius = f64::from(said.pose[2]).exp();
+            let ring = strip(tile, centre, radius, block.turn, sectors);
+            let mut teeth = self.reader.ring.run(&ring).swap_remove(0);
+            teeth.truncate(sectors);
+            teeth
+        });
+        let evidence = glyphs.evidence(&self.settings);
+        let view = View {
+            format: scheme.id.clone(),
+            pose: looked.pose,
+            log_weight: before + evidence,
+            quads: quads(scheme, block),
+            symbols: glyphs.symbols,
+            gear,
+        };
+        (view, evidence)
     }
 }
 
@@ -182,7 +196,8 @@ impl Engine for Learned {
 
     /// Every hypothesis is looked at once, the likeliest first; where the first is beyond doubt, it is
     /// the only one. Those that are not clearly worse than the best are looked at a second time, with
-    /// the pose set right by what the first look said, and their cells are read.
+    /// the pose set right by what the first look said, and their cells are read; those of the ways and
+    /// formats that then are not clearly worse than the best are set right and read again.
     fn read(&self, mark: &Mark) -> Result<Scores, Failure> {
         let nothing = Scores { presence: mark.presence, ..Scores::default() };
         if mark.presence < self.settings.presence_bar {
@@ -212,7 +227,14 @@ impl Engine for Learned {
         let Some(best) = looked.first() else { return Ok(nothing) };
         let ink = Some(enlarged(&best.said.ink));
         let ok = best.said.ok;
-        let views: Vec<(View, f32)> = looked.iter().flat_map(|l| self.views(mark, l)).collect();
+        let tiles: Vec<Prepared> =
+            looked.iter().map(|l| Prepared::new(&mark.fine_tile(&l.pose), TILE_SPAN)).collect();
+        let drafts: Vec<Draft<'_>> =
+            looked.iter().zip(&tiles).flat_map(|(l, tile)| self.drafts(l, tile)).collect();
+        let bar =
+            drafts.iter().map(|d| d.weight).fold(f32::MIN, f32::max) - self.settings.second_reading_within;
+        let views: Vec<(View, f32)> =
+            drafts.iter().filter(|d| d.weight >= bar).map(|d| self.view(d)).collect();
         let cells =
             views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight)).map_or(0.0, |v| v.1);
         // Three opinions on one question: of the poser, the layout and the cells. The first two look at
@@ -344,6 +366,7 @@ mod tests {
         let settings = LearnedSettings {
             least_format: 0.0,
             ring_bar: 0.0,
+            second_reading_within: 1e9,
             bare_below: 0.0,
             ..LearnedSettings::default()
         };
