@@ -162,24 +162,30 @@ fn fit_one(cases: &[Case<'_>], target: f64) -> Option<Logistic> {
 
 /// The lowest bar above which at most `target` are wrong, from (probability, right), most probable
 /// first: by an upper limit on what was counted where there is enough to count; else by the
-/// probabilities themselves, above every wrong one and no lower than 1 - `target`.
+/// probabilities themselves, above every wrong one, where what they expect to be wrong among all
+/// above the bar is no more than `target` of them.
 fn bar(outcomes: &[(f64, bool)], target: f64) -> (f64, bool) {
-    let mut wrong = 0;
-    let mut lowest = None;
-    let mut surest_wrong: f64 = 0.0;
+    let (mut wrong, mut expected) = (0, 0.0);
+    let (mut counted, mut hoped) = (None, None);
     for (i, (p, right)) in outcomes.iter().enumerate() {
         wrong += usize::from(!right);
-        if !right {
-            surest_wrong = surest_wrong.max(*p);
+        expected += 1.0 - p;
+        if outcomes.get(i + 1).is_some_and(|next| next.0 >= *p) {
+            continue;
         }
-        let last_of_equals = outcomes.get(i + 1).is_none_or(|next| next.0 < *p);
-        if last_of_equals && upper_limit(wrong) <= target * (i + 1) as f64 {
-            lowest = Some(*p);
+        let allowed = target * (i + 1) as f64;
+        if upper_limit(wrong) <= allowed {
+            counted = Some(*p);
+        }
+        if wrong == 0 && expected <= allowed {
+            hoped = Some(*p);
         }
     }
-    match lowest {
-        Some(p) => (round_up(p), true),
-        None => (round_up(surest_wrong + 1e-5).max(1.0 - target).min(1.0), false),
+    match (counted, hoped) {
+        (Some(p), _) => (round_up(p), true),
+        (None, Some(p)) => (round_up(p), false),
+        // Not even the surest is sure enough.
+        (None, None) => (1.0, false),
     }
 }
 
@@ -357,8 +363,12 @@ mod tests {
         assert!(counted && at > p(2001) && at <= p(1990), "{at}");
         let few: Vec<(f64, bool)> = vec![(0.9999, true), (0.9995, false), (0.999, true)];
         let (at, counted) = bar(&few, WRONG_CODES);
-        assert!(!counted && at > 0.9995 && at < 0.9996, "{at}");
-        let sure: Vec<(f64, bool)> = vec![(0.9999, true); 5];
-        assert_eq!(bar(&sure, WRONG_CODES), (0.999, false));
+        assert!(!counted && at > 0.9995 && at <= 0.9999, "{at}");
+        // 95 sure ones and 5 of which a hundredth is expected to be wrong: 6 in 10,000 of all.
+        let mixed: Vec<(f64, bool)> = (0..100).map(|i| (if i < 95 { 0.9999 } else { 0.99 }, true)).collect();
+        assert_eq!(bar(&mixed, WRONG_CODES), (0.99, false));
+        assert_eq!(bar(&mixed[90..], WRONG_CODES), (0.9999, false));
+        // Nothing is sure enough.
+        assert_eq!(bar(&[(0.95, true)], WRONG_CODES), (1.0, false));
     }
 }
