@@ -11,7 +11,7 @@ use microstamp::pipeline::scheme::Scheme;
 use microstamp::pipeline::tile::sample;
 use microstamp::synth::camera::{File, ScaleTag};
 use microstamp::synth::draw::Draw;
-use microstamp::synth::framing::frame;
+use microstamp::synth::framing::{LABORATORY, frame};
 use microstamp::synth::gun::{Breech, Faces, Split};
 use microstamp::synth::imprint::{Imprint, cell_centres};
 use microstamp::synth::light::Kind;
@@ -35,7 +35,7 @@ fn scene(seed: u64, index: u64, profile: Profile, counts: Counts) -> Scene {
 }
 
 fn truth(scene: &Scene) -> Truth {
-    let window = frame(&mut Draw::new(0, "frame", 0), scene, 1.0);
+    let window = frame(&mut Draw::new(0, "frame", 0), scene, 1.0, &LABORATORY);
     Truth::new(scene, &window, "a/a.png", "a", &Scheme::all())
 }
 
@@ -482,7 +482,7 @@ fn severities_fill_their_ranges_and_do_not_leave_them() {
     let (mut rows, mut drag) = (Vec::new(), Vec::new());
     for i in 0..1500 {
         let scene = Scene::draw(9, i, &profiles, TWO_CASES, &faces(), &Scheme::all());
-        let window = frame(&mut Draw::new(9, "frame", i), &scene, 1.0);
+        let window = frame(&mut Draw::new(9, "frame", i), &scene, 1.0, &LABORATORY);
         let row = serde_json::to_value(Truth::new(&scene, &window, "a.png", "a", &Scheme::all())).unwrap();
         drag.push(f64::from(scene.shot.drag.0));
         rows.push(row);

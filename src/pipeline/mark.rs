@@ -266,7 +266,7 @@ mod tests {
     }
 
     fn settings() -> MarkSettings {
-        MarkSettings { hypotheses: 3, least_share: 0.02, least_twin_share: 0.001 }
+        MarkSettings { hypotheses: 3, least_share: 0.02, least_twin_share: 0.001, mirrored_share: 0.04 }
     }
 
     #[test]
