@@ -81,17 +81,17 @@ pub(super) fn sharpen(grey: &Array2<f32>, start: &Ellipse, sought: Sought) -> Op
     }
     let (_, mut change) = best?;
     let mut clearness = steps.across(&change, 1);
-    // Half an edge does not tell a bend from a shift.
-    let bend = if sought.half { 0.0 } else { BEND };
+    // Half an edge does not tell a bend from a shift: its shape stays.
+    let free = if sought.half { 3 } else { 5 };
     let mut step = [0.01, 0.01, 0.006, 0.01, 0.01];
     for _ in 0..6 {
-        for k in 0..5 {
+        for k in 0..free {
             for sign in [-1.0, 1.0] {
                 loop {
                     let mut next = change;
                     next[k] += sign * step[k];
                     let there = steps.across(&next, 1);
-                    if there <= clearness + 1e-6 || next[3].hypot(next[4]) > bend {
+                    if there <= clearness + 1e-6 || next[3].hypot(next[4]) > BEND {
                         break;
                     }
                     (clearness, change) = (there, next);

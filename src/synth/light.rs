@@ -325,11 +325,12 @@ pub fn shade(s: &Surface, window: &Window, rig: &Rig, cup: &Metal, case: &Metal)
     let (x0, y0, x1, y1) = s.crater;
     let mut out = vec![0.0f32; w * h];
     let mut normals = vec![(0.0f32, 0.0f32); w];
+    let arch = Arch::new();
     for y in 0..h {
         let line = |y: usize| &s.z[y * w..(y + 1) * w];
         let dy = if y == 0 || y == h - 1 { um } else { 2.0 * um };
         let (above, below) = (line(y.saturating_sub(1)), line((y + 1).min(h - 1)));
-        Arch::new().dispatch(|| slopes(line(y), above, below, um, dy, &mut normals));
+        arch.dispatch(|| slopes(line(y), above, below, um, dy, &mut normals));
         for (x, (nx, ny)) in normals.iter().copied().enumerate() {
             let i = y * w + x;
             let t = tables[usize::from(s.cup[i])];

@@ -60,13 +60,18 @@ def grain(x):
     return x + torch.randn_like(x) * draw(x, 0, 0.07, 2.0) + clouds(x, x.shape[-1] // 2) * draw(x, 0, 0.05, 2.0)
 
 
+def soften(x):
+    """Blur by up to 3 pixels, mostly little. One sigma a part, drawn on the host: a kernel's length cannot differ within a batch."""
+    return torch.cat([gauss(part, 0.1 + 2.9 * torch.rand(()).item() ** 2) for part in x.chunk(4)])
+
+
 # How often at full strength, and what.
 EFFECTS = [
     (0.5, lambda x: x * torch.exp(slope(x) * draw(x, 0, 0.6) + clouds(x, 5) * draw(x, 0, 0.35))),
     (0.3, cover),
     (0.3, lambda x: x + glare(x) * draw(x, -0.5, 0.9)),
     (0.25, grains),
-    (0.5, lambda x: soften(x)),
+    (0.5, soften),
     (0.25, lambda x: x + draw(x, 0, 1.5) * (x - gauss(x, 1.6))),
 ]
 
@@ -106,11 +111,6 @@ def gauss(x, sigma):
     y = F.conv2d(F.pad(x.unsqueeze(1), (reach, reach, 0, 0), "replicate"), kernel)
     y = F.conv2d(F.pad(y, (0, 0, reach, reach), "replicate"), kernel.transpose(2, 3))
     return y.squeeze(1)
-
-
-def soften(x):
-    """Blur by up to 3 pixels, mostly little. One sigma a part, drawn on the host: a kernel's length cannot differ within a batch."""
-    return torch.cat([gauss(part, 0.1 + 2.9 * torch.rand(()).item() ** 2) for part in x.chunk(4)])
 
 
 def resized(x, strength):
