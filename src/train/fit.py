@@ -35,8 +35,9 @@ FINER = {"glyph", "ring"}
 
 
 def half_precision(device):
-    """Whether bf16 is the faster: on a GPU, and on a CPU with matrix tiles (AMX) under a release that uses them."""
-    return device.type == "cuda" or getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+    """Whether bf16 is the faster: on a GPU, and on a CPU that multiplies it (AMX or AVX-512), under a release that asks."""
+    able = (getattr(torch.cpu, f"_is_{name}_supported", lambda: False) for name in ("amx_tile", "avx512_bf16"))
+    return device.type == "cuda" or any(has() for has in able)
 
 
 class Learner:
