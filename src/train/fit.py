@@ -36,8 +36,8 @@ FINER = {"glyph", "ring"}
 
 def half_precision(device):
     """Whether bf16 is the faster: on a GPU, and on a CPU that multiplies it (AMX or AVX-512), under a release that asks."""
-    able = (getattr(torch.cpu, f"_is_{name}_supported", lambda: False) for name in ("amx_tile", "avx512_bf16"))
-    return device.type == "cuda" or any(has() for has in able)
+    asked = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return device.type == "cuda" or any(getattr(torch.cpu, name, lambda: False)() for name in asked)
 
 
 class Learner:
