@@ -242,15 +242,18 @@ pub fn expose(plane: &mut [f32], s: &Surface, window: &Window, camera: &Camera) 
     }
 }
 
-/// Mean radiance of the middle of the crater's rectangle, which is floor; `None` outside the picture.
+/// Mean radiance of the middle of the crater's rectangle, which is floor; `None` outside the picture and
+/// in a pocket without its primer.
 fn floor_mean(plane: &[f32], s: &Surface, w: usize) -> Option<f32> {
     let (x0, y0, x1, y1) = s.crater;
     let inner = |a: usize, b: usize| a + 3 * (b - a) / 8..b - 3 * (b - a) / 8;
     let (mut sum, mut n) = (0.0, 0);
     for y in inner(y0, y1) {
-        for v in &plane[y * w..][inner(x0, x1)] {
-            sum += v;
-            n += 1;
+        for i in inner(x0, x1) {
+            if s.cup[y * w + i] {
+                sum += plane[y * w + i];
+                n += 1;
+            }
         }
     }
     (n > 0 && sum > 0.0).then(|| sum / n as f32)

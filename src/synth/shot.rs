@@ -62,8 +62,39 @@ pub struct Cartridge {
     pub sealant: Option<f32>,
     /// What lies round the case: reflectance, and how patchy it is, 0-1.
     pub ground: (f32, f32),
-    /// A pocket without its primer: depth, and radius of the flash hole, µm.
-    pub empty_um: Option<(f32, f32)>,
+    /// Set where the case has lost its primer.
+    pub empty: Option<Pocket>,
+}
+
+/// A pocket without its primer.
+#[derive(Clone, Copy, Debug)]
+pub struct Pocket {
+    /// Depth of its floor, µm.
+    pub depth_um: f32,
+    /// Radius of the flash hole, µm.
+    pub hole_um: f32,
+    /// Radius of the corner between floor and wall, µm.
+    pub corner_um: f32,
+    /// Width of the flash hole's broken edge, µm.
+    pub chamfer_um: f32,
+    /// Roughness of the floor, in that of the case.
+    pub rough: f32,
+    /// Residue of the primer on the floor: most that it darkens, 0-1.
+    pub residue: f32,
+}
+
+impl Pocket {
+    /// Pockets are 2.9-3.3 mm deep, flash holes 1.5-2.1 mm across and often punched, with a burr or a broken edge.
+    pub fn draw(d: &mut Draw) -> Self {
+        Self {
+            depth_um: d.range(500.0, 3300.0),
+            hole_um: d.range(500.0, 1150.0),
+            corner_um: d.log_range(30.0, 900.0),
+            chamfer_um: d.log_range(5.0, 250.0),
+            rough: d.log_range(1.0, 12.0),
+            residue: d.range(0.0, 0.9),
+        }
+    }
 }
 
 /// One firing.
@@ -170,7 +201,7 @@ impl Cartridge {
             turning_um: (d.log_range(25.0, 150.0), d.log_range(0.1, 4.0)),
             sealant: d.chance(0.15).then(|| d.range(0.05, 0.5)),
             ground: (d.log_range(0.02, 1.6), d.range(0.0, 0.6)),
-            empty_um: None,
+            empty: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::draw::Draw;
 use super::gun::{Breech, Gun, Wall};
 use super::imprint::{Imprint, bilinear};
 use super::noise::Noise;
-use super::shot::{Cartridge, Shot};
+use super::shot::{Cartridge, Pocket, Shot};
 
 /// What part of the plane is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -184,20 +184,17 @@ pub fn build(
             let px = window.x0 + x as f32 * um;
             let r2 = px * px + py * py;
             let i = row + x;
-            if let Some((depth, hole)) = cartridge.empty_um
-                && r2 < cup * cup
+            if let Some(empty) = &cartridge.empty
+                && r2 < pocket * pocket
             {
-                // The pocket's floor, a shallow step half way, and the flash hole.
                 let r = r2.sqrt();
-                let step = if r > 0.62 * cup { 60.0 } else { 0.0 };
-                s.z[i] = if r < hole {
-                    -depth - 1500.0
+                s.z[i] = pocket_height(empty, pocket, r) + empty.rough * case_amp * case_grain.at(x, y);
+                s.albedo[i] = if r < empty.hole_um {
+                    0.08
                 } else {
-                    step - depth + 2.0 * case_amp * case_grain.at(x, y)
+                    // Residue lies in patches.
+                    1.0 - empty.residue * (0.5 + 0.7 * slow.at(x, y)).clamp(0.0, 1.0)
                 };
-                if r < hole {
-                    s.albedo[i] = 0.08;
-                }
                 continue;
             }
             if r2 > cup * cup {
@@ -258,9 +255,33 @@ pub fn build(
             s.z[i] = z;
         }
     }
-    strike(&mut s, gun, shot, imprint, window, &crater, &profile, rim, lobes, cartridge, d);
+    if cartridge.empty.is_some() {
+        // Light and focus of the pocket are worked out as a crater's are.
+        let (cx, cy) = window.px(0.0, 0.0);
+        let ((x0, x1), (y0, y1)) = (bounds(cx, pocket / um, w), bounds(cy, pocket / um, h));
+        s.crater = (x0, y0, x1, y1);
+    } else {
+        strike(&mut s, gun, shot, imprint, window, &crater, &profile, rim, lobes, cartridge, d);
+    }
     super::wear::age(&mut s, cartridge, shot, window, d);
     s
+}
+
+/// Height of an empty pocket of radius `wall` at radius `r` from its middle, µm.
+fn pocket_height(pocket: &Pocket, wall: f32, r: f32) -> f32 {
+    if r < pocket.hole_um {
+        return -pocket.depth_um - 1500.0;
+    }
+    // A quarter circle leads from the floor to the wall.
+    let corner = pocket.corner_um.min(0.6 * pocket.depth_um);
+    let t = (1.0 - (wall - r) / corner).clamp(0.0, 1.0);
+    let broken = (1.0 - (r - pocket.hole_um) / pocket.chamfer_um).max(0.0) * pocket.chamfer_um;
+    -pocket.depth_um + corner * (1.0 - (1.0 - t * t).sqrt()) - broken
+}
+
+/// The pixels of a side of `n` within `half` of `c`: from and up to.
+fn bounds(c: f32, half: f32, n: usize) -> (usize, usize) {
+    (((c - half).floor().max(0.0) as usize).min(n), ((c + half).ceil().max(0.0) as usize + 1).min(n))
 }
 
 /// Presses the crater with its rings, drag and mark into the cup.
@@ -284,9 +305,6 @@ fn strike(
     let drag_reach = if shot.drag.0 > 0.0 { 1.0 + 2.0 * shot.drag.0 + 0.4 } else { 0.0 };
     let radius =
         (widest.max(drag_reach) * pin.rx_um).max(gun.breech.aperture.map_or(0.0, |a| a.0 + 100.0)) + 60.0;
-    let bounds = |c: f32, half: f32, n: usize| {
-        (((c - half).floor().max(0.0) as usize).min(n), ((c + half).ceil().max(0.0) as usize + 1).min(n))
-    };
     let (cx, cy) = window.px(pin.offset_um.0, pin.offset_um.1);
     let (x0, x1) = bounds(cx, radius / um, window.w);
     let (y0, y1) = bounds(cy, radius / um, window.h);

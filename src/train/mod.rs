@@ -10,6 +10,7 @@ use crate::synth::framing::{LONG_PX, frame};
 use crate::synth::gun::Faces;
 use crate::synth::profile::Profile;
 use crate::synth::scene::{Counts, Scene};
+use crate::synth::shot::Pocket;
 use crate::synth::surface::{Crater, Window};
 use rayon::prelude::*;
 use std::io::Write;
@@ -186,10 +187,10 @@ fn photo_tile(seed: u64, index: u64, size: usize, faces: &Faces, schemes: &[Sche
     let mut scene = Scene::draw(seed, index, &MIX, counts, faces, schemes);
     let mut d = Draw::new(seed, "tile", index);
     let kind = [Subject::Struck, Subject::Unstruck, Subject::Empty, Subject::Elsewhere]
-        [d.weighted(&[0.84, 0.04, 0.08, 0.04])];
+        [d.weighted(&[0.8, 0.04, 0.12, 0.04])];
     match kind {
         Subject::Unstruck => scene.smooth(),
-        Subject::Empty => scene.cartridge.empty_um = Some((d.range(500.0, 3000.0), d.range(500.0, 1150.0))),
+        Subject::Empty => scene.cartridge.empty = Some(Pocket::draw(&mut d)),
         Subject::Struck | Subject::Elsewhere => {}
     }
     // Rendered at about twice the tile's resolution, then averaged as the reader's small copy is.
