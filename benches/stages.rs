@@ -1,4 +1,4 @@
-//! One bench a stage, on a drawn primer of 3 megapixels: `cargo bench --bench stages`.
+//! One bench a stage, on drawn primers of 1, 3, 5 and 20 megapixels, 8 and 16 bit: `cargo bench --bench stages`.
 #![allow(clippy::unwrap_used)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -16,12 +16,17 @@ use ndarray::Array2;
 use std::hint::black_box;
 use std::io::Cursor;
 
+/// Sizes of laboratory cameras: a name, columns and rows.
+const SIZES: [(&str, u32, u32); 4] =
+    [("1 MP", 1200, 900), ("3 MP", 2048, 1536), ("5 MP", 2592, 1944), ("20 MP", 5472, 3648)];
+
 /// A bright face with a darker crater on a dark ground, with texture that no coder can squeeze away.
-fn drawn() -> GrayImage {
-    GrayImage::from_fn(2048, 1536, |x, y| {
-        let from_middle = (f64::from(x) - 1024.0).hypot(f64::from(y) - 768.0);
+fn drawn(width: u32, height: u32) -> GrayImage {
+    let (cx, cy, unit) = (f64::from(width) / 2.0, f64::from(height) / 2.0, f64::from(height) / 1536.0);
+    GrayImage::from_fn(width, height, |x, y| {
+        let from_middle = (f64::from(x) - cx).hypot(f64::from(y) - cy) / unit;
         let grey = match from_middle {
-            r if r < 250.0 => 60,
+            r if r < RIM => 60,
             r if r < 650.0 => 150,
             _ => 30,
         };
@@ -30,42 +35,64 @@ fn drawn() -> GrayImage {
     })
 }
 
+/// Radius of the drawn crater where the picture has 1536 rows, pixels.
+const RIM: f64 = 250.0;
+
+/// A TIFF of 8 or 16 bits, as it lies on a disk.
+fn tiff_file(picture: &GrayImage, bits: u8) -> Vec<u8> {
+    use tiff::encoder::{TiffEncoder, colortype};
+    let (width, height) = picture.dimensions();
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut file).unwrap();
+    if bits == 8 {
+        encoder.write_image::<colortype::Gray8>(width, height, picture).unwrap();
+    } else {
+        let deep: Vec<u16> = picture.iter().map(|v| u16::from(*v) * 257).collect();
+        encoder.write_image::<colortype::Gray16>(width, height, &deep).unwrap();
+    }
+    file.into_inner()
+}
+
 fn stages(c: &mut Criterion) {
     let settings = Settings::default();
-    let picture = drawn();
-    let load = |bytes: &[u8]| photo::load("bench", "", bytes.to_vec(), None, &settings.photo).unwrap();
-    for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp] {
-        let mut file = Cursor::new(Vec::new());
-        DynamicImage::from(picture.clone()).write_to(&mut file, format).unwrap();
-        let bytes = file.into_inner();
-        c.bench_function(&format!("load {format:?}"), |b| b.iter(|| load(black_box(&bytes))));
-    }
-    let mut file = Cursor::new(Vec::new());
-    let mut encoder = tiff::encoder::TiffEncoder::new(&mut file).unwrap();
-    encoder.write_image::<tiff::encoder::colortype::Gray8>(2048, 1536, &picture).unwrap();
-    let bytes = file.into_inner();
-    c.bench_function("load Tiff", |b| b.iter(|| load(black_box(&bytes))));
-
-    let photo = load(&bytes);
-    c.bench_function("sha256", |b| b.iter(|| photo::sha256(black_box(&bytes))));
-    c.bench_function("denoise", |b| b.iter(|| denoise::denoise(black_box(&photo))));
-    let clean = denoise::denoise(&photo);
     let networks = Networks::built_in().unwrap();
-    c.bench_function("face", |b| {
-        b.iter(|| face::find_face(black_box(&clean), &networks.finder, &settings.face));
-    });
-    // Where the crater is drawn, so that the later stages have work whatever the finder makes of it.
-    let rim = Ellipse::circle(1024.0, 768.0, 250.0);
-    let face = Face { impression: Some(rim), ..Face::default() };
-    c.bench_function("mark", |b| {
-        b.iter(|| mark::find_mark(black_box(&clean), &face, networks, &settings.mark));
-    });
-    let mark = mark::find_mark(&clean, &face, networks, &settings.mark).unwrap();
-    let mark = Mark { presence: 1.0, ..mark };
-    for name in engines::NAMES {
-        // An engine without its weights or its library is left out.
-        let Ok(engine) = engines::by_name(name, &settings) else { continue };
-        c.bench_function(&format!("engine {name}"), |b| b.iter(|| engine.read(black_box(&mark))));
+    let load = |bytes: &[u8]| photo::load("bench", "", bytes.to_vec(), None, &settings.photo).unwrap();
+    for (size, width, height) in SIZES {
+        let picture = drawn(width, height);
+        for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp] {
+            let mut file = Cursor::new(Vec::new());
+            DynamicImage::from(picture.clone()).write_to(&mut file, format).unwrap();
+            let bytes = file.into_inner();
+            c.bench_function(&format!("load {format:?} {size}"), |b| b.iter(|| load(black_box(&bytes))));
+        }
+        for bits in [8, 16] {
+            let at = format!("{size}, {bits} bit");
+            let bytes = tiff_file(&picture, bits);
+            c.bench_function(&format!("sha256 {at}"), |b| b.iter(|| photo::sha256(black_box(&bytes))));
+            c.bench_function(&format!("load Tiff {at}"), |b| b.iter(|| load(black_box(&bytes))));
+            let photo = load(&bytes);
+            c.bench_function(&format!("denoise {at}"), |b| b.iter(|| denoise::denoise(black_box(&photo))));
+            let clean = denoise::denoise(&photo);
+            c.bench_function(&format!("face {at}"), |b| {
+                b.iter(|| face::find_face(black_box(&clean), &networks.finder, &settings.face));
+            });
+            // Where the crater is drawn, so that the later stages have work whatever the finder makes of it.
+            let (cx, cy) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
+            let rim = Ellipse::circle(cx, cy, RIM * f64::from(height) / 1536.0);
+            let face = Face { impression: Some(rim), ..Face::default() };
+            c.bench_function(&format!("mark {at}"), |b| {
+                b.iter(|| mark::find_mark(black_box(&clean), &face, networks, &settings.mark));
+            });
+            let mark = mark::find_mark(&clean, &face, networks, &settings.mark).unwrap();
+            let mark = Mark { presence: 1.0, ..mark };
+            for name in engines::NAMES {
+                // An engine without its weights or its library is left out.
+                let Ok(engine) = engines::by_name(name, &settings) else { continue };
+                c.bench_function(&format!("engine {name} {at}"), |b| {
+                    b.iter(|| engine.read(black_box(&mark)))
+                });
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! | [`pipeline`] | one photograph | one [`pipeline::decode::Reading`] |
 //! | [`engines`] | a name | what reads the straightened mark |
 //! | [`batch`] | a folder | `results.jsonl` |
+//! | [`bench`] | a folder | how fast it is read, beside reading its files alone |
 //! | [`score`] | `results.jsonl` and truth | accuracy with intervals |
 //! | [`report`] | photographs and stages | pictures that an examiner can check |
 //! | [`synth`] | a seed | simulated photographs with truth |
@@ -16,6 +17,7 @@
 //! reading is written down before anybody can look it up.
 
 pub mod batch;
+pub mod bench;
 pub mod canvas;
 pub mod cli;
 pub mod engines;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A module of `src` and the modules of the crate that it may name. Arrows point down: the command
 /// line knows all, the pipeline knows nothing of folders, results or simulation.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("error", &[]),
     ("settings", &["error"]),
     ("typeface", &["error"]),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("batch", &["error", "settings", "pipeline"]),
     ("report", &["error", "settings", "pipeline", "batch", "canvas"]),
     ("score", &["error", "settings", "pipeline", "batch", "canvas"]),
+    ("bench", &["error", "settings", "pipeline", "batch", "score"]),
     ("synth", &["error", "settings", "pipeline", "typeface"]),
     ("train", &["error", "settings", "pipeline", "typeface", "synth"]),
 ];

@@ -2,6 +2,7 @@
 //!
 //! A verb is a `clap::Args` struct and a function `run(&Args, &Common) -> Result<Outcome, Fatal>`.
 
+mod bench;
 mod calibrate;
 mod decode;
 mod inspect;
@@ -15,7 +16,7 @@ use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
 use crate::settings::Settings;
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// How a verb ended when it could start at all.
@@ -120,6 +121,7 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Bench(bench::Args),
     Calibrate(calibrate::Args),
     Decode(decode::Args),
     Inspect(inspect::Args),
@@ -132,6 +134,7 @@ enum Verb {
 impl Verb {
     fn run(&self, common: &Common) -> Result<Outcome, Fatal> {
         match self {
+            Self::Bench(args) => bench::run(args, common),
             Self::Calibrate(args) => calibrate::run(args, common),
             Self::Decode(args) => decode::run(args, common),
             Self::Inspect(args) => inspect::run(args, common),
@@ -141,6 +144,14 @@ impl Verb {
             Self::Tiles(args) => tiles::run(args, common),
         }
     }
+}
+
+/// A file asked for by a flag that cannot be written.
+fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Fatal {
+    Fatal::new(
+        format!("cannot write {}: {error}", path.display()),
+        "a file in a folder that exists and is yours",
+    )
 }
 
 /// Parses the command line, runs one verb, and turns its outcome into an exit code.

@@ -1,10 +1,10 @@
 //! `microstamp score`: a run against the truth.
 
-use super::{Common, Outcome};
+use super::{Common, Outcome, unwritable};
 use crate::error::Fatal;
 use crate::score::{plot, score, table};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Compare a run with the truth: accuracy with 95 % intervals, calibration, risk against coverage
 #[derive(Debug, clap::Args)]
@@ -49,11 +49,4 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
     // A reader that closes the pipe early, such as `head`, has all it wants.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(Outcome::Done)
-}
-
-fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Fatal {
-    Fatal::new(
-        format!("cannot write {}: {error}", path.display()),
-        "a file in a folder that exists and is yours",
-    )
 }

@@ -19,7 +19,7 @@ pub fn markdown(score: &Score) -> String {
     };
     section(
         &format!("{} photographs, {} guns", all.photographs, all.guns),
-        &main_table(all),
+        &rates(all),
         &["Intervals are 95 %. *Photographs* takes each photograph as independent (Wilson); *guns* allows for the \
            photographs of a gun to fail together, and is the one to quote."
             .to_string()],
@@ -35,13 +35,15 @@ pub fn markdown(score: &Score) -> String {
     text
 }
 
-fn table(header: &[&str]) -> Table {
+/// A table of Markdown.
+pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN).set_header(header);
     table
 }
 
-fn main_table(all: &Figures) -> Table {
+/// Every rate with its intervals.
+pub fn rates(all: &Figures) -> Table {
     let mut table = table(&["figure", "count", "share", "95 % photographs", "95 % guns", "of"]);
     let rows: [(&str, &Rate, &str); 15] = [
         ("code right", &all.code_right, "marked photographs"),
