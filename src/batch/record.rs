@@ -39,6 +39,9 @@ pub struct Record {
     pub primer: Option<Ellipse>,
     /// Rim of the crater, pixels.
     pub impression: Option<Ellipse>,
+    /// The crater's floor as the straightened mark has it, a circle, pixels; null where no mark is read.
+    #[serde(default)]
+    pub floor: Option<Ellipse>,
     /// Counter-clockwise from upright, degrees, 0-360.
     pub rotation_deg: Option<f64>,
     /// Whether the mark is mirrored.
@@ -98,6 +101,7 @@ impl Record {
             gear: reading.gear,
             primer: reading.primer.map(ellipse),
             impression: reading.impression.map(ellipse),
+            floor: reading.floor.map(ellipse),
             rotation_deg: reading.rotation_deg.map(|d| round(d, PX).rem_euclid(360.0)),
             mirrored: reading.mirrored,
             um_per_px: scale.map(|s| round(s.um_per_px, UM)),
@@ -123,6 +127,7 @@ impl Record {
             gear: None,
             primer: None,
             impression: None,
+            floor: None,
             rotation_deg: None,
             mirrored: None,
             um_per_px: None,
@@ -192,6 +197,7 @@ mod tests {
             gear: Some(GearReading { present: true, symbols: "A7".into(), agrees: true }),
             primer: None,
             impression: Some(Ellipse::circle(1.234_567, 2.0, 3.0)),
+            floor: Some(Ellipse::circle(1.0, 2.0, 2.5)),
             rotation_deg: Some(359.999),
             mirrored: Some(false),
             warnings: vec!["out_of_focus".into(), "implausible_scale".into()],
@@ -218,6 +224,7 @@ mod tests {
             "gear",
             "primer",
             "impression",
+            "floor",
             "rotation_deg",
             "mirrored",
             "um_per_px",

@@ -86,6 +86,9 @@ pub struct Reading {
     pub primer: Option<Ellipse>,
     /// Rim of the impression.
     pub impression: Option<Ellipse>,
+    /// The crater's floor as the mark's frame has it: a circle, its radius the floor's larger
+    /// semi-axis. A gear ring runs along its edge.
+    pub floor: Option<Ellipse>,
     /// Counter-clockwise from upright, degrees, 0-360.
     pub rotation_deg: Option<f64>,
     /// Whether the mark is mirrored.
@@ -110,6 +113,7 @@ impl Reading {
             gear: None,
             primer: face.primer,
             impression: face.impression,
+            floor: None,
             rotation_deg: None,
             mirrored: None,
             warnings: face.warnings.clone(),
@@ -156,6 +160,7 @@ pub fn decode(
     if fused.margin < 3.0 {
         warnings.push("ambiguous_rotation_or_format".into());
     }
+    let pose = fused.view.pose;
     Ok(Reading {
         status,
         code: Some(text(&shown)),
@@ -163,8 +168,9 @@ pub fn decode(
         confidence,
         format: Some(fused.scheme.id.clone()),
         gear,
-        rotation_deg: Some(fused.view.pose.rotation_deg.rem_euclid(360.0)),
-        mirrored: Some(fused.view.pose.mirrored),
+        floor: Some(Ellipse::circle(pose.cx, pose.cy, pose.radius)),
+        rotation_deg: Some(pose.rotation_deg.rem_euclid(360.0)),
+        mirrored: Some(pose.mirrored),
         warnings,
         evidence,
         positions,
