@@ -12,6 +12,7 @@ use microstamp::synth::gun::{Faces, Split};
 use microstamp::synth::profile::Profile;
 use microstamp::synth::scene::Counts;
 use microstamp::{Settings, synth::framing::LONG_PX};
+use std::sync::Arc;
 
 /// Enough that the last photograph, which one thread reads alone, is a small part.
 const PHOTOGRAPHS: u64 = 60;
@@ -32,7 +33,7 @@ fn main() {
     let found = inputs::collect(&[photographs]).unwrap();
     let settings = Settings::default();
     let engine = engines::by_name(engines::DEFAULT, &settings).unwrap();
-    let pipeline = Pipeline::new(settings.clone(), Scheme::all(), engine).unwrap();
+    let pipeline = Arc::new(Pipeline::new(settings.clone(), Scheme::all(), engine).unwrap());
     for threads in [1, 2] {
         let order = Order { photographs: &found.taken, threads, runs: ROUNDS, um_per_px: None, truth: None };
         println!("{}", table::markdown(&measure(&order, &pipeline, &settings).unwrap()));

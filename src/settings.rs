@@ -34,6 +34,13 @@ pub struct PhotoSettings {
     /// Largest file, megabytes (10^6 bytes): an uncompressed 16-bit colour photograph of
     /// `max_megapixels` has 384, with alpha 512.
     pub max_file_mb: f64,
+    /// Most pictures in one file: a stack of focus steps has some hundred.
+    pub max_pages: usize,
+    /// Most bytes that a byte of the file may unpack to, once a picture has `RATIO_FROM` bytes unpacked. Noise
+    /// keeps a camera's pictures below 20 without loss and below 100 as JPEG.
+    pub max_ratio: f64,
+    /// Longest time for one photograph, seconds: the largest take some five on a slow core.
+    pub max_seconds: f64,
     /// Finest scale believed, micrometres per pixel: light cannot resolve less than about 0.2.
     pub min_um_per_px: f64,
     /// Coarsest scale believed, micrometres per pixel: there a primer of 4.45 mm is 110 pixels wide
@@ -44,7 +51,15 @@ pub struct PhotoSettings {
 
 impl Default for PhotoSettings {
     fn default() -> Self {
-        Self { max_megapixels: 64.0, max_file_mb: 600.0, min_um_per_px: 0.2, max_um_per_px: 40.0 }
+        Self {
+            max_megapixels: 64.0,
+            max_file_mb: 600.0,
+            max_pages: 1000,
+            max_ratio: 250.0,
+            max_seconds: 120.0,
+            min_um_per_px: 0.2,
+            max_um_per_px: 40.0,
+        }
     }
 }
 
@@ -233,6 +248,9 @@ impl Settings {
         let positive = [
             ("photo.max_megapixels", photo.max_megapixels),
             ("photo.max_file_mb", photo.max_file_mb),
+            ("photo.max_pages", photo.max_pages as f64),
+            ("photo.max_ratio", photo.max_ratio),
+            ("photo.max_seconds", photo.max_seconds),
             ("photo.min_um_per_px", photo.min_um_per_px),
             ("photo.max_um_per_px", photo.max_um_per_px),
             ("decode.character_temper", decode.character_temper),

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{decode, microstamp, picture, records};
+use microstamp::batch::progress::Progress;
 use microstamp::batch::{Photograph, Record, inputs, runner};
 use microstamp::engines;
 use microstamp::pipeline::decode::Status;
@@ -14,7 +15,7 @@ use microstamp::pipeline::{Made, Pipeline, Watch};
 use microstamp::{Failure, Settings};
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
 /// A PNG that claims a size and holds nothing.
 fn png_claiming(width: u32, height: u32) -> Vec<u8> {
@@ -168,13 +169,20 @@ impl Watch for Panics {
     }
 }
 
+/// A run on one thread with an engine of the test's own.
+fn run_with(engine: Box<dyn Engine>, settings: Settings) -> runner::Run {
+    runner::Run {
+        photo: settings.photo.clone(),
+        pipeline: Arc::new(Pipeline::new(settings, Scheme::all(), engine).unwrap()),
+        um_per_px: None,
+        threads: 1,
+        stop: Arc::default(),
+    }
+}
+
 /// Reads one photograph with an engine and a watcher of the test's own.
 fn read(photograph: &Photograph, engine: Box<dyn Engine>, watch: &mut dyn Watch) -> Record {
-    let settings = Settings::default();
-    let pipeline = Pipeline::new(settings.clone(), Scheme::all(), engine).unwrap();
-    let stop = AtomicBool::new(false);
-    let run =
-        runner::Run { pipeline: &pipeline, photo: &settings.photo, um_per_px: None, threads: 1, stop: &stop };
+    let run = run_with(engine, Settings::default());
     runner::read(&run, photograph, watch).0
 }
 
@@ -183,7 +191,7 @@ fn a_panic_becomes_a_failed_row_that_names_the_stage() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.png");
     picture(&path, 64, 48);
-    let photograph = Photograph { name: "a.png".into(), path };
+    let photograph = Photograph { name: "a.png".into(), path, bytes: 0 };
     let engine = || engines::by_name(engines::DEFAULT, &Settings::default()).unwrap();
     let record = read(&photograph, engine(), &mut Panics);
     let failure = record.failure.unwrap();
@@ -247,4 +255,53 @@ fn engines_that_panic_or_give_nonsense_cost_one_photograph_each() {
         assert!(record.failure.is_none(), "{:?}", record.failure);
         assert!(record.code.is_none_or(|c| c.chars().all(|c| c == '?')));
     }
+}
+
+#[test]
+fn photographs_that_hang_are_given_up_and_the_others_read() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..6 {
+        picture(&dir.path().join(format!("{i}.png")), 40 + i, 30);
+    }
+    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lab");
+    let mut photographs = inputs::collect(&[dir.path().into()]).unwrap().taken;
+    let plain = photographs.len();
+    // Those on which the engine is asked, first: both threads are lost at once.
+    let marked = inputs::collect(&[lab]).unwrap().taken;
+    let asked = |p: &&Photograph| read(p, Box::new(Faulty(|_| panic!("asked"))), &mut ()).failure.is_some();
+    let marked: Vec<_> = marked.iter().filter(asked).take(2).cloned().collect();
+    photographs.splice(0..0, marked);
+
+    let mut settings = Settings::default();
+    // Long enough for the plain ones on any machine.
+    settings.photo.max_seconds = 3.0;
+    let hangs = Faulty(|_| {
+        loop {
+            std::thread::park();
+        }
+    });
+    let mut run = run_with(Box::new(hangs), settings);
+    run.threads = 2;
+    let mut rows = Vec::new();
+    let mut progress = Progress::start(photographs.len(), true);
+    runner::run_into(&run, &photographs, &mut progress, &mut |i, record, _| {
+        assert_eq!(i, rows.len(), "in order");
+        rows.push(record);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(rows.len(), photographs.len());
+    for (row, photograph) in rows.iter().zip(&photographs) {
+        assert_eq!(row.path, photograph.name);
+        assert!(row.sha256.is_some());
+    }
+    for row in &rows[..rows.len() - plain] {
+        let failure = row.failure.as_ref().unwrap();
+        assert_eq!(failure.stage, "engine");
+        assert!(
+            failure.reason.contains("3 seconds") && failure.hint.contains("photo.max_seconds"),
+            "{failure}"
+        );
+    }
+    assert!(rows[rows.len() - plain..].iter().all(|r| r.status == Status::NoMark));
 }

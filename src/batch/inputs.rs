@@ -1,8 +1,9 @@
 //! Which files are photographs: found, sorted, and the others left out with a reason.
 
+use super::names;
 use crate::error::Fatal;
 use crate::pipeline::photo::Kind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,13 @@ use walkdir::WalkDir;
 /// One photograph to read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Photograph {
-    /// Path relative to its INPUT folder with `/` between the parts; the file's name where the
-    /// INPUT is the file itself. Bytes that are no UTF-8 are replaced.
+    /// Path relative to its INPUT folder with `/` between the parts, as [`names::relative`] writes it;
+    /// the file's name where the INPUT is the file itself.
     pub name: String,
     /// Where it lies.
     pub path: PathBuf,
+    /// Size of the file when it was found, bytes.
+    pub bytes: u64,
 }
 
 /// Why a file is not read.
@@ -25,8 +28,12 @@ pub enum LeftOut {
     Hidden,
     /// Neither its content nor its name is a picture's.
     NoPicture,
-    /// A symbolic link: it may lead out of the INPUT.
-    Link,
+    /// A symbolic link out of the INPUT.
+    Outside,
+    /// A symbolic link to what is read under another name, or in a circle.
+    Again,
+    /// A symbolic link to nothing.
+    Dangling,
     /// A device, socket or pipe.
     NoFile,
     /// A folder that an earlier run wrote: its pictures are no photographs.
@@ -39,11 +46,22 @@ impl LeftOut {
         match self {
             Self::Hidden => "hidden",
             Self::NoPicture => "no picture",
-            Self::Link => "symbolic link",
+            Self::Outside => "symbolic link out of the input (--follow-links reads it)",
+            Self::Again => "symbolic link to what is read already",
+            Self::Dangling => "symbolic link to nothing",
             Self::NoFile => "no regular file",
             Self::Output => "output of an earlier run",
         }
     }
+}
+
+/// How far symbolic links in a folder are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// To files and folders of the same INPUT.
+    Inside,
+    /// Wherever they lead.
+    Anywhere,
 }
 
 /// What the INPUTs hold.
@@ -70,24 +88,41 @@ impl Inputs {
 /// that an empty or broken photograph shows as failed and does not silently go missing.
 const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "tif", "tiff", "bmp"];
 
+/// Finds the photographs in files and folders; links are followed inside an INPUT.
+///
+/// # Errors
+/// As [`find`].
+pub fn collect(inputs: &[PathBuf]) -> Result<Inputs, Fatal> {
+    find(inputs, Links::Inside)
+}
+
 /// Finds the photographs in files and folders.
 ///
-/// A file that is itself an INPUT is always taken. In folders a file is taken if its content or its
-/// name is a picture's.
+/// A file that is itself an INPUT is always taken, and an INPUT that is a link is what it leads to. In
+/// folders a file is taken if its content or its name is a picture's. A link there is followed where
+/// `links` allows it and what it leads to is not read anyway: each file is read once for an INPUT.
 ///
 /// # Errors
 /// [`Fatal`] where an INPUT does not exist or a folder cannot be listed.
-pub fn collect(inputs: &[PathBuf]) -> Result<Inputs, Fatal> {
+pub fn find(inputs: &[PathBuf], links: Links) -> Result<Inputs, Fatal> {
     let mut found = Inputs::default();
     for input in inputs {
-        let meta = std::fs::metadata(input).map_err(|e| {
-            Fatal::new(format!("cannot read {}: {e}", input.display()), "an existing photograph or folder")
-        })?;
+        let gone = |e: std::io::Error| {
+            let what = format!("cannot read {}: {e}", input.display());
+            Fatal::new(what, "an existing photograph or folder")
+        };
+        let meta = std::fs::metadata(input).map_err(gone)?;
         if meta.is_dir() {
-            walk(input, &mut found)?;
+            let root = input.canonicalize().map_err(gone)?;
+            let mut walk = Walk { root, links, seen: BTreeSet::new(), pending: BTreeMap::new(), found };
+            walk.folder(input, walk.root.clone(), "")?;
+            while let Some((name, path)) = walk.pending.pop_first() {
+                walk.link(name, &path)?;
+            }
+            found = walk.found;
         } else {
-            let name = input.file_name().unwrap_or(input.as_os_str());
-            found.taken.push(Photograph { name: name.to_string_lossy().into(), path: input.clone() });
+            let name = names::text(input.file_name().unwrap_or(input.as_os_str()));
+            found.taken.push(Photograph { name, path: input.clone(), bytes: meta.len() });
         }
     }
     // Stable: equal names keep the order of their INPUTs.
@@ -96,39 +131,157 @@ pub fn collect(inputs: &[PathBuf]) -> Result<Inputs, Fatal> {
     Ok(found)
 }
 
-fn walk(folder: &Path, found: &mut Inputs) -> Result<(), Fatal> {
-    let mut entries = WalkDir::new(folder).min_depth(1).into_iter();
-    while let Some(entry) = entries.next() {
-        let entry = entry.map_err(|e| {
-            Fatal::new(format!("cannot list {}: {e}", folder.display()), "a folder that you may read")
-        })?;
-        let relative = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-        let parts: Vec<_> = relative.iter().map(|p| p.to_string_lossy()).collect();
-        let name = parts.join("/");
-        let kind = entry.file_type();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            if kind.is_dir() {
+/// The search through one INPUT.
+struct Walk {
+    /// The INPUT without links.
+    root: PathBuf,
+    links: Links,
+    /// Folders that were searched and files that were taken, without links.
+    seen: BTreeSet<PathBuf>,
+    /// Links by name: they come last, so that a photograph goes by its own name where it has one.
+    pending: BTreeMap<String, PathBuf>,
+    found: Inputs,
+}
+
+impl Walk {
+    /// Searches the folder at `path`, which is `real` without links; its files' names begin with `prefix`.
+    fn folder(&mut self, path: &Path, real: PathBuf, prefix: &str) -> Result<(), Fatal> {
+        self.seen.insert(real.clone());
+        let mut entries = WalkDir::new(path).min_depth(1).into_iter();
+        while let Some(entry) = entries.next() {
+            let entry = entry.map_err(|e| {
+                let place = e.path().unwrap_or(path).display().to_string();
+                Fatal::new(format!("cannot list {place}: {e}"), "a folder that you may read, with all in it")
+            })?;
+            let relative = entry.path().strip_prefix(path).unwrap_or(entry.path());
+            let name = format!("{prefix}{}", names::relative(relative));
+            let real = real.join(relative);
+            let kind = entry.file_type();
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                if kind.is_dir() {
+                    entries.skip_current_dir();
+                }
+                self.leave(name, LeftOut::Hidden);
+            } else if kind.is_symlink() {
+                self.pending.insert(name, entry.into_path());
+            } else if kind.is_file() {
+                self.file(name, entry.into_path(), real);
+            } else if kind.is_dir() {
+                let why = if entry.path().join("results.jsonl").exists() {
+                    LeftOut::Output
+                } else if !self.seen.insert(real) {
+                    LeftOut::Again
+                } else {
+                    continue;
+                };
                 entries.skip_current_dir();
-            }
-            found.left_out.push((name, LeftOut::Hidden));
-        } else if kind.is_symlink() {
-            found.left_out.push((name, LeftOut::Link));
-        } else if kind.is_file() {
-            if has_picture_name(entry.path()) || has_picture_content(entry.path()) {
-                found.taken.push(Photograph { name, path: entry.into_path() });
+                self.leave(name, why);
             } else {
-                found.left_out.push((name, LeftOut::NoPicture));
+                self.leave(name, LeftOut::NoFile);
             }
-        } else if kind.is_dir() {
-            if entry.path().join("results.jsonl").exists() {
-                entries.skip_current_dir();
-                found.left_out.push((name, LeftOut::Output));
-            }
+        }
+        Ok(())
+    }
+
+    /// Takes a file if it is a picture and was not taken yet.
+    fn file(&mut self, name: String, path: PathBuf, real: PathBuf) {
+        if !has_picture_name(Path::new(&name)) && !has_picture_content(&path) {
+            self.leave(name, LeftOut::NoPicture);
+        } else if self.seen.insert(real) {
+            // A size that cannot be read shows when the photograph is opened.
+            let bytes = path.metadata().map_or(0, |m| m.len());
+            self.found.taken.push(Photograph { name, path, bytes });
         } else {
-            found.left_out.push((name, LeftOut::NoFile));
+            self.leave(name, LeftOut::Again);
         }
     }
+
+    fn link(&mut self, name: String, path: &Path) -> Result<(), Fatal> {
+        let Ok(real) = path.canonicalize() else {
+            self.leave(name, LeftOut::Dangling);
+            return Ok(());
+        };
+        if self.links == Links::Inside && !real.starts_with(&self.root) {
+            self.leave(name, LeftOut::Outside);
+        } else if self.seen.contains(&real) {
+            self.leave(name, LeftOut::Again);
+        } else if real.is_dir() {
+            if real.join("results.jsonl").exists() {
+                self.leave(name, LeftOut::Output);
+            } else {
+                self.folder(&real.clone(), real, &format!("{name}/"))?;
+            }
+        } else if real.is_file() {
+            // By what it leads to now: a link that is turned elsewhere later changes nothing.
+            self.file(name, real.clone(), real);
+        } else {
+            self.leave(name, LeftOut::NoFile);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, name: String, why: LeftOut) {
+        self.found.left_out.push((name, why));
+    }
+}
+
+/// Refuses an OUT inside an INPUT and an INPUT inside OUT, links and `..` followed: results must not
+/// come to lie among the evidence, nor evidence among the results.
+///
+/// # Errors
+/// [`Fatal`] with a folder beside the INPUT.
+pub fn keep_apart(inputs: &[PathBuf], out: &Path) -> Result<(), Fatal> {
+    let real_out = whereabouts(out);
+    for input in inputs {
+        let Ok(real) = input.canonicalize() else { continue };
+        let (inner, outer) = if real_out.starts_with(&real) {
+            (out, input.as_path())
+        } else if real.starts_with(&real_out) {
+            (input.as_path(), out)
+        } else {
+            continue;
+        };
+        let base = if real_out.starts_with(&real) { &real } else { &real_out };
+        let beside =
+            base.with_file_name(format!("{}-results", base.file_name().unwrap_or_default().display()));
+        return Err(Fatal::new(
+            format!(
+                "{} lies inside {}: evidence and results must stay apart",
+                inner.display(),
+                outer.display()
+            ),
+            format!("-o {}", beside.display()),
+        ));
+    }
     Ok(())
+}
+
+/// Where a path leads, links followed as far as it exists.
+fn whereabouts(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut rest = Vec::new();
+    let mut there = whole.as_path();
+    let mut real = loop {
+        if let Ok(real) = there.canonicalize() {
+            break real;
+        }
+        match (there.parent(), there.components().next_back()) {
+            (Some(parent), Some(last)) => {
+                rest.push(last);
+                there = parent;
+            }
+            _ => return whole,
+        }
+    };
+    for part in rest.into_iter().rev() {
+        match part {
+            std::path::Component::ParentDir => {
+                real.pop();
+            }
+            part => real.push(part),
+        }
+    }
+    real
 }
 
 fn has_picture_name(path: &Path) -> bool {
@@ -186,5 +339,68 @@ mod tests {
         let alone = collect(&[dir.path().join("notes.txt")]).unwrap();
         assert_eq!(alone.taken[0].name, "notes.txt");
         assert!(collect(&[dir.path().join("absent")]).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_once_inside_and_outside_only_where_asked() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let lab = dir.path().join("lab");
+        for path in ["lab/a.png", "lab/case/b.png", "lab/.store/c", "outside/d.png", "outside/deep/e.png"] {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"\x89PNG\r\n\x1a\n").unwrap();
+        }
+        let link = |to: &str, name: &str| symlink(dir.path().join(to), lab.join(name)).unwrap();
+        link("lab/a.png", "again.png");
+        link("lab/.store/c", "stored.png");
+        link("lab", "case/circle");
+        link("lab/self", "self");
+        link("nowhere", "nothing.png");
+        link("outside", "far");
+        link("outside/d.png", "far.png");
+        symlink(&lab, dir.path().join("outside/back")).unwrap();
+        let names = |found: &Inputs| found.taken.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
+
+        let found = collect(&[lab.clone()]).unwrap();
+        assert_eq!(names(&found), ["a.png", "case/b.png", "stored.png"]);
+        let left: BTreeMap<_, _> = found.left_out.iter().map(|(n, w)| (n.as_str(), *w)).collect();
+        assert_eq!(left["again.png"], LeftOut::Again);
+        assert_eq!(left["case/circle"], LeftOut::Again);
+        assert_eq!((left["nothing.png"], left["self"]), (LeftOut::Dangling, LeftOut::Dangling));
+        assert_eq!((left["far"], left["far.png"]), (LeftOut::Outside, LeftOut::Outside));
+
+        let found = find(&[lab.clone()], Links::Anywhere).unwrap();
+        assert_eq!(names(&found), ["a.png", "case/b.png", "far/d.png", "far/deep/e.png", "stored.png"]);
+        // The INPUT itself may be a link.
+        symlink(&lab, dir.path().join("entry")).unwrap();
+        assert_eq!(collect(&[dir.path().join("entry")]).unwrap().taken.len(), 3);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn out_inside_an_input_and_an_input_inside_out_are_refused_through_links_too() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("lab/case")).unwrap();
+        std::fs::create_dir_all(at("elsewhere")).unwrap();
+        symlink(at("lab"), at("link")).unwrap();
+        symlink(at("elsewhere"), at("lab/door")).unwrap();
+        let lab = [at("lab")];
+        for out in
+            ["lab", "lab/out", "lab/case/new/out", "link/out", "elsewhere/../lab/out", "new/../lab/out"]
+        {
+            let fatal = keep_apart(&lab, &at(out)).unwrap_err();
+            assert!(
+                fatal.hint.starts_with("-o ") && keep_apart(&lab, Path::new(&fatal.hint[3..])).is_ok(),
+                "{out}"
+            );
+        }
+        assert!(keep_apart(&[at("link/case")], &at("lab")).is_err(), "INPUT inside OUT");
+        for out in ["out", "lab-2", "lab/door/out", "laboratory"] {
+            assert!(keep_apart(&lab, &at(out)).is_ok(), "{out}");
+        }
     }
 }

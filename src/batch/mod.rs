@@ -8,11 +8,15 @@
 //! | `timings.csv` | milliseconds a photograph and stage |
 //! | `run.json` | the [`manifest::Manifest`]: what ran, on what, with what |
 
+pub mod disk;
 pub mod inputs;
+mod lanes;
 pub mod manifest;
+pub mod names;
 pub mod output;
 pub mod progress;
 pub mod record;
+pub mod resume;
 pub mod runner;
 pub mod timing;
 

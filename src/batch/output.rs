@@ -1,12 +1,20 @@
 //! The files of OUT, written line by line as results come.
 
+use super::disk::{self, Growing};
+use super::names::cell;
 use super::record::{Record, word};
 use super::timing::STAGES;
 use crate::error::Fatal;
 use crate::pipeline::geometry::Ellipse;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Names of the files in the order of [`Output`]'s own.
+pub const FILES: [&str; 4] = ["results.jsonl", "results.csv", "failures.csv", "timings.csv"];
+
+/// Between two checkpoints, where all lines are made to reach the disk: a power cut costs no more than
+/// these seconds, and a checkpoint takes some hundredths of one.
+const CHECKPOINT: Duration = Duration::from_secs(5);
 
 /// Makes the folder OUT, which must be new or empty.
 ///
@@ -19,7 +27,7 @@ pub fn make_folder(out: &Path) -> Result<(), Fatal> {
             .find(|p| !p.exists())
             .map_or_else(String::new, |p| format!("-o {}", p.display()))
     };
-    if !out.exists() {
+    if is_free(out) {
         return std::fs::create_dir_all(out).map_err(|e| {
             Fatal::new(
                 format!("cannot make the folder {}: {e}", out.display()),
@@ -27,20 +35,49 @@ pub fn make_folder(out: &Path) -> Result<(), Fatal> {
             )
         });
     }
-    match std::fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Fatal::new(format!("the folder {} is not empty", out.display()), fresh())),
+    match std::fs::read_dir(out) {
+        Ok(_) => {
+            let hint = if out.join(super::manifest::NAME).exists() {
+                format!("--resume to continue the run in it, or {}", fresh())
+            } else {
+                fresh()
+            };
+            Err(Fatal::new(format!("the folder {} is not empty", out.display()), hint))
+        }
         Err(e) => Err(Fatal::new(format!("cannot use {} as a folder: {e}", out.display()), fresh())),
+    }
+}
+
+/// Whether a run may begin in `out`: it is not there, is an empty folder, or holds only the draft of a
+/// manifest, which a run that was cut off at its very start leaves.
+pub fn is_free(out: &Path) -> bool {
+    let draft = format!("{}.part", super::manifest::NAME);
+    match std::fs::read_dir(out) {
+        Ok(mut entries) => entries.all(|e| e.is_ok_and(|e| e.file_name() == draft.as_str())),
+        Err(e) => e.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// Holds the folder for one program; others are refused until the handle is dropped.
+///
+/// # Errors
+/// [`Fatal`] where another program writes there. Where the system cannot lock a folder, none is refused.
+pub fn hold(out: &Path) -> Result<Option<std::fs::File>, Fatal> {
+    let Ok(folder) = std::fs::File::open(out) else { return Ok(None) };
+    match folder.try_lock() {
+        Err(std::fs::TryLockError::WouldBlock) => Err(Fatal::new(
+            format!("another microstamp is at work in {}", out.display()),
+            "wait until it has ended, or -o with another folder",
+        )),
+        _ => Ok(Some(folder)),
     }
 }
 
 /// Writers of `results.jsonl`, `results.csv`, `failures.csv` and `timings.csv`.
 #[derive(Debug)]
 pub struct Output {
-    lines: BufWriter<File>,
-    results: csv::Writer<File>,
-    failures: csv::Writer<File>,
-    timings: csv::Writer<File>,
+    files: [Growing; 4],
+    checkpoint: Instant,
 }
 
 const RESULTS: [&str; 26] = [
@@ -78,55 +115,110 @@ impl Output {
     /// # Errors
     /// [`Fatal`] where a file cannot be made or written.
     pub fn create(out: &Path) -> Result<Self, Fatal> {
-        let file = |name: &str| File::create_new(out.join(name)).map_err(full);
-        let mut output = Self {
-            lines: BufWriter::new(file("results.jsonl")?),
-            results: csv::Writer::from_writer(file("results.csv")?),
-            failures: csv::Writer::from_writer(file("failures.csv")?),
-            timings: csv::Writer::from_writer(file("timings.csv")?),
+        let file = |i: usize| -> Result<Growing, Fatal> {
+            let mut file = Growing::create(&out.join(FILES[i])).map_err(|e| full(out, &e))?;
+            file.append(&heading(i)).map_err(|e| full(out, &e))?;
+            Ok(file)
         };
-        output.results.write_record(RESULTS).map_err(full)?;
-        output.failures.write_record(["path", "stage", "reason", "hint"]).map_err(full)?;
-        let stages = STAGES.iter().map(|s| format!("{s}_ms"));
-        output
-            .timings
-            .write_record(std::iter::once("path".into()).chain(stages).chain(["total_ms".into()]))
-            .map_err(full)?;
-        output.flush()?;
-        Ok(output)
+        Ok(Self { files: [file(0)?, file(1)?, file(2)?, file(3)?], checkpoint: Instant::now() })
     }
 
-    /// Writes one photograph's lines: they are in the files when this returns.
+    /// Opens files that an earlier run has left and [`super::resume`] has brought in line.
+    ///
+    /// # Errors
+    /// [`Fatal`] where a file cannot be opened.
+    pub fn reopen(out: &Path) -> Result<Self, Fatal> {
+        let file = |i: usize| Growing::open(&out.join(FILES[i])).map_err(|e| full(out, &e));
+        Ok(Self { files: [file(0)?, file(1)?, file(2)?, file(3)?], checkpoint: Instant::now() })
+    }
+
+    /// Writes one photograph's lines: they are in the files when this returns, and on the disk at the
+    /// next checkpoint.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the disk is full or gone; the files then hold the lines before it and no part of
+    /// this one's.
+    pub fn write(&mut self, record: &Record, stage_ms: &[f64]) -> Result<(), Fatal> {
+        let mut rows =
+            [line(record)?, results_row(record), failures_row(record), timings_row(&record.path, stage_ms)];
+        let whole = self.files.each_ref().map(Growing::size);
+        let written = self.files.iter_mut().zip(&mut rows).try_for_each(|(file, row)| file.append(row));
+        if let Err(e) = written {
+            for (file, len) in self.files.iter_mut().zip(whole) {
+                file.cut(len);
+            }
+            return Err(full(self.folder(), &e));
+        }
+        if self.checkpoint.elapsed() >= CHECKPOINT {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// A checkpoint: all that is written reaches the disk.
     ///
     /// # Errors
     /// [`Fatal`] where the disk is full or gone.
-    pub fn write(&mut self, record: &Record, stage_ms: &[f64]) -> Result<(), Fatal> {
-        let mut line = serde_json::to_vec(record).map_err(full)?;
-        line.push(b'\n');
-        self.lines.write_all(&line).map_err(full)?;
-        self.results.write_record(flat(record)).map_err(full)?;
-        if let Some(f) = &record.failure {
-            self.failures.write_record([&record.path, &f.stage, &f.reason, &f.hint]).map_err(full)?;
-        }
-        let total: f64 = stage_ms.iter().sum();
-        let cells =
-            (0..STAGES.len()).map(|i| stage_ms.get(i).map_or_else(String::new, |ms| format!("{ms:.2}")));
-        let row = std::iter::once(record.path.clone()).chain(cells).chain([format!("{total:.2}")]);
-        self.timings.write_record(row).map_err(full)?;
-        self.flush()
+    pub fn sync(&mut self) -> Result<(), Fatal> {
+        self.files.iter().try_for_each(Growing::sync).map_err(|e| full(self.folder(), &e))?;
+        self.checkpoint = Instant::now();
+        Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), Fatal> {
-        self.lines.flush().map_err(full)?;
-        [&mut self.results, &mut self.failures, &mut self.timings]
-            .into_iter()
-            .try_for_each(|table| table.flush())
-            .map_err(full)
+    fn folder(&self) -> &Path {
+        self.files[0].path().parent().unwrap_or(Path::new("."))
     }
 }
 
-fn full(error: impl std::fmt::Display) -> Fatal {
-    Fatal::new(format!("cannot write the results: {error}"), "-o with a folder on a disk that has room")
+/// What a disk that is full or gone means for the run.
+pub(super) fn full(out: &Path, error: &std::io::Error) -> Fatal {
+    Fatal::new(
+        format!("cannot write the results in {}: {error}; what was written before is whole", out.display()),
+        "make room on the disk, then the same command with --resume",
+    )
+}
+
+/// A line of `results.jsonl`.
+pub(super) fn line(record: &Record) -> Result<Vec<u8>, Fatal> {
+    let mut line = serde_json::to_vec(record).map_err(|e| full(Path::new("."), &e.into()))?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The heading of the file with this place in [`FILES`]; nothing for `results.jsonl`.
+pub(super) fn heading(file: usize) -> Vec<u8> {
+    match file {
+        1 => disk::csv_row(&RESULTS),
+        2 => disk::csv_row(&["path", "stage", "reason", "hint"]),
+        3 => {
+            let stages = STAGES.iter().map(|s| format!("{s}_ms"));
+            let row: Vec<String> =
+                std::iter::once("path".into()).chain(stages).chain(["total_ms".into()]).collect();
+            disk::csv_row(&row)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A row of `failures.csv`; nothing where the photograph did not fail.
+pub(super) fn failures_row(record: &Record) -> Vec<u8> {
+    let row =
+        |f: &crate::Failure| disk::csv_row(&[&record.path, &f.stage, &f.reason, &f.hint].map(|t| cell(t)));
+    record.failure.as_ref().map_or_else(Vec::new, row)
+}
+
+/// A row of `timings.csv`; empty cells for the stages that did not run.
+pub(super) fn timings_row(path: &str, stage_ms: &[f64]) -> Vec<u8> {
+    let total: f64 = stage_ms.iter().sum();
+    let cells = (0..STAGES.len()).map(|i| stage_ms.get(i).map_or_else(String::new, |ms| format!("{ms:.2}")));
+    let total = if stage_ms.is_empty() { String::new() } else { format!("{total:.2}") };
+    let row: Vec<String> = std::iter::once(cell(path)).chain(cells).chain([total]).collect();
+    disk::csv_row(&row)
+}
+
+/// A row of `results.csv`.
+pub(super) fn results_row(record: &Record) -> Vec<u8> {
+    disk::csv_row(&flat(record))
 }
 
 /// A record as a row of `results.csv`; nothing for null.
@@ -140,7 +232,7 @@ fn flat(r: &Record) -> Vec<String> {
     };
     let p: Vec<String> = r.positions.iter().map(|p| p.p.to_string()).collect();
     let mut row = vec![
-        r.path.clone(),
+        cell(&r.path),
         word(r.status).into(),
         text(r.code.as_ref()),
         text(r.best.as_ref()),
@@ -158,7 +250,7 @@ fn flat(r: &Record) -> Vec<String> {
         text(r.um_per_px),
         text(r.um_per_px_from.as_ref()),
         r.warnings.join(" "),
-        text(r.failure.as_ref().map(|f| &f.reason)),
+        text(r.failure.as_ref().map(|f| cell(&f.reason))),
         text(r.sha256.as_ref()),
     ]);
     row

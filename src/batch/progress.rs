@@ -1,5 +1,6 @@
 //! Progress on stderr: a bar on a terminal, else a line every 30 seconds.
 
+use super::names::printable;
 use super::record::{Record, word};
 use crate::pipeline::decode::Status;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -83,11 +84,4 @@ impl Progress {
             None => eprintln!("{line}"),
         }
     }
-}
-
-/// A text from a file with control characters made visible: a file's name must not steer a terminal.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect()
 }

@@ -1,124 +1,161 @@
 //! Photographs in parallel, results in the order of the inputs.
 
 use super::inputs::Photograph;
+use super::lanes::{LOOK, Lane, Lanes, open};
 use super::manifest::Counts;
 use super::output::Output;
 use super::progress::Progress;
 use super::record::Record;
-use super::timing::{Stopwatch, Timed};
+use super::timing::{Noted, Stopwatch, Timed};
 use crate::error::{Failure, Fatal};
 use crate::pipeline::{Pipeline, Watch, photo};
 use crate::settings::PhotoSettings;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-/// How often the progress is looked at while no photograph ends.
-const TICK: Duration = Duration::from_secs(1);
-
-/// What a run needs beside its photographs.
-pub struct Run<'a> {
+/// What a run needs beside its photographs. Its threads share it, and one that hangs keeps it.
+#[derive(Clone)]
+pub struct Run {
     /// Reads each photograph.
-    pub pipeline: &'a Pipeline,
+    pub pipeline: Arc<Pipeline>,
     /// Limits of what is opened.
-    pub photo: &'a PhotoSettings,
+    pub photo: PhotoSettings,
     /// Scale of `--um-per-px`.
     pub um_per_px: Option<f64>,
     /// Threads over photographs.
     pub threads: usize,
     /// Set from outside to stop after the photographs at hand.
-    pub stop: &'a AtomicBool,
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Takes the rows of a run in the order of the inputs: a photograph's number from 0, its line, and the
+/// milliseconds of its stages.
+pub type Sink<'s> = dyn FnMut(usize, Record, &[f64]) -> Result<(), Fatal> + 's;
+
+/// What a lane sends.
+enum Sent {
+    Row(usize, Record, Stopwatch),
+    /// It finds no photograph any more.
+    Ended,
 }
 
 /// Reads `photographs` and writes their lines in order, each as soon as those before it are there.
-/// Only lines that wait for an earlier one are held in memory.
 ///
 /// # Errors
-/// [`Fatal`] where threads cannot be started or a line cannot be written; lines before it are whole.
+/// As [`run_into`]; [`Fatal`] too where a line cannot be written, and lines before it are whole then.
 pub fn run(
-    run: &Run<'_>,
+    run: &Run,
     photographs: &[Photograph],
     output: &mut Output,
     progress: &mut Progress,
 ) -> Result<Counts, Fatal> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(run.threads)
-        .build()
-        .map_err(|e| Fatal::new(format!("cannot start {} threads: {e}", run.threads), "--threads 1"))?;
-    let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel();
-    std::thread::scope(|scope| {
-        let pool = &pool;
-        let next = &next;
-        scope.spawn(move || {
-            pool.broadcast(|_| {
-                // One at a time and in order, so that lines can be written early.
-                while !run.stop.load(Ordering::Relaxed) {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(photograph) = photographs.get(index) else { break };
-                    let (record, watch) = read(run, photograph, &mut ());
-                    if sender.send((index, record, watch)).is_err() {
-                        break;
-                    }
-                }
-            });
-        });
-        let written = write_in_order(&receiver, output, progress);
-        // The workers end at their next photograph where writing failed.
-        drop(receiver);
-        written
-    })
+    let mut counts = Counts::default();
+    run_into(run, photographs, progress, &mut |_, record, ms| {
+        counts.add(record.status);
+        output.write(&record, ms)
+    })?;
+    Ok(counts)
 }
 
-fn write_in_order(
-    receiver: &mpsc::Receiver<(usize, Record, Stopwatch)>,
-    output: &mut Output,
+/// Reads `photographs` and hands their rows over in order. Only rows that wait for an earlier one are
+/// held in memory. A photograph that takes longer than `photo.max_seconds` is given up and has failed.
+///
+/// # Errors
+/// [`Fatal`] where threads cannot be started, too many photographs hang, or `sink` gives one.
+pub fn run_into(
+    run: &Run,
+    photographs: &[Photograph],
     progress: &mut Progress,
-) -> Result<Counts, Fatal> {
-    let mut counts = Counts::default();
-    let mut waiting = BTreeMap::new();
-    let mut due = 0;
-    loop {
-        match receiver.recv_timeout(TICK) {
-            Ok((index, record, watch)) => {
-                progress.done(&record);
-                waiting.insert(index, (record, watch));
-                while let Some((record, watch)) = waiting.remove(&due) {
-                    output.write(&record, watch.ms())?;
-                    counts.add(record.status);
-                    due += 1;
+    sink: &mut Sink<'_>,
+) -> Result<(), Fatal> {
+    let (sender, receiver) = mpsc::channel();
+    let work = {
+        let (run, photographs, next) = (run.clone(), photographs.to_vec(), AtomicUsize::new(0));
+        move |lane: &Lane| {
+            // One at a time and in order, so that lines can be written early.
+            while !run.stop.load(Ordering::Relaxed) {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(photograph) = photographs.get(index) else { break };
+                lane.begin(index);
+                let (record, watch) = read_noted(&run, photograph, &mut (), &lane.noted);
+                // Nobody listens any more where writing has failed.
+                if !lane.end() || sender.send(Sent::Row(index, record, watch)).is_err() {
+                    return;
                 }
             }
+            let _ = sender.send(Sent::Ended);
+        }
+    };
+    let mut lanes = Lanes::start(run.threads, run.photo.max_seconds, work)?;
+    let (mut waiting, mut due, mut open_lanes) = (BTreeMap::new(), 0, run.threads);
+    while open_lanes > 0 {
+        match receiver.recv_timeout(LOOK) {
+            Ok(Sent::Row(index, record, watch)) => {
+                progress.done(&record);
+                waiting.insert(index, (record, watch.ms().to_vec()));
+            }
+            Ok(Sent::Ended) => open_lanes -= 1,
+            // Lanes say when they end: without one there is nothing to wait for.
+            Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(counts),
+        }
+        for (index, noted) in lanes.give_up_late()? {
+            let record = given_up(&photographs[index].name, noted, run.photo.max_seconds);
+            progress.done(&record);
+            waiting.insert(index, (record, Vec::new()));
+        }
+        while let Some((record, ms)) = waiting.remove(&due) {
+            sink(due, record, &ms)?;
+            due += 1;
         }
         progress.tick();
     }
+    Ok(())
+}
+
+fn given_up(name: &str, noted: Noted, seconds: f64) -> Record {
+    let hint =
+        "look at it with `microstamp inspect`, or raise photo.max_seconds in --config on a slow machine";
+    let failure = Failure::new(noted.stage(), format!("given up after {seconds} seconds"), hint);
+    Record::failed(name, noted.sha256, failure)
 }
 
 /// Reads one photograph and gives its line, whatever happens: a panic becomes a `failed` one.
 /// `other` looks on, and its time is not counted.
-pub fn read(run: &Run<'_>, photograph: &Photograph, other: &mut dyn Watch) -> (Record, Stopwatch) {
-    let mut watch = Timed { clock: Stopwatch::start(), other };
-    let mut hash = None;
+pub fn read(run: &Run, photograph: &Photograph, other: &mut dyn Watch) -> (Record, Stopwatch) {
+    read_noted(run, photograph, other, &Mutex::default())
+}
+
+/// The same, with what is known on the way noted where others can see it.
+fn read_noted(
+    run: &Run,
+    photograph: &Photograph,
+    other: &mut dyn Watch,
+    noted: &Mutex<Noted>,
+) -> (Record, Stopwatch) {
+    let mut watch = Timed { clock: Stopwatch::start(), noted, other };
     let name = &photograph.name;
     // What a panic leaves half-done is this photograph's own: the pipeline keeps no state.
     let result = catch_unwind(AssertUnwindSafe(|| {
-        let bytes = open(photograph, run.photo)?;
+        let bytes = contents(photograph, &run.photo)?;
         let sha256 = photo::sha256(&bytes);
-        hash = Some(sha256.clone());
-        let mut photo = photo::load(name, &sha256, bytes, run.um_per_px, run.photo)?;
-        watch.clock.lap();
+        open(noted).sha256 = Some(sha256.clone());
+        let mut photo = photo::load(name, &sha256, bytes, run.um_per_px, &run.photo)?;
+        watch.lap();
         let reading = run.pipeline.read(&photo, &mut watch)?;
-        watch.clock.lap();
+        watch.lap();
         photo.check_scale(reading.primer.as_ref());
         Ok(Record::new(name, &sha256, photo.scale.as_ref(), &photo.warnings, reading))
     }));
+    let known = || open(noted).clone();
     let record = match result {
         Ok(Ok(record)) => record,
-        Ok(Err(failure)) => Record::failed(name, hash, failure),
+        Ok(Err(failure)) => Record::failed(name, known().sha256, failure),
         Err(panic) => {
             let what = panic
                 .downcast_ref::<&str>()
@@ -127,17 +164,15 @@ pub fn read(run: &Run<'_>, photograph: &Photograph, other: &mut dyn Watch) -> (R
                 .unwrap_or_else(|| "no message".into());
             let hint =
                 "a fault of microstamp: please report it with this photograph, or try another --engine";
-            Record::failed(
-                name,
-                hash,
-                Failure::new(watch.clock.stage(), format!("internal error: {what}"), hint),
-            )
+            let failure = Failure::new(known().stage(), format!("internal error: {what}"), hint);
+            Record::failed(name, known().sha256, failure)
         }
     };
     (record, watch.clock)
 }
 
-fn open(photograph: &Photograph, settings: &PhotoSettings) -> Result<Vec<u8>, Failure> {
+/// The bytes of a photograph, which is opened for reading only.
+fn contents(photograph: &Photograph, settings: &PhotoSettings) -> Result<Vec<u8>, Failure> {
     let unreadable = |e: std::io::Error| {
         Failure::new(
             "load",
@@ -145,17 +180,28 @@ fn open(photograph: &Photograph, settings: &PhotoSettings) -> Result<Vec<u8>, Fa
             "check that it is still there and may be read",
         )
     };
-    let meta = std::fs::metadata(&photograph.path).map_err(unreadable)?;
-    if !meta.is_file() {
+    let too_large = |bytes: f64| {
+        Failure::new(
+            "load",
+            format!("the file has {:.0} MB, more than {}", bytes / 1e6, settings.max_file_mb),
+            "crop the picture, or raise photo.max_file_mb in --config if it is genuine",
+        )
+    };
+    // Before it is opened: opening a pipe would wait for its other end.
+    if !std::fs::metadata(&photograph.path).map_err(unreadable)?.is_file() {
         return Err(Failure::new("load", "this is no regular file", "give a photograph or a folder"));
     }
-    let megabytes = meta.len() as f64 / 1e6;
-    if megabytes > settings.max_file_mb {
-        return Err(Failure::new(
-            "load",
-            format!("the file has {megabytes:.0} MB, more than {}", settings.max_file_mb),
-            "crop the picture, or raise photo.max_file_mb in --config if it is genuine",
-        ));
+    let file = File::open(&photograph.path).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
+    let most = settings.max_file_mb * 1e6;
+    if size as f64 > most {
+        return Err(too_large(size as f64));
     }
-    std::fs::read(&photograph.path).map_err(unreadable)
+    let mut bytes = Vec::with_capacity(size as usize);
+    // It may grow while it is read.
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as f64 > most {
+        return Err(too_large(bytes.len() as f64));
+    }
+    Ok(bytes)
 }

@@ -1,10 +1,28 @@
-//! How long each stage took.
+//! How long each stage took, and how far a photograph has come.
 
+use super::lanes::open;
 use crate::pipeline::{Made, Watch};
+use std::sync::Mutex;
 use std::time::Instant;
 
 /// Stages in their order.
 pub const STAGES: [&str; 6] = ["load", "denoise", "face", "mark", "engine", "decode"];
+
+/// What is known of a photograph while it is read: enough for its row if it never ends.
+#[derive(Clone, Debug, Default)]
+pub struct Noted {
+    /// Stages that are done.
+    pub done: usize,
+    /// SHA-256 of the file, once it is read.
+    pub sha256: Option<String>,
+}
+
+impl Noted {
+    /// The stage that is running.
+    pub fn stage(&self) -> &'static str {
+        STAGES[self.done.min(STAGES.len() - 1)]
+    }
+}
 
 /// Takes the time of every stage.
 #[derive(Debug)]
@@ -26,11 +44,6 @@ impl Stopwatch {
         self.last = now;
     }
 
-    /// The stage that is running.
-    pub fn stage(&self) -> &'static str {
-        STAGES[self.ms.len().min(STAGES.len() - 1)]
-    }
-
     /// Milliseconds of the stages that ran, in the order of [`STAGES`].
     pub fn ms(&self) -> &[f64] {
         &self.ms
@@ -41,13 +54,23 @@ impl Stopwatch {
 pub struct Timed<'w> {
     /// The time of every stage.
     pub clock: Stopwatch,
+    /// Where every stage's end is noted.
+    pub noted: &'w Mutex<Noted>,
     /// Who else looks on.
     pub other: &'w mut dyn Watch,
 }
 
+impl Timed<'_> {
+    /// Ends the running stage.
+    pub fn lap(&mut self) {
+        self.clock.lap();
+        open(self.noted).done = self.clock.ms.len();
+    }
+}
+
 impl Watch for Timed<'_> {
     fn made(&mut self, made: Made<'_>) {
-        self.clock.lap();
+        self.lap();
         self.other.made(made);
         self.clock.last = Instant::now();
     }

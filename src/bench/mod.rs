@@ -16,7 +16,7 @@ use crate::score::figures::Figures as Accuracy;
 use crate::settings::Settings;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What is measured, and how often.
@@ -96,7 +96,7 @@ pub struct Figures {
 ///
 /// # Errors
 /// [`Fatal`] where threads cannot be started, the temporary folder cannot be written, or the truth does not fit.
-pub fn measure(order: &Order<'_>, pipeline: &Pipeline, settings: &Settings) -> Result<Figures, Fatal> {
+pub fn measure(order: &Order<'_>, pipeline: &Arc<Pipeline>, settings: &Settings) -> Result<Figures, Fatal> {
     let scratch = tempfile::tempdir().map_err(|e| {
         Fatal::new(
             format!("cannot make a temporary folder: {e}"),
@@ -152,7 +152,7 @@ pub fn measure(order: &Order<'_>, pipeline: &Pipeline, settings: &Settings) -> R
 /// Seconds of one run into the new folder `out`.
 fn decode_once(
     order: &Order<'_>,
-    pipeline: &Pipeline,
+    pipeline: &Arc<Pipeline>,
     settings: &Settings,
     threads: usize,
     out: &Path,
@@ -160,8 +160,13 @@ fn decode_once(
     let start = Instant::now();
     crate::batch::output::make_folder(out)?;
     let mut output = Output::create(out)?;
-    let stop = AtomicBool::new(false);
-    let run = Run { pipeline, photo: &settings.photo, um_per_px: order.um_per_px, threads, stop: &stop };
+    let run = Run {
+        pipeline: Arc::clone(pipeline),
+        photo: settings.photo.clone(),
+        um_per_px: order.um_per_px,
+        threads,
+        stop: Arc::default(),
+    };
     runner::run(&run, order.photographs, &mut output, &mut Progress::start(order.photographs.len(), true))?;
     Ok(start.elapsed().as_secs_f64())
 }

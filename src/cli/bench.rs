@@ -8,6 +8,7 @@ use crate::error::Fatal;
 use crate::pipeline::Pipeline;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Measure how fast photographs are read, beside reading and decoding the same files alone
 #[derive(Debug, clap::Args)]
@@ -47,7 +48,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         ));
     }
     let engine = engines::by_name(&common.engine, &settings)?;
-    let pipeline = Pipeline::new(settings.clone(), schemes, engine)?;
+    let pipeline = Arc::new(Pipeline::new(settings.clone(), schemes, engine)?);
     let order = Order {
         photographs: &found.taken,
         threads: common.threads(),

@@ -1,27 +1,38 @@
 //! `microstamp decode`: a folder in, codes out.
 
 use super::{Common, Outcome};
+use crate::batch::inputs::Links;
 use crate::batch::manifest::{Manifest, Setup};
+use crate::batch::names::printable;
 use crate::batch::output::{self, Output};
-use crate::batch::progress::{Progress, printable};
-use crate::batch::{inputs, runner};
+use crate::batch::progress::Progress;
+use crate::batch::resume::{self, Earlier, Replaced, Saved};
+use crate::batch::{Photograph, inputs, runner};
 use crate::engines;
 use crate::error::Fatal;
 use crate::pipeline::Pipeline;
+use crate::pipeline::decode::Status;
+use crate::pipeline::net::networks;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Failed photographs that are read again before their new lines are written: what an interruption
+/// costs at the most, against writing `results.jsonl` anew each time.
+const RETRIED_AT_ONCE: usize = 500;
 
 /// Read the microstamps in photographs and folders of photographs
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "Read the microstamps in photographs and folders of photographs.\n\n\
-        Photographs are PNG, JPEG, TIFF or BMP, recognised by their content. Hidden files and files \
-        that are no pictures are left out and counted. Results are written in the order of the \
-        relative paths, one line a photograph, the same bytes for any number of threads.",
+        Photographs are PNG, JPEG, TIFF or BMP, recognised by their content, and only ever opened for \
+        reading. Hidden files and files that are no pictures are left out and counted. Results are \
+        written in the order of the relative paths, one line a photograph, the same bytes for any \
+        number of threads, and after an interruption that --resume continued.",
     after_help = "Examples:\n  \
         microstamp decode testdata/lab -o out\n  \
+        microstamp decode testdata/lab -o out --resume\n  \
         microstamp decode evidence/case-17 photo.tif -o out --format ifm8 --um-per-px 3.45\n  \
         microstamp decode testdata/lab --dry-run"
 )]
@@ -29,9 +40,19 @@ pub struct Args {
     /// Photographs or folders; folders are searched recursively
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// Folder for the results; must be new or empty
+    /// Folder for the results, outside of every INPUT; must be new or empty unless --resume is given
     #[arg(short, long, value_name = "OUT", required_unless_present = "dry_run")]
     out: Option<PathBuf>,
+    /// Continue the run in OUT after a crash, a kill or ctrl-C; it must have had the same version,
+    /// settings, engine, formats and photographs. Starts anew where OUT is new or empty
+    #[arg(long)]
+    resume: bool,
+    /// As --resume, and read again what failed
+    #[arg(long)]
+    retry_failed: bool,
+    /// Follow symbolic links that lead out of an INPUT too
+    #[arg(long)]
+    follow_links: bool,
     /// Only list which files would be read and which are left out, and why
     #[arg(long)]
     dry_run: bool,
@@ -41,7 +62,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let schemes = common.schemes()?;
     let um_per_px = common.scale(&settings)?;
-    let found = inputs::collect(&args.inputs)?;
+    let links = if args.follow_links { Links::Anywhere } else { Links::Inside };
+    let found = inputs::find(&args.inputs, links)?;
     let Some(out) = args.out.as_deref().filter(|_| !args.dry_run) else {
         return list(&found);
     };
@@ -51,44 +73,103 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "the same command with --dry-run lists what is left out and why",
         ));
     }
+    inputs::keep_apart(&args.inputs, out)?;
     let engine = engines::by_name(&common.engine, &settings)?;
-    output::make_folder(out)?;
     let mut manifest = Manifest::start(Setup {
-        command: std::env::args_os().map(|a| a.to_string_lossy().into()).collect(),
+        command: std::env::args_os().map(|a| crate::batch::names::text(&a)).collect(),
         inputs: &args.inputs,
         found: &found,
         settings: &settings,
         um_per_px,
         engine: engine.identity(),
+        weights_sha256: networks::built_in_sha256(),
         formats: schemes.iter().map(|s| s.id.clone()).collect(),
         threads: common.threads(),
     });
-    manifest.write(out)?;
-    let mut output = Output::create(out)?;
-    let mut progress = Progress::start(found.taken.len(), common.quiet);
-    let stop = stop_on_interrupt();
-    let pipeline = Pipeline::new(settings.clone(), schemes, engine)?;
     let run = runner::Run {
-        pipeline: &pipeline,
-        photo: &settings.photo,
+        pipeline: Arc::new(Pipeline::new(settings.clone(), schemes, engine)?),
+        photo: settings.photo,
         um_per_px,
         threads: common.threads(),
-        stop: &stop,
+        stop: stop_on_interrupt(),
     };
-    let counts = runner::run(&run, &found.taken, &mut output, &mut progress)?;
-    progress.finish(&counts.list());
-    let done: usize = counts.list().iter().map(|(_, n)| n).sum();
-    let failed = counts.failed;
-    manifest.finish(counts, done == found.taken.len());
-    manifest.write(out)?;
-    if done < found.taken.len() {
-        eprintln!("microstamp: interrupted after {done} of {} photographs", found.taken.len());
+    let resumes = args.resume || args.retry_failed;
+    if !resumes || output::is_free(out) {
+        output::make_folder(out)?;
     }
-    Ok(match (done == found.taken.len(), failed) {
+    let _held = output::hold(out)?;
+    let earlier = if resumes { resume::look(out, &manifest, &found.taken)? } else { None };
+    if let Some(earlier) = earlier.as_ref().filter(|e| is_done(e, args.retry_failed)) {
+        eprintln!("microstamp: every photograph of {} is read already", out.display());
+        return Ok(if earlier.manifest.counts.failed == 0 { Outcome::Done } else { Outcome::SomeFailed });
+    }
+    let kept = match &earlier {
+        Some(earlier) => {
+            resume::follow(out, earlier, &mut manifest)?;
+            manifest.kept = earlier.saved.rows.len();
+            manifest.write(out)?;
+            resume::bring_in_line(out, &earlier.saved, &Replaced::new())?;
+            if args.retry_failed {
+                retry(&run, &found.taken, out, &earlier.saved, common.quiet)?;
+            }
+            if earlier.saved.torn {
+                eprintln!(
+                    "microstamp: the last line of results.jsonl was torn, and its photograph is read again"
+                );
+            }
+            earlier.saved.rows.len()
+        }
+        None => {
+            manifest.write(out)?;
+            0
+        }
+    };
+    let mut output = if earlier.is_some() { Output::reopen(out)? } else { Output::create(out)? };
+    let rest = &found.taken[kept..];
+    let mut progress = Progress::start(rest.len(), common.quiet);
+    runner::run(&run, rest, &mut output, &mut progress)?;
+    output.sync()?;
+    manifest.finish(out)?;
+    progress.finish(&manifest.counts.list());
+    let hash = manifest.write(out)?;
+    if !common.quiet {
+        eprintln!("SHA-256 of run.json, which names all other files: {hash}");
+    }
+    if !manifest.complete {
+        let done = manifest.counts.list().iter().map(|(_, n)| n).sum::<usize>();
+        eprintln!(
+            "microstamp: interrupted after {done} of {} photographs\n  try: the same command with --resume",
+            manifest.photographs
+        );
+    }
+    Ok(match (manifest.complete, manifest.counts.failed) {
         (false, _) => Outcome::Interrupted,
         (true, 0) => Outcome::Done,
         (true, _) => Outcome::SomeFailed,
     })
+}
+
+/// Whether nothing is left to do.
+fn is_done(earlier: &Earlier, retry_failed: bool) -> bool {
+    earlier.manifest.complete && !(retry_failed && earlier.manifest.counts.failed > 0)
+}
+
+/// Reads the failed photographs again and puts their new lines in the place of the old ones.
+fn retry(run: &runner::Run, all: &[Photograph], out: &Path, saved: &Saved, quiet: bool) -> Result<(), Fatal> {
+    let failed: Vec<usize> =
+        (0..saved.rows.len()).filter(|i| saved.rows[*i].status == Status::Failed).collect();
+    let mut progress = Progress::start(failed.len(), quiet);
+    for some in failed.chunks(RETRIED_AT_ONCE) {
+        let photographs: Vec<Photograph> = some.iter().map(|i| all[*i].clone()).collect();
+        let mut replaced = Replaced::new();
+        runner::run_into(run, &photographs, &mut progress, &mut |i, record, ms| {
+            replaced.insert(some[i], (record, ms.to_vec()));
+            Ok(())
+        })?;
+        let now = resume::saved(out, all.iter().map(|p| p.name.as_str()))?;
+        resume::bring_in_line(out, &now, &replaced)?;
+    }
+    Ok(())
 }
 
 /// The first interrupt lets the photographs at hand end; the second ends the program.

@@ -1,8 +1,8 @@
 //! `microstamp inspect`: one photograph, a picture a stage.
 
 use super::{Common, Outcome};
+use crate::batch::names::printable;
 use crate::batch::output::{self, Output};
-use crate::batch::progress::printable;
 use crate::batch::record::word;
 use crate::batch::{inputs, runner};
 use crate::engines;
@@ -10,7 +10,7 @@ use crate::error::Fatal;
 use crate::pipeline::Pipeline;
 use crate::report::stages::Stages;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
 /// Draw what each stage sees in one photograph
 #[derive(Debug, clap::Args)]
@@ -43,9 +43,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let engine = engines::by_name(&common.engine, &settings)?;
     output::make_folder(&args.out)?;
     let mut output = Output::create(&args.out)?;
-    let pipeline = Pipeline::new(settings.clone(), schemes.clone(), engine)?;
-    let stop = AtomicBool::new(false);
-    let run = runner::Run { pipeline: &pipeline, photo: &settings.photo, um_per_px, threads: 1, stop: &stop };
+    let run = runner::Run {
+        pipeline: Arc::new(Pipeline::new(settings.clone(), schemes.clone(), engine)?),
+        photo: settings.photo,
+        um_per_px,
+        threads: 1,
+        stop: Arc::default(),
+    };
     let mut outcome = Outcome::Done;
     for photograph in &found.taken {
         let mut stages = Stages::new(args.out.clone(), &schemes);

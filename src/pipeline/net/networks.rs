@@ -3,6 +3,7 @@
 use super::Network;
 use super::file::{WeightsError, WeightsFile};
 use crate::error::Fatal;
+use crate::pipeline::photo::sha256;
 use std::sync::OnceLock;
 
 /// Side of the finder's input, pixels: the letterboxed small copy.
@@ -126,7 +127,7 @@ impl Networks {
     /// The weights are damaged.
     pub fn built_in() -> Result<&'static Self, Fatal> {
         static NETWORKS: OnceLock<Result<Networks, WeightsError>> = OnceLock::new();
-        let load = || Networks::parse(include_bytes!("../engine/learned.weights"));
+        let load = || Networks::parse(BUILT_IN);
         NETWORKS.get_or_init(load).as_ref().map_err(|e| {
             Fatal::new(
                 format!("the weights src/pipeline/engine/learned.weights cannot be used: {e}"),
@@ -134,6 +135,15 @@ impl Networks {
             )
         })
     }
+}
+
+/// The file of weights that is compiled in.
+const BUILT_IN: &[u8] = include_bytes!("../engine/learned.weights");
+
+/// SHA-256 of the whole file of weights that is compiled in, lower-case hex: beside the tensors, whose
+/// own hash it carries, it covers the header.
+pub fn built_in_sha256() -> String {
+    sha256(BUILT_IN)
 }
 
 #[cfg(test)]
@@ -148,7 +158,7 @@ mod tests {
         let schemes = Scheme::all();
         assert_eq!(networks.formats, schemes.iter().map(|s| s.id.clone()).collect::<Vec<_>>());
         assert!(schemes.iter().all(|s| s.alphabet == networks.alphabet));
-        assert!(include_bytes!("../engine/learned.weights").len() <= 8_000_000);
+        assert!(BUILT_IN.len() <= 8_000_000);
     }
 
     #[test]

@@ -1,0 +1,295 @@
+//! Nothing lost, nothing touched: runs cut off and resumed, originals, names, provenance.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{decode, microstamp, picture, records};
+use microstamp::batch::manifest::{Manifest, is_sealed};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Photographs of which the fourth is broken, and the folder of a whole run over them.
+fn lab() -> (TempDir, PathBuf, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let (lab, whole) = (dir.path().join("lab"), dir.path().join("whole"));
+    for i in 0..8 {
+        picture(&lab.join(format!("case-{}/{i}.png", i / 3)), 30 + 9 * i, 40);
+    }
+    fs::write(lab.join("case-1/3.png"), "no picture").unwrap();
+    decode(&lab, &whole, &[], 1);
+    (dir, lab, whole)
+}
+
+/// OUT as a run that was cut off leaves it: the first `bytes` of results.jsonl, `rows` of each table.
+fn cut_off(whole: &Path, out: &Path, bytes: usize, rows: usize) {
+    fs::create_dir_all(out).unwrap();
+    let results = fs::read(whole.join("results.jsonl")).unwrap();
+    fs::write(out.join("results.jsonl"), &results[..bytes]).unwrap();
+    for table in ["results.csv", "failures.csv", "timings.csv"] {
+        let text = fs::read_to_string(whole.join(table)).unwrap();
+        let kept: Vec<&str> = text.split_inclusive('\n').take(rows + 1).collect();
+        fs::write(out.join(table), kept.concat()).unwrap();
+    }
+    let mut manifest = manifest(whole);
+    manifest.finished = None;
+    manifest.complete = false;
+    manifest.outputs.clear();
+    manifest.write(out).unwrap();
+}
+
+fn manifest(out: &Path) -> Manifest {
+    Manifest::parse(&fs::read(out.join("run.json")).unwrap()).unwrap()
+}
+
+fn same_files(a: &Path, b: &Path) {
+    for name in ["results.jsonl", "results.csv", "failures.csv"] {
+        assert!(fs::read(a.join(name)).unwrap() == fs::read(b.join(name)).unwrap(), "{name}");
+    }
+    let rows = |out: &Path| csv::Reader::from_path(out.join("timings.csv")).unwrap().records().count();
+    assert_eq!(rows(a), rows(b));
+}
+
+#[test]
+fn a_run_cut_off_anywhere_is_resumed_to_the_same_bytes() {
+    let (dir, lab, whole) = lab();
+    let results = fs::read(whole.join("results.jsonl")).unwrap();
+    let ends: Vec<usize> =
+        results.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i + 1).collect();
+    // At the start, in a line, one byte before its end, at its end, after the last line; tables behind and ahead.
+    let cuts =
+        [(0, 0), (7, 0), (ends[0] - 1, 1), (ends[2], 2), (ends[4] + 20, 3), (ends[5], 8), (ends[7], 8)];
+    for (i, (bytes, rows)) in cuts.into_iter().enumerate() {
+        let out = dir.path().join(format!("out-{i}"));
+        cut_off(&whole, &out, bytes, rows);
+        decode(&lab, &out, &["--resume"], 1);
+        same_files(&out, &whole);
+        let run = manifest(&out);
+        assert_eq!(run.kept, ends.iter().filter(|end| **end <= bytes).count());
+        assert!(
+            run.complete && run.previous.unwrap().file == "run-1.json" && out.join("run-1.json").exists()
+        );
+    }
+    // Zeros, which some file systems leave behind after a power cut.
+    let out = dir.path().join("zeros");
+    cut_off(&whole, &out, ends[3], 4);
+    let file = fs::File::options().append(true).open(out.join("results.jsonl")).unwrap();
+    file.set_len(ends[3] as u64 + 4096).unwrap();
+    decode(&lab, &out, &["--resume"], 1);
+    same_files(&out, &whole);
+}
+
+#[test]
+fn resume_starts_where_nothing_is_and_does_nothing_where_all_is_done() {
+    let (dir, lab, whole) = lab();
+    let out = dir.path().join("out");
+    decode(&lab, &out, &["--resume"], 1);
+    same_files(&out, &whole);
+    let before = fs::read(out.join("run.json")).unwrap();
+    decode(&lab, &out, &["--resume"], 1);
+    assert!(fs::read(out.join("run.json")).unwrap() == before && !out.join("run-1.json").exists());
+    // Without it a folder that is not empty is refused, and the way on is named.
+    let refused = microstamp().arg("decode").arg(&lab).arg("-o").arg(&out).assert().code(2);
+    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("--resume"));
+}
+
+#[test]
+fn another_run_is_not_resumed_and_every_difference_is_named() {
+    let (dir, lab, whole) = lab();
+    let out = dir.path().join("out");
+    let config = dir.path().join("s.toml");
+    fs::write(&config, "[photo]\nmax_megapixels = 20.0\n").unwrap();
+    let results = fs::read(whole.join("results.jsonl")).unwrap();
+    let cut = results.len() / 2;
+    let refused = |more: &[&str]| {
+        let run = microstamp()
+            .arg("decode")
+            .arg(&lab)
+            .arg("-o")
+            .arg(&out)
+            .arg("--resume")
+            .args(more)
+            .assert()
+            .code(2);
+        String::from_utf8(run.get_output().stderr.clone()).unwrap()
+    };
+    cut_off(&whole, &out, cut, 3);
+    let said = refused(&[
+        "--config",
+        config.to_str().unwrap(),
+        "--format",
+        "ifm8",
+        "--engine",
+        "template",
+        "--um-per-px",
+        "3",
+    ]);
+    for named in [
+        "photo.max_megapixels: 64.0 then, 20.0 now",
+        "formats",
+        "engine: learned then, template now",
+        "um-per-px: none then, 3 now",
+    ] {
+        assert!(said.contains(named), "{named}\n{said}");
+    }
+    let mut other = manifest(&out);
+    other.version = "0.0.9".into();
+    other.weights_sha256 = "00".into();
+    other.write(&out).unwrap();
+    let said = refused(&[]);
+    assert!(said.contains("version: 0.0.9 then") && said.contains("weights: 00 then"), "{said}");
+
+    cut_off(&whole, &out, cut, 3);
+    let untouched = fs::read(lab.join("case-0/1.png")).unwrap();
+    picture(&lab.join("case-0/new.png"), 8, 8);
+    fs::remove_file(lab.join("case-2/7.png")).unwrap();
+    fs::write(lab.join("case-0/1.png"), [&untouched[..], b"x"].concat()).unwrap();
+    let said = refused(&[]);
+    for named in ["case-0/new.png: not there then", "case-2/7.png: there then, not now", "case-0/1.png: "] {
+        assert!(said.contains(named), "{named}\n{said}");
+    }
+    // The same names and sizes, another content.
+    fs::remove_file(lab.join("case-0/new.png")).unwrap();
+    picture(&lab.join("case-2/7.png"), 30 + 9 * 7, 40);
+    let mut changed = untouched.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(lab.join("case-0/1.png"), &changed).unwrap();
+    assert!(refused(&[]).contains("case-0/1.png: changed since it was read"));
+    fs::write(lab.join("case-0/1.png"), &untouched).unwrap();
+
+    // A line that is damaged and not the last one is no torn line.
+    let mut damaged = results[..cut].to_vec();
+    damaged[3] = b'#';
+    fs::write(out.join("results.jsonl"), &damaged).unwrap();
+    assert!(refused(&[]).contains("line 1"));
+    cut_off(&whole, &out, cut, 3);
+    decode(&lab, &out, &["--resume"], 1);
+    same_files(&out, &whole);
+}
+
+#[test]
+fn what_failed_is_read_again_in_its_place() {
+    let (dir, lab, whole) = lab();
+    let out = dir.path().join("out");
+    cut_off(&whole, &out, fs::metadata(whole.join("results.jsonl")).unwrap().len() as usize, 8);
+    // The photograph could not be read for a while, and no byte of it was seen.
+    let good = fs::read(lab.join("case-0/2.png")).unwrap();
+    let text = fs::read_to_string(out.join("results.jsonl")).unwrap();
+    let mut lines: Vec<String> = text.lines().map(String::from).collect();
+    lines[2] = serde_json::to_string(&microstamp::batch::Record::failed(
+        "case-0/2.png",
+        None,
+        microstamp::Failure::new("load", "cannot open the file", "check"),
+    ))
+    .unwrap();
+    fs::write(out.join("results.jsonl"), lines.join("\n") + "\n").unwrap();
+    decode(&lab, &out, &["--retry-failed"], 1);
+    same_files(&out, &whole);
+    assert_eq!(manifest(&out).counts.failed, 1);
+    assert!(fs::read(lab.join("case-0/2.png")).unwrap() == good);
+}
+
+#[test]
+fn two_programs_do_not_write_into_one_folder() {
+    let (dir, lab, whole) = lab();
+    let out = dir.path().join("out");
+    cut_off(&whole, &out, 0, 0);
+    let held = microstamp::batch::output::hold(&out).unwrap();
+    if held.is_none() {
+        println!("skipped: this system does not lock folders");
+        return;
+    }
+    let refused = microstamp().arg("decode").arg(&lab).arg("-o").arg(&out).arg("--resume").assert().code(2);
+    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("another microstamp"));
+    drop(held);
+    decode(&lab, &out, &["--resume"], 1);
+}
+
+#[test]
+fn run_json_names_every_file_and_photograph_and_seals_itself() {
+    let (_dir, lab, whole) = lab();
+    let run = manifest(&whole);
+    let hash = |path: &Path| microstamp::batch::disk::sha256_of(path).unwrap();
+    for (name, sha256) in &run.outputs {
+        assert_eq!(*sha256, hash(&whole.join(name)));
+    }
+    assert_eq!(run.outputs.len(), 4);
+    assert_eq!((run.evidence.len(), run.weights_sha256.len()), (8, 64));
+    for (evidence, record) in run.evidence.iter().zip(records(&whole)) {
+        assert_eq!(evidence.path, record.path);
+        assert_eq!(evidence.sha256, Some(hash(&lab.join(&evidence.path))));
+    }
+    assert!(is_sealed(&fs::read(whole.join("run.json")).unwrap()));
+}
+
+#[cfg(unix)]
+#[test]
+fn hostile_names_are_told_apart_and_steer_nothing() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (lab, out) = (dir.path().join("lab"), dir.path().join("out"));
+    let long = [b"l".repeat(251), b".png".to_vec()].concat();
+    let names: [&[u8]; 10] = [
+        b"=cmd|' calc'!A0.png",
+        b"-1.png",
+        b"@a.png",
+        b"a\n\"quoted\",b.png",
+        b"a\x1b[2J.png",
+        b"a\xff.png",
+        b"a\xfe.png",
+        b"..a..png",
+        "a\u{202e}gnp.png".as_bytes(),
+        &long,
+    ];
+    for name in names {
+        picture(&lab.join(OsStr::from_bytes(name)), 8, 8);
+    }
+    fs::write(lab.join("=broken.png"), "no picture").unwrap();
+    let run = microstamp().arg("decode").arg(&lab).arg("-o").arg(&out).assert().code(1);
+    let stderr = &run.get_output().stderr;
+    assert!(!stderr.contains(&0x1b), "{}", String::from_utf8_lossy(stderr));
+    let listed = microstamp().arg("decode").arg(&lab).arg("--dry-run").assert().code(0);
+    // A hidden file is left out: its name begins with a dot.
+    assert_eq!(listed.get_output().stdout.iter().filter(|b| **b == b'\n').count(), names.len() + 2);
+    assert!(!listed.get_output().stdout.contains(&0x1b));
+
+    let paths: std::collections::BTreeSet<String> = records(&out).into_iter().map(|r| r.path).collect();
+    assert_eq!(paths.len(), names.len(), "no two names became one: {paths:?}");
+    assert!(paths.contains("a\n\"quoted\",b.png") && paths.contains("a\u{fffd}ff.png"));
+    let text = fs::read_to_string(out.join("results.csv")).unwrap();
+    assert_eq!(text.lines().count(), names.len() + 1, "a line a row");
+    for table in ["results.csv", "failures.csv", "timings.csv"] {
+        let mut table = csv::Reader::from_path(out.join(table)).unwrap();
+        for row in table.records() {
+            let first = row.unwrap()[0].to_string();
+            assert!(!first.starts_with(['=', '+', '-', '@', '\t', '\r']), "{first}");
+        }
+    }
+}
+
+#[test]
+fn originals_are_not_touched_and_results_do_not_come_among_them() {
+    let (dir, lab, _) = lab();
+    let inside = lab.join("out");
+    let refused = microstamp().arg("decode").arg(&lab).arg("-o").arg(&inside).assert().code(2);
+    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("must stay apart"));
+    assert!(!inside.exists());
+    // A folder that may not be written at all is read all the same.
+    let photographs = lab.join("case-0");
+    let stamp = |p: &Path| (fs::read(p).unwrap(), fs::metadata(p).unwrap().modified().unwrap());
+    let before = stamp(&photographs.join("0.png"));
+    for path in [photographs.join("0.png"), photographs.clone()] {
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&path, permissions).unwrap();
+    }
+    decode(&photographs, &dir.path().join("out"), &[], 0);
+    assert!(stamp(&photographs.join("0.png")) == before);
+    assert_eq!(fs::read_dir(&photographs).unwrap().count(), 3);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&photographs, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
