@@ -305,3 +305,39 @@ fn photographs_that_hang_are_given_up_and_the_others_read() {
     }
     assert!(rows[rows.len() - plain..].iter().all(|r| r.status == Status::NoMark));
 }
+
+#[test]
+fn every_limit_is_a_failure_of_its_own_that_names_its_setting() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = dir.path().join("lab");
+    picture(&lab.join("pixels.png"), 1200, 900);
+    let grey = |w, h| image::GrayImage::new(w, h);
+    // Black, 4096 x 4096: some kilobytes that unpack to 16 million bytes.
+    grey(4100, 4100).save(lab.join("ratio.png")).unwrap();
+    write(&lab, "bytes.bmp", &vec![0; 2_100_000]);
+    // A directory that is its own next one.
+    let mut circle = tiff(10, 10, 1, &[7; 100]);
+    let end = circle.len() - 4;
+    circle[end..].copy_from_slice(&108u32.to_le_bytes());
+    write(&lab, "pages.tif", &circle);
+    let config = dir.path().join("s.toml");
+    let hints = |out: &str, more: &str| {
+        std::fs::write(&config, format!("[photo]\nmax_file_mb = 2.0\n{more}")).unwrap();
+        let records = decode(&lab, &dir.path().join(out), &["--config", config.to_str().unwrap()], 1);
+        let hint = |r: &Record| r.failure.as_ref().map(|f| f.hint.clone()).unwrap_or_default();
+        records.iter().map(|r| (r.path.clone(), hint(r))).collect::<Vec<_>>()
+    };
+    let found = hints("out", "");
+    let named = |found: &[(String, String)], path: &str, setting: &str| {
+        let (_, hint) = found.iter().find(|(p, _)| p == path).unwrap();
+        assert!(hint.contains(setting), "{path}: {hint}");
+    };
+    named(&found, "bytes.bmp", "photo.max_file_mb");
+    named(&found, "pages.tif", "photo.max_pages");
+    named(&found, "ratio.png", "photo.max_ratio");
+    assert!(found.contains(&("pixels.png".into(), String::new())), "{found:?}");
+    named(&hints("fewer", "max_megapixels = 1.0\n"), "pixels.png", "photo.max_megapixels");
+    // The setting that is named lets the photograph in.
+    let raised = hints("raised", "max_ratio = 2000.0\n");
+    assert!(raised.contains(&("ratio.png".into(), String::new())), "{raised:?}");
+}

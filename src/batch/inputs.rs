@@ -363,7 +363,7 @@ mod tests {
         symlink(&lab, dir.path().join("outside/back")).unwrap();
         let names = |found: &Inputs| found.taken.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
 
-        let found = collect(&[lab.clone()]).unwrap();
+        let found = collect(std::slice::from_ref(&lab)).unwrap();
         assert_eq!(names(&found), ["a.png", "case/b.png", "stored.png"]);
         let left: BTreeMap<_, _> = found.left_out.iter().map(|(n, w)| (n.as_str(), *w)).collect();
         assert_eq!(left["again.png"], LeftOut::Again);
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!((left["nothing.png"], left["self"]), (LeftOut::Dangling, LeftOut::Dangling));
         assert_eq!((left["far"], left["far.png"]), (LeftOut::Outside, LeftOut::Outside));
 
-        let found = find(&[lab.clone()], Links::Anywhere).unwrap();
+        let found = find(std::slice::from_ref(&lab), Links::Anywhere).unwrap();
         assert_eq!(names(&found), ["a.png", "case/b.png", "far/d.png", "far/deep/e.png", "stored.png"]);
         // The INPUT itself may be a link.
         symlink(&lab, dir.path().join("entry")).unwrap();

@@ -39,7 +39,7 @@ pub type Sink<'s> = dyn FnMut(usize, Record, &[f64]) -> Result<(), Fatal> + 's;
 
 /// What a lane sends.
 enum Sent {
-    Row(usize, Record, Stopwatch),
+    Row(usize, Box<Record>, Stopwatch),
     /// It finds no photograph any more.
     Ended,
 }
@@ -84,7 +84,7 @@ pub fn run_into(
                 lane.begin(index);
                 let (record, watch) = read_noted(&run, photograph, &mut (), &lane.noted);
                 // Nobody listens any more where writing has failed.
-                if !lane.end() || sender.send(Sent::Row(index, record, watch)).is_err() {
+                if !lane.end() || sender.send(Sent::Row(index, Box::new(record), watch)).is_err() {
                     return;
                 }
             }
@@ -107,10 +107,10 @@ pub fn run_into(
         for (index, noted) in lanes.give_up_late()? {
             let record = given_up(&photographs[index].name, noted, run.photo.max_seconds);
             progress.done(&record);
-            waiting.insert(index, (record, Vec::new()));
+            waiting.insert(index, (Box::new(record), Vec::new()));
         }
         while let Some((record, ms)) = waiting.remove(&due) {
-            sink(due, record, &ms)?;
+            sink(due, *record, &ms)?;
             due += 1;
         }
         progress.tick();

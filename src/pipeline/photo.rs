@@ -7,6 +7,7 @@
 //! coordinate in a result is one of the file's own pixels.
 
 mod bmp;
+mod directory;
 mod grey;
 mod jpeg;
 mod png;
@@ -216,6 +217,23 @@ fn room(width: u64, height: u64, settings: &PhotoSettings) -> Result<(), Failure
                 settings.max_megapixels
             ),
             "crop the picture, or raise photo.max_megapixels in --config if it is genuine",
+        ));
+    }
+    Ok(())
+}
+
+/// Unpacked size from which its ratio to the file's counts, bytes: what is smaller does no harm, and a
+/// black picture of a test card is packed as well as a bomb.
+const RATIO_FROM: f64 = 16e6;
+
+/// Refuses a picture of `unpacked` bytes from a file of `packed` before anything of that size is allocated.
+fn ratio(unpacked: f64, packed: usize, settings: &PhotoSettings) -> Result<(), Failure> {
+    let ratio = unpacked / packed as f64;
+    if unpacked >= RATIO_FROM && ratio > settings.max_ratio {
+        return Err(Failure::new(
+            "load",
+            format!("the file unpacks to {ratio:.0} times its size, more than {}", settings.max_ratio),
+            "look at it with another program, or raise photo.max_ratio in --config if it is genuine",
         ));
     }
     Ok(())

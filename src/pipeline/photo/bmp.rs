@@ -1,6 +1,6 @@
 //! Windows bitmaps.
 
-use super::{Pixels, Raster, broken, grey, room, scale, unsupported};
+use super::{Pixels, Raster, broken, grey, ratio, room, scale, unsupported};
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use image::codecs::bmp::BmpDecoder;
@@ -20,6 +20,7 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
         other => return Err(unsupported("BMP", format!("{other:?} pixels"))),
     };
     let (w, h) = (width as usize, height as usize);
+    ratio((w * h * channels) as f64, bytes.len(), settings)?;
     let mut samples = vec![0; w * h * channels];
     decoder.read_image(&mut samples).map_err(bad)?;
     let mut grey = Array2::zeros((h, w));

@@ -1,6 +1,6 @@
 //! JPEG: the decoder's luma plane is the grey picture.
 
-use super::{Pixels, Raster, Scale, broken, grey, room, scale, unsupported};
+use super::{Pixels, Raster, Scale, broken, grey, ratio, room, scale, unsupported};
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::Array2;
@@ -13,6 +13,8 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     let bad = |e: zune_jpeg::errors::DecodeErrors| broken("JPEG", e);
     let outline = outline(bytes).ok_or_else(|| broken("JPEG", "no picture in it"))?;
     room(outline.width.into(), outline.height.into(), settings)?;
+    // One byte a pixel, of however many channels: their colours are packed far better than their light.
+    ratio(f64::from(outline.width) * f64::from(outline.height), bytes.len(), settings)?;
     if !outline.complete {
         // The decoder would paint the missing part grey.
         return Err(broken("JPEG", "the end of the picture is missing"));

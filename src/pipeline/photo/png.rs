@@ -1,7 +1,7 @@
 //! PNG, row by row.
 
 use super::grey::Sample;
-use super::{Pixels, Raster, Scale, broken, grey, room, scale};
+use super::{Pixels, Raster, Scale, broken, grey, ratio, room, scale};
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::Array2;
@@ -22,6 +22,9 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     let header = decoder.read_header_info().map_err(bad)?;
     let (width, height) = (header.width, header.height);
     room(width.into(), height.into(), settings)?;
+    let packed_row =
+        header.color_type.samples() as f64 * f64::from(width) * f64::from(header.bit_depth as u8) / 8.0;
+    ratio(packed_row * f64::from(height), bytes.len(), settings)?;
     let mut reader = decoder.read_info().map_err(bad)?;
     let (colour, depth) = reader.output_color_type();
     let channels = colour.samples();

@@ -1,7 +1,9 @@
 //! TIFF and BigTIFF: strips or tiles, one at a time.
 
 use super::grey::Sample;
-use super::{COPY_AGAIN, Pixels, Raster, Scale, broken, grey, jpeg, room, scale, unsupported};
+use super::{
+    COPY_AGAIN, Pixels, Raster, Scale, broken, directory, grey, jpeg, ratio, room, scale, unsupported,
+};
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::{Array2, s};
@@ -19,10 +21,11 @@ const MAX_TAG_BYTES: usize = 16 << 20;
 type Reader<'b> = Decoder<Cursor<&'b [u8]>>;
 
 pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Failure> {
+    directory::count(bytes, settings)?;
     let palette = palette(bytes, settings)?;
     if palette.is_some() {
         // The decoder refuses palettes; as grey it hands the indices over.
-        declare_grey(bytes);
+        directory::declare_grey(bytes);
     }
     let mut reader = open(bytes, settings)?;
     let mut warnings = Vec::new();
@@ -55,6 +58,8 @@ pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Fail
         ColorType::RGB(8 | 16) | ColorType::RGBA(8 | 16) => true,
         other => return Err(unsupported("TIFF", format!("{other:?} pixels"))),
     };
+    let bits = f64::from(colour.bit_depth()) * f64::from(colour.num_samples());
+    ratio(f64::from(width) * f64::from(height) * bits / 8.0, bytes.len(), settings)?;
     let layout =
         Layout { size: (height as usize, width as usize), channels: colour.num_samples().into(), is_rgb };
     let mut pixels = match colour.bit_depth() {
@@ -215,29 +220,6 @@ fn palette(bytes: &[u8], settings: &PhotoSettings) -> Result<Option<Vec<u8>>, Fa
     let shift = if map.iter().all(|&v| v < 256) { 0 } else { 8 };
     let level = |i: usize| (map[i] >> shift) as u8;
     Ok(Some((0..n).map(|i| u8::luma(level(i), level(n + i), level(2 * n + i))).collect()))
-}
-
-/// Turns the first directory's photometric interpretation from palette to grey, in memory.
-fn declare_grey(bytes: &mut [u8]) -> Option<()> {
-    let little = bytes.first() == Some(&b'I');
-    let number = |b: &[u8]| -> usize {
-        let fold = |n: usize, v: &u8| n << 8 | usize::from(*v);
-        if little { b.iter().rev().fold(0, fold) } else { b.iter().fold(0, fold) }
-    };
-    let big = number(bytes.get(2..4)?) == 43;
-    let (directory, count_bytes, entry_bytes) =
-        if big { (number(bytes.get(8..16)?), 8, 20) } else { (number(bytes.get(4..8)?), 2, 12) };
-    let count = number(bytes.get(directory..directory.checked_add(count_bytes)?)?);
-    for i in 0..count.min(1000) {
-        let entry = directory + count_bytes + i * entry_bytes;
-        if number(bytes.get(entry..entry + 2)?) == 262 {
-            // A short (2 bytes) at the start of the value field: 1 = black is zero.
-            let value = bytes.get_mut(entry + entry_bytes - if big { 8 } else { 4 }..)?.get_mut(..2)?;
-            value.copy_from_slice(&if little { [1, 0] } else { [0, 1] });
-            return Some(());
-        }
-    }
-    None
 }
 
 /// Refuses JPEG-compressed strips or tiles that claim another size than the TIFF does: their
