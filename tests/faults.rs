@@ -311,9 +311,11 @@ fn every_limit_is_a_failure_of_its_own_that_names_its_setting() {
     let dir = tempfile::tempdir().unwrap();
     let lab = dir.path().join("lab");
     picture(&lab.join("pixels.png"), 1200, 900);
-    let grey = |w, h| image::GrayImage::new(w, h);
-    // Black, 4096 x 4096: some kilobytes that unpack to 16 million bytes.
-    grey(4100, 4100).save(lab.join("ratio.png")).unwrap();
+    // Black: some kilobytes that unpack to 17 million bytes.
+    let mut bomb = png::Encoder::new(std::fs::File::create(lab.join("ratio.png")).unwrap(), 4100, 4100);
+    bomb.set_color(png::ColorType::Grayscale);
+    bomb.set_compression(png::Compression::High);
+    bomb.write_header().unwrap().write_image_data(&vec![0; 4100 * 4100]).unwrap();
     write(&lab, "bytes.bmp", &vec![0; 2_100_000]);
     // A directory that is its own next one.
     let mut circle = tiff(10, 10, 1, &[7; 100]);
