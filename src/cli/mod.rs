@@ -6,6 +6,7 @@ mod bench;
 mod calibrate;
 mod decode;
 mod inspect;
+mod report;
 mod score;
 mod synth;
 #[cfg(feature = "train")]
@@ -125,6 +126,7 @@ enum Verb {
     Calibrate(calibrate::Args),
     Decode(decode::Args),
     Inspect(inspect::Args),
+    Report(report::Args),
     Score(score::Args),
     Synth(synth::Args),
     #[cfg(feature = "train")]
@@ -138,6 +140,7 @@ impl Verb {
             Self::Calibrate(args) => calibrate::run(args, common),
             Self::Decode(args) => decode::run(args, common),
             Self::Inspect(args) => inspect::run(args, common),
+            Self::Report(args) => report::run(args, common),
             Self::Score(args) => score::run(args, common),
             Self::Synth(args) => synth::run(args, common),
             #[cfg(feature = "train")]

@@ -91,4 +91,12 @@ impl Pose {
         // Counter-clockwise as seen, with y pointing down.
         (self.cx + self.radius * (c * u + s * v), self.cy + self.radius * (-s * u + c * v))
     }
+
+    /// From photograph pixels to the mark's frame.
+    pub fn to_mark(&self, x: f64, y: f64) -> (f64, f64) {
+        let (s, c) = self.rotation_deg.to_radians().sin_cos();
+        let (dx, dy) = ((x - self.cx) / self.radius, (y - self.cy) / self.radius);
+        let u = c * dx - s * dy;
+        (if self.mirrored { -u } else { u }, s * dx + c * dy)
+    }
 }

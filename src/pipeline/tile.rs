@@ -100,7 +100,7 @@ fn bilinear(grey: &Array2<f32>, x: f64, y: f64) -> f32 {
 
 /// Grey 0-1 of `rows` x `columns` squares of `step` >= 1 photograph pixels, from the edges `left`, `top`.
 /// A square that reaches beyond the photograph is averaged over the part inside, which must not be empty.
-pub(super) fn area_average(
+pub fn area_average(
     pixels: &Pixels,
     left: f64,
     top: f64,

@@ -291,6 +291,14 @@ fn quads(scheme: &Scheme, block: &Block) -> Vec<[(f64, f64); 4]> {
     block.cells(scheme).iter().map(quad).collect()
 }
 
+/// The strokes that `layout` sees in an upright tile of `TILE_PX`, 0 ground to 1 stroke: a picture
+/// for an examiner. No character is read. `None` where the weights hold no reader.
+pub fn strokes(networks: &Networks, tile: &Array2<f32>) -> Option<Array2<f32>> {
+    // `ink` is the last output.
+    let ink = networks.reader.as_ref()?.layout.run(&prepare(tile)).pop()?;
+    Some(enlarged(&ink))
+}
+
 /// The ink's log-odds as probabilities at the tile's size, bilinear.
 fn enlarged(ink: &[f32]) -> Array2<f32> {
     let split = |v: usize| {

@@ -1,0 +1,106 @@
+//! `microstamp report`: a run as a folder of pages for a browser.
+
+use super::{Common, Outcome};
+use crate::batch::output;
+use crate::batch::progress::printable;
+use crate::error::Fatal;
+use crate::report::batch::Batch;
+use crate::report::casework::Casework;
+use crate::report::pages::{self, Setup};
+use crate::report::{blind, view};
+use indicatif::ProgressBar;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// Photographs named on stderr that cannot be shown; the index lists the rest.
+const NAMED: usize = 5;
+
+/// Write a run as pages for a browser, so that another examiner can check it
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Write a run as a folder of pages that opens from disk in any browser: counts, settings \
+        and hashes, the photographs in a list that can be filtered and sorted, and a page a photograph \
+        with outlines over the untouched picture, the straightened mark, every position's alternatives \
+        and the provenance. Leads and traces get pages where there are any.\n\n\
+        Nothing is read again: the pages show what `decode` wrote down. Photographs are looked for where \
+        they were then, and shown only if their SHA-256 is the one in the results.\n\n\
+        With --blind the folder is for a second examiner who has not seen the machine's reading.",
+    after_help = "Examples:\n  \
+        microstamp report out\n  \
+        microstamp report out --inputs /evidence/case-17 --leads casework -o report-case-17\n  \
+        microstamp report out --blind"
+)]
+pub struct Args {
+    /// Folder that `decode` wrote
+    #[arg(value_name = "OUT")]
+    run: PathBuf,
+    /// Where the photographs are, if not where they were; the INPUT that was decoded. May be given several times
+    #[arg(long, value_name = "FOLDER")]
+    inputs: Vec<PathBuf>,
+    /// Folder with leads.jsonl and traces.jsonl [default: OUT]
+    #[arg(long, value_name = "DIR", conflicts_with = "blind")]
+    leads: Option<PathBuf>,
+    /// Hide the machine's reading until the examiner's own is kept
+    #[arg(long)]
+    blind: bool,
+    /// Folder for the pages; must be new or empty [default: OUT/report, or OUT/blind with --blind]
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
+    let settings = common.settings()?;
+    let batch = Batch::read(&args.run, &args.inputs)?;
+    let casework = Casework::read(args.leads.as_deref().unwrap_or(&args.run))?;
+    if let (Some(folder), false, false) = (&args.leads, casework.has_leads(), casework.has_traces()) {
+        return Err(Fatal::new(
+            format!("neither leads.jsonl nor traces.jsonl in {}", folder.display()),
+            "--leads with the folder that `microstamp link` or `microstamp trace` wrote",
+        ));
+    }
+    let name = if args.blind { "blind" } else { "report" };
+    let out = args.out.clone().unwrap_or_else(|| args.run.join(name));
+    output::make_folder(&out)?;
+    let shown_bar = !common.quiet && std::io::stderr().is_terminal();
+    let bar = if shown_bar { ProgressBar::new(batch.records.len() as u64) } else { ProgressBar::hidden() };
+    let setup = Setup { photo: &settings.photo, done: &|| bar.inc(1) };
+    let threads = common.threads();
+    let shown = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Fatal::new(format!("cannot start {threads} threads: {e}"), "--threads 1"))?
+        .install(|| match args.blind {
+            true => blind::write(&batch, &out, &setup),
+            false => pages::write(&batch, &casework, &out, &setup),
+        });
+    bar.finish_and_clear();
+    let shown = shown?;
+    // A file that could not be read when it was decoded is no surprise now.
+    let unseen: Vec<&view::Shown> = shown
+        .iter()
+        .zip(&batch.records)
+        .filter(|(s, r)| s.pictures.is_none() && r.failure.is_none())
+        .map(|(s, _)| s)
+        .collect();
+    say(&batch, &shown, unseen.len());
+    if !common.quiet {
+        eprintln!("{} photographs: open {}", shown.len(), out.join("index.html").display());
+    }
+    Ok(if unseen.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// Names the photographs that should be shown and are not.
+fn say(batch: &Batch, shown: &[view::Shown], unseen: usize) {
+    let rows = batch.records.iter().zip(shown).filter(|(r, s)| s.pictures.is_none() && r.failure.is_none());
+    for (record, shown) in rows.take(NAMED) {
+        eprintln!("{}: {}", printable(&record.path), printable(&shown.original));
+    }
+    if unseen > NAMED {
+        eprintln!("... and {} more, listed on the index", unseen - NAMED);
+    }
+    if unseen > 0 {
+        eprintln!(
+            "microstamp: {unseen} photographs are not shown\n  try: --inputs with the folder that was decoded"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! What a report is made of: the lines of results, the run's own record, and the photographs.
+
+use crate::batch::inputs;
+use crate::batch::record::{Record, SCHEMA};
+use crate::error::Fatal;
+use crate::pipeline::photo::sha256;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A run, read again.
+#[derive(Debug)]
+pub struct Batch {
+    /// The lines of `results.jsonl`.
+    pub records: Vec<Record>,
+    /// `run.json` as it stands: a report is to open the runs of other versions too.
+    pub run: Value,
+    /// Name and SHA-256 of each file of OUT that was read.
+    pub hashes: Vec<(&'static str, String)>,
+    /// Where photographs of a name lie, in the order of the INPUTs.
+    places: BTreeMap<String, Vec<PathBuf>>,
+}
+
+/// What became of a photograph since it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Original {
+    /// The file whose hash the results state.
+    Same(Vec<u8>),
+    /// A file of its name, with another hash.
+    Differs(String),
+    /// No file of its name, or none that can be opened.
+    Absent,
+}
+
+impl Batch {
+    /// Reads OUT, and looks for the photographs in `inputs`, or where `run.json` says they were.
+    ///
+    /// # Errors
+    /// [`Fatal`] where `results.jsonl` or `run.json` cannot be read or believed, or a folder of
+    /// `inputs` cannot be listed.
+    pub fn read(out: &Path, inputs: &[PathBuf]) -> Result<Self, Fatal> {
+        let results = open(out, "results.jsonl")?;
+        let run = open(out, "run.json")?;
+        let records = lines(&results).map_err(|why| broken(out, "results.jsonl", &why))?;
+        let manifest: Value =
+            serde_json::from_slice(&run).map_err(|e| broken(out, "run.json", &e.to_string()))?;
+        Ok(Self {
+            places: places(inputs, &manifest)?,
+            records,
+            run: manifest,
+            hashes: vec![("results.jsonl", sha256(&results)), ("run.json", sha256(&run))],
+        })
+    }
+
+    /// The photograph of a line, by name and hash. Files of more than `most_mb` megabytes are not opened.
+    pub fn original(&self, record: &Record, most_mb: f64) -> Original {
+        let mut other = Original::Absent;
+        for path in self.places.get(&record.path).into_iter().flatten() {
+            let small = std::fs::metadata(path).is_ok_and(|m| m.len() as f64 <= most_mb * 1e6);
+            let Some(bytes) = small.then(|| std::fs::read(path).ok()).flatten() else { continue };
+            let found = sha256(&bytes);
+            if record.sha256.as_ref() == Some(&found) {
+                return Original::Same(bytes);
+            }
+            if other == Original::Absent {
+                other = Original::Differs(found);
+            }
+        }
+        other
+    }
+}
+
+fn open(out: &Path, name: &str) -> Result<Vec<u8>, Fatal> {
+    let path = out.join(name);
+    std::fs::read(&path).map_err(|e| {
+        Fatal::new(
+            format!("cannot read {}: {e}", path.display()),
+            "the folder that `microstamp decode PHOTOGRAPHS -o OUT` wrote",
+        )
+    })
+}
+
+fn broken(out: &Path, name: &str, why: &str) -> Fatal {
+    Fatal::new(
+        format!("{}: {why}", out.join(name).display()),
+        "`microstamp decode` once more into a new folder",
+    )
+}
+
+fn lines(bytes: &[u8]) -> Result<Vec<Record>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
+    let mut records = Vec::new();
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let record: Record = serde_json::from_str(line).map_err(|e| format!("line {}: {e}", i + 1))?;
+        if record.schema != SCHEMA {
+            return Err(format!("line {}: schema {} where {SCHEMA} is known", i + 1, record.schema));
+        }
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// Photographs are found as `decode` found them, so that a line can name no file outside its INPUT.
+fn places(inputs: &[PathBuf], manifest: &Value) -> Result<BTreeMap<String, Vec<PathBuf>>, Fatal> {
+    let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut add = |found: inputs::Inputs| {
+        for photograph in found.taken {
+            places.entry(photograph.name).or_default().push(photograph.path);
+        }
+    };
+    if inputs.is_empty() {
+        for input in manifest["inputs"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            // One that has moved since leaves its photographs absent, which their pages say.
+            if let Ok(found) = inputs::collect(&[PathBuf::from(input)]) {
+                add(found);
+            }
+        }
+    } else {
+        add(inputs::collect(inputs)?);
+    }
+    Ok(places)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::error::Failure;
+
+    #[test]
+    fn a_photograph_is_known_by_its_hash_and_never_sought_outside_its_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        };
+        put("secret.png", b"secret");
+        put("photos/a.png", b"one");
+        put("photos/b.png", b"changed");
+        let line = |path: &str, bytes: &[u8]| {
+            let record = Record::failed(path, Some(sha256(bytes)), Failure::new("load", "", ""));
+            serde_json::to_string(&record).unwrap() + "\n"
+        };
+        let lines = [
+            line("a.png", b"one"),
+            line("b.png", b"two"),
+            line("c.png", b"three"),
+            line("../secret.png", b"secret"),
+        ];
+        put("out/results.jsonl", lines.concat().as_bytes());
+        let inputs = serde_json::json!({ "inputs": [dir.path().join("photos")] });
+        put("out/run.json", inputs.to_string().as_bytes());
+        let seen = |inputs: &[PathBuf]| {
+            let batch = Batch::read(&dir.path().join("out"), inputs).unwrap();
+            batch.records.iter().map(|r| batch.original(r, 1.0)).collect::<Vec<_>>()
+        };
+        let (same, differs) = (Original::Same(b"one".into()), Original::Differs(sha256(b"changed")));
+        assert_eq!(seen(&[]), [same.clone(), differs.clone(), Original::Absent, Original::Absent]);
+        assert_eq!(seen(&[dir.path().join("photos")]), [same, differs, Original::Absent, Original::Absent]);
+        assert_eq!(seen(&[dir.path().join("out")]), vec![Original::Absent; 4]);
+        assert!(Batch::read(&dir.path().join("photos"), &[]).unwrap_err().hint.contains("decode"));
+    }
+}

@@ -1,0 +1,280 @@
+//! Leads and traces of casework as pages: tables, and scenes as a graph.
+
+use super::batch::Batch;
+use super::site::Site;
+use super::view::{self, text};
+use crate::error::Fatal;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+mod graph;
+
+/// Lines shown on a page; the file holds the rest.
+const MOST: usize = 1000;
+
+/// What a report knows of a record that a code may stand for. Nothing else of a trace is shown: who
+/// bought a firearm stands behind another authority and never on these pages.
+const RECORD: [(&str, &str); 13] = [
+    ("code", "Code"),
+    ("format", "Format"),
+    ("make", "Make"),
+    ("model", "Model"),
+    ("calibre", "Calibre"),
+    ("serial", "Serial"),
+    ("importer", "Importer"),
+    ("dealer", "Dealer"),
+    ("sale_date", "Sold"),
+    ("country", "Country"),
+    ("state", "State"),
+    ("status", "Status"),
+    ("from", "Pin in this firearm from"),
+];
+
+/// The lines of `leads.jsonl` and `traces.jsonl`, where these exist.
+#[derive(Debug, Default)]
+pub struct Casework {
+    leads: Option<Vec<Value>>,
+    traces: Option<Vec<Value>>,
+}
+
+/// A photograph in a lead.
+#[derive(Clone, Debug, Serialize)]
+struct Member {
+    scene: String,
+    path: String,
+    out: String,
+    code: String,
+    status: String,
+    /// Its page in this report.
+    file: Option<String>,
+}
+
+/// Two readings that may stem from one firing pin.
+#[derive(Clone, Debug, Serialize)]
+struct Pair {
+    a: Member,
+    b: Member,
+    shared: String,
+    log10_lr: String,
+    agree: String,
+}
+
+/// Readings that all are compatible with each other.
+#[derive(Clone, Debug, Serialize)]
+struct Group {
+    id: String,
+    shared: String,
+    members: Vec<Member>,
+    scenes: usize,
+}
+
+/// A question to a registry, and what it answered.
+#[derive(Clone, Debug, Serialize)]
+struct Trace {
+    asked: String,
+    path: Option<String>,
+    file: Option<String>,
+    reading_p: String,
+    not_registered: String,
+    compatible: String,
+    by_chance: String,
+    candidates: Vec<Candidate>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Candidate {
+    posterior: String,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Casework {
+    /// Reads `leads.jsonl` and `traces.jsonl` of `folder`; what is not there is not shown.
+    ///
+    /// # Errors
+    /// [`Fatal`] where one of them cannot be read, or a line is no JSON.
+    pub fn read(folder: &Path) -> Result<Self, Fatal> {
+        Ok(Self {
+            leads: lines(folder, "leads.jsonl", "link")?,
+            traces: lines(folder, "traces.jsonl", "trace")?,
+        })
+    }
+
+    /// Whether there are leads to show.
+    pub fn has_leads(&self) -> bool {
+        self.leads.is_some()
+    }
+
+    /// Whether there are traces to show.
+    pub fn has_traces(&self) -> bool {
+        self.traces.is_some()
+    }
+
+    /// Writes the pages that there are.
+    ///
+    /// # Errors
+    /// [`Fatal`] where a page cannot be written.
+    pub fn write(&self, site: &Site, batch: &Batch, head: &dyn Fn(&str, &str) -> Value) -> Result<(), Fatal> {
+        let pages = numbers(batch);
+        if let Some(lines) = &self.leads {
+            let (pairs, groups) = leads(lines, &pages);
+            let scenes = graph::panels(&pairs);
+            site.page(
+                "leads.html",
+                "leads.html",
+                json!({ "head": head("Leads", ""), "panels": scenes.panels, "left_out": scenes.left_out, "pair_count": pairs.len(), "group_count": groups.len(), "pairs": pairs.iter().take(MOST).collect::<Vec<_>>(), "groups": groups.iter().take(MOST).collect::<Vec<_>>() }),
+            )?;
+        }
+        if let Some(lines) = &self.traces {
+            let traces: Vec<Trace> = lines.iter().take(MOST).map(|line| trace(line, &pages)).collect();
+            let head = head("Traces", "");
+            site.page(
+                "traces.html",
+                "traces.html",
+                json!({ "head": head, "traces": traces, "count": lines.len() }),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn lines(folder: &Path, name: &str, verb: &str) -> Result<Option<Vec<Value>>, Fatal> {
+    let path = folder.join(name);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let again = || format!("`microstamp {verb}` once more");
+    let text = std::fs::read_to_string(&path)
+        .map_err(|e| Fatal::new(format!("cannot read {}: {e}", path.display()), again()))?;
+    let mut values = Vec::new();
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let value: Value = serde_json::from_str(line)
+            .map_err(|e| Fatal::new(format!("{} line {}: {e}", path.display(), i + 1), again()))?;
+        values.push(value);
+    }
+    Ok(Some(values))
+}
+
+/// The pages of this report by SHA-256, the first of equals.
+fn numbers(batch: &Batch) -> BTreeMap<&str, String> {
+    let mut pages = BTreeMap::new();
+    for (i, record) in batch.records.iter().enumerate() {
+        if let Some(hash) = &record.sha256 {
+            pages.entry(hash.as_str()).or_insert_with(|| view::file(i));
+        }
+    }
+    pages
+}
+
+/// A field in words; a dash for null or nothing.
+fn field(line: &Value, name: &str) -> String {
+    match &line[name] {
+        Value::String(s) if !s.is_empty() => text(s),
+        Value::Null | Value::String(_) => "-".into(),
+        other => text(&other.to_string()),
+    }
+}
+
+/// A probability in words.
+fn chance(line: &Value, name: &str) -> String {
+    line[name].as_f64().map_or_else(|| "-".into(), view::share)
+}
+
+/// A number with as many decimals as are worth reading.
+fn number(line: &Value, name: &str, decimals: usize) -> String {
+    line[name].as_f64().map_or_else(|| "-".into(), |v| format!("{v:.decimals$}"))
+}
+
+fn member(value: &Value, pages: &BTreeMap<&str, String>) -> Member {
+    let page = value["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned();
+    Member {
+        scene: field(value, "scene"),
+        path: field(value, "path"),
+        out: field(value, "out"),
+        code: field(value, "code"),
+        status: field(value, "status"),
+        file: page,
+    }
+}
+
+fn leads(lines: &[Value], pages: &BTreeMap<&str, String>) -> (Vec<Pair>, Vec<Group>) {
+    let (mut pairs, mut groups) = (Vec::new(), Vec::new());
+    for line in lines {
+        match line["kind"].as_str() {
+            Some("pair") => pairs.push(Pair {
+                a: member(&line["a"], pages),
+                b: member(&line["b"], pages),
+                shared: field(line, "shared"),
+                log10_lr: number(line, "log10_lr", 1),
+                agree: field(line, "agree"),
+            }),
+            Some("group") => {
+                let members = line["members"].as_array().into_iter().flatten();
+                let members: Vec<Member> = members.map(|m| member(m, pages)).collect();
+                let mut scenes: Vec<(&str, &str)> =
+                    members.iter().map(|m| (m.out.as_str(), m.scene.as_str())).collect();
+                scenes.sort_unstable();
+                scenes.dedup();
+                let scenes = scenes.len();
+                groups.push(Group { id: field(line, "id"), shared: field(line, "shared"), members, scenes });
+            }
+            // A later version may write more than this one shows.
+            _ => {}
+        }
+    }
+    (pairs, groups)
+}
+
+fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
+    let candidate = |c: &Value| Candidate {
+        posterior: chance(c, "posterior"),
+        fields: RECORD
+            .iter()
+            .map(|(name, label)| match *name {
+                "from" => (*label, format!("{} to {}", field(c, "from"), field(c, "to"))),
+                name => (*label, field(c, name)),
+            })
+            .collect(),
+    };
+    Trace {
+        asked: field(line, "asked"),
+        path: line["path"].as_str().map(text),
+        file: line["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned(),
+        reading_p: chance(line, "reading_p"),
+        not_registered: chance(line, "not_registered"),
+        compatible: field(line, "compatible"),
+        by_chance: line["by_chance"].as_f64().map_or_else(|| "-".into(), |v| format!("{v:.2}")),
+        candidates: line["candidates"].as_array().into_iter().flatten().map(candidate).collect(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_trace_says_of_a_purchaser_is_not_shown() {
+        let line = json!({
+            "asked": "A7?K2MP4", "path": null, "not_registered": 0.04, "compatible": 1, "by_chance": 0.04,
+            "candidates": [{ "posterior": 0.9, "code": "A7BK2MP4", "make": "Acme", "purchaser": "Jane Doe",
+                "purchaser_ref": "P-1", "from": "2020-01-01" }],
+        });
+        let shown = serde_json::to_string(&trace(&line, &BTreeMap::new())).unwrap();
+        assert!(shown.contains("Acme") && shown.contains("2020-01-01 to -"), "{shown}");
+        assert!(!shown.contains("Jane") && !shown.contains("P-1"));
+    }
+
+    #[test]
+    fn kinds_of_a_later_version_are_passed_over_and_broken_lines_are_named() {
+        let (pairs, groups) =
+            leads(&[json!({ "kind": "chain" }), json!({ "kind": "group" })], &BTreeMap::new());
+        assert_eq!((pairs.len(), groups.len()), (0, 1));
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!Casework::read(dir.path()).unwrap().has_leads());
+        std::fs::write(dir.path().join("leads.jsonl"), "{}\n{").unwrap();
+        let fatal = Casework::read(dir.path()).unwrap_err();
+        assert!(fatal.what.contains("line 2") && fatal.hint.contains("microstamp link"), "{fatal}");
+    }
+}

@@ -1,0 +1,361 @@
+//! A line of results as the words and numbers that its page shows.
+
+use super::batch::Batch;
+use super::overlay::{self, Drawing};
+use super::picture::{Pictures, Stretch};
+use crate::batch::Record;
+use crate::batch::progress::printable;
+use crate::batch::record::word;
+use crate::pipeline::decode::{Position, Source, Status};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Where a photograph stands that lies in no folder of its INPUT.
+pub const NO_FOLDER: &str = "(no folder)";
+/// Least share of a code's characters that two readings must both be sure of, and agree in, to be
+/// shown side by side: with half of eight characters two codes of a population agree once in 10^6.
+const SHARED: f64 = 0.5;
+/// Readings shown side by side at the most.
+const BESIDE: usize = 12;
+
+/// A name from a file or a table: control characters are made visible.
+pub fn text(name: &str) -> String {
+    printable(name)
+}
+
+/// The scene of a photograph: the first folder below its INPUT.
+pub fn scene(path: &str) -> String {
+    path.split_once('/').map_or_else(|| NO_FOLDER.into(), |(scene, _)| text(scene))
+}
+
+/// The name of a photograph's files and page: its place in the results, from 1.
+pub fn file(index: usize) -> String {
+    format!("{:05}", index + 1)
+}
+
+/// What a status says, for those who see the word for the first time.
+pub fn meaning(status: Status) -> &'static str {
+    match status {
+        Status::Read => "every character is above the acceptance bar",
+        Status::Partial => "some characters are above the acceptance bar",
+        Status::Unreadable => "a mark, no character above the acceptance bar",
+        Status::NoMark => "a primer without a microstamp, or no primer",
+        Status::Failed => "the file or the program failed",
+    }
+}
+
+/// A photograph in a table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    number: usize,
+    file: String,
+    path: String,
+    scene: String,
+    status: &'static str,
+    code: Option<String>,
+    best: Option<String>,
+    /// Two decimals; nothing without a reading.
+    confidence: Option<String>,
+    /// The same as a number, rounded down.
+    #[serde(skip)]
+    p: Option<f64>,
+    format: Option<String>,
+    warnings: Vec<String>,
+    /// Whether there is a small picture.
+    small: bool,
+}
+
+impl Row {
+    /// The row of the line at `index`.
+    pub fn new(index: usize, record: &Record, small: bool) -> Self {
+        Self {
+            number: index + 1,
+            file: file(index),
+            path: text(&record.path),
+            scene: scene(&record.path),
+            status: word(record.status),
+            code: record.code.as_deref().map(text),
+            best: record.best.as_deref().map(text),
+            confidence: record.best.as_ref().map(|_| share(record.confidence)),
+            p: record.best.as_ref().map(|_| (record.confidence * 1e4).floor() / 1e4),
+            format: record.format.as_deref().map(text),
+            warnings: record.warnings.iter().map(|w| text(w)).collect(),
+            small,
+        }
+    }
+
+    /// The row as the page's script has it: path, scene, status, code, best, confidence, warnings, small picture.
+    pub fn compact(&self, scene: usize) -> Value {
+        serde_json::json!([
+            self.path,
+            scene,
+            self.status,
+            self.code,
+            self.best,
+            self.p,
+            self.warnings.join(" "),
+            u8::from(self.small)
+        ])
+    }
+}
+
+/// A probability with two decimals that is never rounded up to certainty or down to impossibility.
+pub fn share(p: f64) -> String {
+    match p {
+        p if p > 0.99 && p < 1.0 => format!("{:.4}", (p * 1e4).floor() / 1e4),
+        p if p > 0.0 && p < 0.005 => "< 0.01".into(),
+        p => format!("{p:.2}"),
+    }
+}
+
+/// One character with its alternatives.
+#[derive(Clone, Debug, Serialize)]
+pub struct Place {
+    number: usize,
+    /// As the code shows it: `?` below the bar.
+    shown: char,
+    best: char,
+    p: String,
+    from: &'static str,
+    alternatives: Vec<Alternative>,
+    /// Left, top, width, height of its cell in the straightened impression.
+    window: Option<[f64; 4]>,
+}
+
+/// A symbol that may stand at a place.
+#[derive(Clone, Debug, Serialize)]
+struct Alternative {
+    character: char,
+    p: String,
+    /// Length of its bar, 0-100.
+    bar: f64,
+}
+
+impl Place {
+    fn new(index: usize, position: &Position, shown: char, window: Option<[f64; 4]>) -> Self {
+        let alternative = |(character, p): &(char, f64)| Alternative {
+            character: *character,
+            p: share(*p),
+            bar: (p.clamp(0.0, 1.0) * 1000.0).round() / 10.0,
+        };
+        Self {
+            number: index + 1,
+            shown,
+            best: position.char,
+            p: share(position.p),
+            from: match position.from {
+                Source::Characters => "the character",
+                Source::Gear => "the gear ring",
+                Source::Both => "character and gear ring",
+            },
+            alternatives: position.alternatives.iter().map(alternative).collect(),
+            window,
+        }
+    }
+}
+
+/// Another photograph whose sure characters agree.
+#[derive(Clone, Debug, Serialize)]
+pub struct Beside {
+    row: Row,
+    drawing: Option<Drawing>,
+    straight: Option<Drawing>,
+}
+
+/// All that a photograph's page shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Page {
+    row: Row,
+    meaning: &'static str,
+    drawing: Option<Drawing>,
+    straight: Option<Drawing>,
+    places: Vec<Place>,
+    beside: Vec<Beside>,
+    /// How many more agree than are shown.
+    more_beside: usize,
+    /// How the pictures were made from the photograph.
+    notes: Vec<String>,
+    /// What became of the photograph.
+    original: String,
+    /// Whether it is the one that was read.
+    same: bool,
+    failure: Option<crate::error::Failure>,
+    facts: Vec<(&'static str, String)>,
+    line: String,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// A photograph's pictures, and what became of the file.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The pictures, where it is the one that was read.
+    pub pictures: Option<Pictures>,
+    /// What became of it, in a sentence.
+    pub original: String,
+}
+
+impl Page {
+    /// The page of the line at `index`; `alike` are the lines whose sure characters agree with it.
+    pub fn new(batch: &Batch, shown: &[Shown], index: usize, alike: &[usize]) -> Self {
+        let record = &batch.records[index];
+        let pictures = shown[index].pictures.as_ref();
+        let drawn = |i: usize| {
+            let (record, pictures) = (&batch.records[i], shown[i].pictures.as_ref());
+            let name = file(i);
+            (
+                pictures.map(|p| overlay::photograph(record, p, &name)),
+                pictures.and_then(|p| overlay::straightened(record, p, &name)),
+            )
+        };
+        let row = |i: usize| Row::new(i, &batch.records[i], shown[i].pictures.is_some());
+        let (drawing, straight) = drawn(index);
+        let code: Vec<char> = record.code.iter().flat_map(|c| c.chars()).collect();
+        let windows = overlay::windows(record);
+        let window = |i: usize| straight.as_ref().and_then(|_| windows.get(i).copied());
+        let places = record.positions.iter().enumerate();
+        let beside = alike.iter().take(BESIDE).map(|i| {
+            let (drawing, straight) = drawn(*i);
+            Beside { row: row(*i), drawing, straight }
+        });
+        Self {
+            row: row(index),
+            meaning: meaning(record.status),
+            places: places
+                .map(|(i, p)| Place::new(i, p, code.get(i).copied().unwrap_or('?'), window(i)))
+                .collect(),
+            drawing,
+            straight,
+            beside: beside.collect(),
+            more_beside: alike.len().saturating_sub(BESIDE),
+            notes: pictures.map(|p| notes(p, record)).unwrap_or_default(),
+            original: shown[index].original.clone(),
+            same: pictures.is_some(),
+            failure: record.failure.clone(),
+            facts: facts(record),
+            line: text(&serde_json::to_string_pretty(record).unwrap_or_default().replace('\n', "\u{2028}"))
+                .replace('\u{2028}', "\n"),
+            previous: index.checked_sub(1).map(file),
+            next: (index + 1 < batch.records.len()).then(|| file(index + 1)),
+        }
+    }
+}
+
+fn stretched(s: &Stretch) -> String {
+    format!("grey values {} to {} of {} are shown as black to white", s.black, s.white, s.most)
+}
+
+/// What was done to the photograph to show it.
+pub fn notes(pictures: &Pictures, record: &Record) -> Vec<String> {
+    let (width, height) = pictures.size;
+    let mut notes = vec![format!(
+        "The photograph has {width} x {height} pixels. It is shown in grey, as the reader sees it, as JPEG, {}.",
+        if pictures.step > 1.0 {
+            format!("each pixel the mean of {0:.2} x {0:.2}", pictures.step)
+        } else {
+            "pixel by pixel".into()
+        }
+    )];
+    if pictures.close.is_some() {
+        notes.push("The impression lies over it at the photograph's own fineness.".into());
+    }
+    notes.push(match &pictures.stretch {
+        Some(s) => format!("16 bits on a screen of 8: {}.", stretched(s)),
+        None => "Its grey values are not changed.".into(),
+    });
+    if let Some((side, s)) = &pictures.mark {
+        let how = if record.positions.is_empty() { "enlarged, not turned" } else { "straightened" };
+        notes.push(format!("The impression is {how} to {side} x {side} pixels; {}.", stretched(s)));
+    }
+    if pictures.ink {
+        notes.push(
+            "The ink map is what the engine's network sees as strokes, made again from the photograph by the \
+             network that read it; no character was read for it."
+                .into(),
+        );
+    }
+    let ring = record.gear.as_ref().is_some_and(|g| g.present);
+    if ring && record.floor.is_none() && pictures.mark.is_some() {
+        notes.push(
+            "The results do not say where the floor is: the ring is drawn where it usually lies.".into(),
+        );
+    }
+    notes
+}
+
+fn facts(record: &Record) -> Vec<(&'static str, String)> {
+    let none = || "none".to_string();
+    let scale = record.um_per_px.map_or("not known".to_string(), |um| {
+        format!("{um} µm per pixel, from {}", record.um_per_px_from.as_deref().map_or(none(), text))
+    });
+    let lies = record.rotation_deg.map_or("no mark".to_string(), |deg| {
+        let mirrored = if record.mirrored == Some(true) { ", mirrored" } else { "" };
+        format!("turned {deg}° counter-clockwise{mirrored}")
+    });
+    let gear = record.gear.as_ref().map_or(none(), |g| {
+        let agrees = if g.agrees { "agrees with the characters" } else { "contradicts the characters" };
+        format!("{}, {agrees}", text(&g.symbols))
+    });
+    vec![
+        ("SHA-256", record.sha256.clone().map_or("not recorded".into(), |s| text(&s))),
+        ("Format", record.format.as_deref().map_or(none(), text)),
+        ("Most probable code", record.best.as_deref().map_or(none(), text)),
+        ("Confidence in it", record.best.as_ref().map_or(none(), |_| share(record.confidence))),
+        ("Gear ring", gear),
+        ("Mark", lies),
+        ("Scale", scale),
+        ("Warnings", if record.warnings.is_empty() { none() } else { text(&record.warnings.join(", ")) }),
+    ]
+}
+
+/// For each line the others whose sure characters agree with its own in every place that both are
+/// sure of, and that share at least half of the places.
+pub fn alike(records: &[Record]) -> Vec<Vec<usize>> {
+    let codes: Vec<Option<(&str, Vec<char>)>> =
+        records.iter().map(|r| Some((r.format.as_deref()?, r.code.as_deref()?.chars().collect()))).collect();
+    let agree = |a: &[char], b: &[char]| {
+        let both = || a.iter().zip(b).filter(|(a, b)| **a != '?' && **b != '?');
+        a.len() == b.len() && both().all(|(a, b)| a == b) && both().count() as f64 >= SHARED * a.len() as f64
+    };
+    let others = |i: usize| {
+        let Some((format, code)) = &codes[i] else { return Vec::new() };
+        let same = |j: &usize| {
+            *j != i && codes[*j].as_ref().is_some_and(|(f, other)| f == format && agree(code, other))
+        };
+        (0..codes.len()).filter(same).collect()
+    };
+    use rayon::prelude::*;
+    (0..records.len()).into_par_iter().map(others).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::error::Failure;
+
+    #[test]
+    fn a_probability_never_looks_certain_that_is_not() {
+        assert_eq!(
+            [1.0, 0.999_999, 0.995, 0.5, 0.001, 0.0].map(share),
+            ["1.00", "0.9999", "0.9950", "0.50", "< 0.01", "0.00"]
+        );
+    }
+
+    #[test]
+    fn readings_stand_side_by_side_where_nothing_contradicts_and_half_is_shared() {
+        let record = |code: &str| Record {
+            code: Some(code.into()),
+            format: Some("ifm8".into()),
+            ..Record::failed("x", None, Failure::new("", "", ""))
+        };
+        let records = ["A7BKT2MP", "A7?KT???", "A7BKT2M9", "????T2MP", "????????"].map(record);
+        assert_eq!(alike(&records), [vec![1, 3], vec![0, 2], vec![1], vec![0], vec![]]);
+    }
+
+    #[test]
+    fn a_scene_is_the_first_folder() {
+        assert_eq!(scene("case 7/light 2/a.png"), "case 7");
+        assert_eq!(scene("a.png"), NO_FOLDER);
+    }
+}
