@@ -1,8 +1,8 @@
 //! `microstamp report`: a run as a folder of pages for a browser.
 
 use super::{Common, Outcome};
+use crate::batch::names::printable;
 use crate::batch::output;
-use crate::batch::progress::printable;
 use crate::error::Fatal;
 use crate::report::batch::Batch;
 use crate::report::casework::Casework;

@@ -16,6 +16,7 @@ use super::picture::{Pictures, Wanted};
 use super::site::Site;
 use super::view::{self, Shown};
 use crate::batch::Record;
+use crate::batch::names::cell;
 use crate::batch::record::word;
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
@@ -71,7 +72,7 @@ fn photograph(record: &Record, pictures: &Pictures, file: &str) -> Value {
     json!({
         "file": file,
         "path": view::text(&record.path),
-        "name": record.path,
+        "name": cell(&record.path),
         "sha256": record.sha256,
         "size": [pictures.size.0, pictures.size.1],
         "pictures": overlay::plain(pictures, file),

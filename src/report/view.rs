@@ -4,7 +4,7 @@ use super::batch::Batch;
 use super::overlay::{self, Drawing};
 use super::picture::{Pictures, Stretch};
 use crate::batch::Record;
-use crate::batch::progress::printable;
+use crate::batch::names::printable;
 use crate::batch::record::word;
 use crate::pipeline::decode::{Position, Source, Status};
 use serde::Serialize;
@@ -233,8 +233,12 @@ impl Page {
             same: pictures.is_some(),
             failure: record.failure.clone(),
             facts: facts(record),
-            line: text(&serde_json::to_string_pretty(record).unwrap_or_default().replace('\n', "\u{2028}"))
-                .replace('\u{2028}', "\n"),
+            line: serde_json::to_string_pretty(record)
+                .unwrap_or_default()
+                .lines()
+                .map(text)
+                .collect::<Vec<_>>()
+                .join("\n"),
             previous: index.checked_sub(1).map(file),
             next: (index + 1 < batch.records.len()).then(|| file(index + 1)),
         }
