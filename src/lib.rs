@@ -6,6 +6,7 @@
 //! | [`engines`] | a name | what reads the straightened mark |
 //! | [`batch`] | a folder | `results.jsonl` |
 //! | [`bench`] | a folder | how fast it is read, beside reading its files alone |
+//! | [`casework`] | `results.jsonl` and a registry | leads: firearms, and other scenes |
 //! | [`score`] | `results.jsonl` and truth | accuracy with intervals |
 //! | [`report`] | photographs and stages | pictures that an examiner can check |
 //! | [`synth`] | a seed | simulated photographs with truth |
@@ -19,6 +20,7 @@
 pub mod batch;
 pub mod bench;
 pub mod canvas;
+pub mod casework;
 pub mod cli;
 pub mod engines;
 pub mod error;

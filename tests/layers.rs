@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A module of `src` and the modules of the crate that it may name. Arrows point down: the command
 /// line knows all, the pipeline knows nothing of folders, results or simulation.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("error", &[]),
     ("settings", &["error"]),
     ("typeface", &["error"]),
@@ -13,6 +13,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("engines", &["error", "settings", "pipeline", "typeface"]),
     ("canvas", &["error", "pipeline"]),
     ("batch", &["error", "settings", "pipeline"]),
+    ("casework", &["error", "settings", "pipeline", "batch"]),
     ("report", &["error", "settings", "pipeline", "batch", "canvas"]),
     ("score", &["error", "settings", "pipeline", "batch", "canvas"]),
     ("bench", &["error", "settings", "pipeline", "batch", "score"]),

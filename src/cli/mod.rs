@@ -6,11 +6,14 @@ mod bench;
 mod calibrate;
 mod decode;
 mod inspect;
+mod link;
+mod registry;
 mod report;
 mod score;
 mod synth;
 #[cfg(feature = "train")]
 mod tiles;
+mod trace;
 
 use crate::engines;
 use crate::error::Fatal;
@@ -126,11 +129,14 @@ enum Verb {
     Calibrate(calibrate::Args),
     Decode(decode::Args),
     Inspect(inspect::Args),
+    Link(link::Args),
+    Registry(registry::Args),
     Report(report::Args),
     Score(score::Args),
     Synth(synth::Args),
     #[cfg(feature = "train")]
     Tiles(tiles::Args),
+    Trace(trace::Args),
 }
 
 impl Verb {
@@ -140,11 +146,14 @@ impl Verb {
             Self::Calibrate(args) => calibrate::run(args, common),
             Self::Decode(args) => decode::run(args, common),
             Self::Inspect(args) => inspect::run(args, common),
+            Self::Link(args) => link::run(args, common),
+            Self::Registry(args) => registry::run(args, common),
             Self::Report(args) => report::run(args, common),
             Self::Score(args) => score::run(args, common),
             Self::Synth(args) => synth::run(args, common),
             #[cfg(feature = "train")]
             Self::Tiles(args) => tiles::run(args, common),
+            Self::Trace(args) => trace::run(args, common),
         }
     }
 }

@@ -1,0 +1,296 @@
+//! A file into the registry: all of its good rows or, where anything goes wrong on the way, none.
+//!
+//! Rows are read into a private table first, which costs other programs nothing, and then merged in one
+//! change of the registry: those that are there already are left as they are, so that a file may be
+//! brought twice.
+
+use super::entry::Entry;
+use super::log::{self, Actor, Event, Log};
+use super::source::Source;
+use super::store::Database;
+use crate::error::Fatal;
+use std::path::{Path, PathBuf};
+
+/// What became of a file's rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// New in the registry.
+    pub added: u64,
+    /// There already, word for word.
+    pub known: u64,
+    /// There already with other data, which these took the place of.
+    pub replaced: u64,
+    /// In the rejects file with their reasons.
+    pub rejected: u64,
+}
+
+/// How far an import has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Rows and bytes of the file so far.
+    Reading {
+        /// Rows read.
+        rows: u64,
+        /// Bytes read.
+        bytes: u64,
+    },
+    /// Comparing with what is registered.
+    Comparing,
+    /// Putting in what is new.
+    Adding,
+    /// Making the indexes.
+    Indexing,
+}
+
+/// Rows between two reports of progress: some ten a second.
+const REPORT_EVERY: u64 = 20_000;
+
+/// What is brought, and what to do with it.
+#[derive(Clone, Debug)]
+pub struct Order<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Where bad rows go; made only where there are some.
+    pub rejects: PathBuf,
+    /// Whether rows that differ from what is registered replace it.
+    pub replace: bool,
+    /// For the log.
+    pub actor: &'a Actor,
+}
+
+/// Imports one file as one batch.
+///
+/// # Errors
+/// [`Fatal`] where the file cannot be read or the registry not written; then the registry is as it was.
+pub fn import(
+    database: &mut dyn Database,
+    order: &Order<'_>,
+    progress: &mut dyn FnMut(Step),
+) -> Result<Counts, Fatal> {
+    let mut source = Source::open(order.file)?;
+    let mut rejects = Rejects { path: &order.rejects, writer: None, count: 0 };
+    let mut rows = 0;
+    database.stage(&mut std::iter::from_fn(|| {
+        loop {
+            let read = match source.next_row() {
+                Ok(read) => read?,
+                Err(fatal) => return Some(Err(fatal)),
+            };
+            rows += 1;
+            if rows % REPORT_EVERY == 0 {
+                progress(Step::Reading { rows, bytes: source.bytes() });
+            }
+            match read.entry {
+                Ok(entry) => return Some(Ok((read.line, entry))),
+                Err(reason) => {
+                    if let Err(fatal) = rejects.write(read.line, &reason, &read.text) {
+                        return Some(Err(fatal));
+                    }
+                }
+            }
+        }
+    }))?;
+    let named = format!("{} sha256 {}", order.file.display(), source.sha256());
+    let event = Event { verb: "import", asked: named, came_back: 0 };
+    merge(database, &mut rejects, (order.replace, order.actor, event), progress)
+}
+
+/// Registers one entry.
+///
+/// # Errors
+/// [`Fatal`] where it cannot be registered, is registered with other data, or the registry cannot be written.
+pub fn add(
+    database: &mut dyn Database,
+    entry: &Entry,
+    replace: bool,
+    actor: &Actor,
+) -> Result<Counts, Fatal> {
+    entry.check(&crate::pipeline::scheme::Scheme::all()).map_err(|why| {
+        Fatal::new(why, "`microstamp registry add --help` for an example; nothing was changed")
+    })?;
+    database.stage(&mut std::iter::once(Ok((1, entry.clone()))))?;
+    let mut rejects = Rejects { path: Path::new(""), writer: None, count: 0 };
+    let asked = format!("{} {} {} {}", entry.code, entry.format, entry.make, entry.serial);
+    let event = Event { verb: "add", asked, came_back: 0 };
+    merge(database, &mut rejects, (replace, actor, event), &mut |_| {})
+}
+
+/// Bad rows with their reasons, as CSV.
+struct Rejects<'a> {
+    /// Empty where there is no file and a bad row ends the command.
+    path: &'a Path,
+    writer: Option<csv::Writer<std::fs::File>>,
+    count: u64,
+}
+
+impl Rejects<'_> {
+    fn write(&mut self, line: i64, reason: &str, row: &str) -> Result<(), Fatal> {
+        if self.path.as_os_str().is_empty() {
+            return Err(Fatal::new(reason, "--replace, if the new data are right; nothing was changed"));
+        }
+        let path = self.path;
+        let unwritable = |e: csv::Error| {
+            Fatal::new(
+                format!("cannot write the rejects {}: {e}", path.display()),
+                "--rejects with a file in a folder that exists and is yours",
+            )
+        };
+        self.count += 1;
+        if self.writer.is_none() {
+            let mut writer = csv::Writer::from_path(path).map_err(unwritable)?;
+            writer.write_record(["line", "reason", "row"]).map_err(unwritable)?;
+            self.writer = Some(writer);
+        }
+        match &mut self.writer {
+            Some(writer) => writer.write_record([&line.to_string(), reason, row]).map_err(unwritable),
+            None => Ok(()),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Fatal> {
+        self.writer.as_mut().map_or(Ok(()), |writer| writer.flush()).map_err(|e| {
+            Fatal::new(
+                format!("cannot write the rejects: {e}"),
+                "--rejects with a file on a disk that has room",
+            )
+        })
+    }
+}
+
+/// `a.code = b.code AND ...` over the columns that make an entry.
+fn same_entry(a: &str, b: &str) -> String {
+    Entry::IDENTITY.map(|c| format!("{a}.{c} = {b}.{c}")).join(" AND ")
+}
+
+/// The columns that do not make an entry.
+fn content() -> impl Iterator<Item = &'static str> {
+    Entry::COLUMNS.into_iter().filter(|c| !Entry::IDENTITY.contains(c))
+}
+
+fn same_content(a: &str, b: &str) -> String {
+    content().map(|c| format!("{a}.{c} = {b}.{c}")).collect::<Vec<_>>().join(" AND ")
+}
+
+/// Adds `sign` times the number of rows of a selection to the tally of formats, makes and calibres.
+fn tally(database: &mut dyn Database, sign: i8, from: &str) -> Result<(), Fatal> {
+    let sql = format!(
+        "INSERT INTO tally SELECT format, make, calibre, {sign} * count(*) FROM ({from}) AS rows WHERE true \
+         GROUP BY format, make, calibre ON CONFLICT (format, make, calibre) \
+         DO UPDATE SET records = tally.records + excluded.records"
+    );
+    database.execute(&sql, &[]).map(drop)
+}
+
+/// Merges the private table into the registry in one change, and logs it.
+///
+/// Each row that is not to be added gets a verdict first: `known` (there already, word for word), `twice`
+/// (in this file before, with other data), `differs` (registered already, with other data).
+fn merge(
+    database: &mut dyn Database,
+    rejects: &mut Rejects<'_>,
+    (replace, actor, event): (bool, &Actor, Event),
+    progress: &mut dyn FnMut(Step),
+) -> Result<Counts, Fatal> {
+    progress(Step::Comparing);
+    // Other rows of this batch are compared before the registry is locked.
+    database.execute("DROP TABLE IF EXISTS verdict", &[])?;
+    database.execute("CREATE TEMP TABLE verdict (line BIGINT PRIMARY KEY, verdict TEXT)", &[])?;
+    database.execute("CREATE INDEX staging_code ON staging (code)", &[])?;
+    let verdict = |other: &str, with: &str| {
+        format!(
+            "INSERT INTO verdict SELECT s.line, min(CASE WHEN {} THEN 'known' ELSE '{other}' END) \
+             FROM {with} WHERE {} GROUP BY s.line",
+            same_content("s", "r"),
+            same_entry("s", "r"),
+        )
+    };
+    let doubled = "(SELECT code FROM staging GROUP BY code HAVING count(*) > 1) AS d \
+                   JOIN staging AS s ON s.code = d.code JOIN staging AS r ON r.code = s.code AND r.line < s.line";
+    database.execute(&verdict("twice", doubled), &[])?;
+    database.begin()?;
+    let merged = merge_locked(database, &verdict, rejects, (replace, actor, event), progress)
+        .and_then(|counts| rejects.flush().map(|()| counts))
+        .and_then(|counts| database.commit().map(|()| counts));
+    match merged {
+        Ok(counts) => {
+            database.execute("DROP TABLE verdict", &[])?;
+            database.settle()?;
+            Ok(counts)
+        }
+        Err(fatal) => {
+            database.rollback();
+            Err(fatal)
+        }
+    }
+}
+
+fn merge_locked(
+    database: &mut dyn Database,
+    verdict: &dyn Fn(&str, &str) -> String,
+    rejects: &mut Rejects<'_>,
+    (replace, actor, event): (bool, &Actor, Event),
+    progress: &mut dyn FnMut(Step),
+) -> Result<Counts, Fatal> {
+    database.lock("record")?;
+    let mut empty = true;
+    database.query("SELECT id FROM record LIMIT 1", &[], &mut |_| {
+        empty = false;
+        Ok(())
+    })?;
+    if !empty {
+        let registered = "staging AS s JOIN record AS r ON r.code = s.code";
+        database
+            .execute(&format!("{} ON CONFLICT (line) DO NOTHING", verdict("differs", registered)), &[])?;
+    }
+    let mut counts = Counts::default();
+    if replace {
+        let which = format!(
+            "staging AS s, verdict AS v WHERE v.line = s.line AND v.verdict = 'differs' AND {}",
+            same_entry("record", "s")
+        );
+        let old = format!("SELECT record.format, record.make, record.calibre FROM record, {which}");
+        tally(database, -1, &old)?;
+        let set: Vec<String> = content().map(|c| format!("{c} = s.{c}")).collect();
+        counts.replaced =
+            database.execute(&format!("UPDATE record SET {} FROM {which}", set.join(", ")), &[])?;
+        tally(database, 1, &old)?;
+    }
+    let columns = Entry::COLUMNS.map(|c| format!("s.{c}")).join(", ");
+    let not_taken = format!(
+        "SELECT s.line, v.verdict, {columns} FROM staging AS s JOIN verdict AS v ON v.line = s.line \
+         WHERE v.verdict <> 'known' ORDER BY s.line"
+    );
+    database.query(&not_taken, &[], &mut |row| {
+        let reason = match row[1].text() {
+            "twice" => "it stands in this file before, with other data",
+            _ if replace => return Ok(()),
+            _ => "it is registered already, with other data (--replace takes these)",
+        };
+        let cells: Vec<&str> = row[2..].iter().map(super::store::Value::text).collect();
+        rejects.write(row[0].int(), reason, &super::source::joined(&cells.into()))
+    })?;
+    database.query("SELECT count(*) FROM verdict WHERE verdict = 'known'", &[], &mut |row| {
+        counts.known = row[0].int() as u64;
+        Ok(())
+    })?;
+    counts.rejected = rejects.count;
+    progress(Step::Adding);
+    // Into an empty registry the rows go first and the indexes are made of them all at once.
+    if empty {
+        database.drop_indexes()?;
+    }
+    let new = "FROM staging AS s WHERE NOT EXISTS (SELECT 1 FROM verdict AS v WHERE v.line = s.line)";
+    let insert = format!(
+        "INSERT INTO record ({}, reversed) SELECT {columns}, s.reversed {new} ORDER BY s.line",
+        Entry::COLUMNS.join(", ")
+    );
+    counts.added = database.execute(&insert, &[])?;
+    tally(database, 1, &format!("SELECT s.format, s.make, s.calibre {new}"))?;
+    if empty {
+        progress(Step::Indexing);
+        database.make_indexes()?;
+    }
+    let event = Event { came_back: (counts.added + counts.replaced) as i64, ..event };
+    log::append(database, Log::Registry, actor, &[event])?;
+    Ok(counts)
+}

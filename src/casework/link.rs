@@ -1,0 +1,224 @@
+//! Readings that stem from one firearm's pin: a likelihood ratio for each pair, and groups in which every
+//! reading is compatible with every other.
+//!
+//! The ratio compares two accounts of a pair: that both marks bear one code, drawn from the codes in use,
+//! and that each bears a code of its own. With L the likelihood of each symbol and f its share among the
+//! codes in use, both are products over the places:
+//!
+//! ```text
+//! LR = product over places of  sum_s f(s) La(s) Lb(s) / (sum_s f(s) La(s) * sum_s f(s) Lb(s))
+//! ```
+//!
+//! A reading that was found wrongly says nothing, so that its ratio is 1: the ratio is mixed with 1 by the
+//! probability of that. Each reading is expected to have one partner among the n - 1 others: that makes
+//! the odds before anything was compared 1 to n - 1, and a pair is a lead where the odds after it are at
+//! least [`SURE`].
+
+use super::results::Read1;
+use rayon::prelude::*;
+use std::cmp::Ordering;
+
+/// Least probability of one code at which a pair is a lead: one false lead in a thousand.
+pub const SURE: f64 = 0.999;
+/// Least probability at which a symbol of a shared code is written down.
+const SHOWN: f64 = 0.99;
+
+/// Share of each symbol in each place, for every format.
+pub type Shares<'a> = &'a dyn Fn(&str) -> Option<Vec<Vec<f64>>>;
+
+/// Two readings that are a lead.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    /// Number of the first reading.
+    pub a: usize,
+    /// Number of the second, larger.
+    pub b: usize,
+    /// Logarithm to base 10 of the likelihood ratio.
+    pub log10_lr: f64,
+}
+
+/// What was found among readings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Links {
+    /// Leads, the strongest first.
+    pub pairs: Vec<Pair>,
+    /// Readings of one pin by groups of two or more, the largest first; their numbers ascend.
+    pub groups: Vec<Vec<usize>>,
+    /// Pairs compared.
+    pub compared: u64,
+    /// Least ratio of a lead, as its logarithm to base 10.
+    pub bar: f64,
+}
+
+/// One reading, or several that are taken for one pin, ready for comparison.
+#[derive(Clone, Debug)]
+struct Mark {
+    /// Likelihood of each symbol over that of a code in use, place after place.
+    likelihood: Vec<f64>,
+    /// The same times the symbol's share.
+    weighted: Vec<f64>,
+    places: usize,
+    astray: f64,
+}
+
+/// Readings ready for comparison.
+pub struct Linker<'a> {
+    readings: &'a [Read1],
+    marks: Vec<Mark>,
+    shares: Vec<Vec<Vec<f64>>>,
+}
+
+impl<'a> Linker<'a> {
+    /// Prepares readings; symbols are even where `shares` knows nothing of a format.
+    pub fn new(readings: &'a [Read1], shares: Shares<'_>) -> Self {
+        let mut known: Vec<(String, Vec<Vec<f64>>)> = Vec::new();
+        let mut of_reading = Vec::new();
+        for read in readings {
+            let question = &read.question;
+            let format = question.formats.first().cloned().unwrap_or_default();
+            let at = known.iter().position(|(f, _)| *f == format).unwrap_or_else(|| {
+                let even = || {
+                    vec![
+                        vec![1.0 / question.alphabet.len() as f64; question.alphabet.len()];
+                        question.places.len()
+                    ]
+                };
+                known.push((format.clone(), shares(&format).unwrap_or_else(even)));
+                known.len() - 1
+            });
+            of_reading.push(known[at].1.clone());
+        }
+        let marks = readings
+            .iter()
+            .zip(&of_reading)
+            .map(|(read, shares)| Mark::new(&read.question.places, shares, read.question.astray))
+            .collect();
+        Self { readings, marks, shares: of_reading }
+    }
+
+    /// Logarithm to base 10 of the likelihood ratio of two readings.
+    pub fn log10_lr(&self, a: usize, b: usize) -> f64 {
+        let (ra, rb) = (&self.readings[a].question, &self.readings[b].question);
+        let same = if ra.formats == rb.formats { self.marks[a].ratio(&self.marks[b]) } else { 0.0 };
+        mixed(same, self.marks[a].astray, self.marks[b].astray).log10()
+    }
+
+    /// The code that readings share, `?` where it is not sure.
+    pub fn shared(&self, members: &[usize]) -> String {
+        let Some(&first) = members.first() else { return String::new() };
+        let pooled = self.pooled(members);
+        let alphabet = &self.readings[first].question.alphabet;
+        pooled
+            .weighted
+            .chunks(alphabet.len())
+            .map(|place| {
+                let sum: f64 = place.iter().sum();
+                let top = (0..place.len()).max_by(|i, j| place[*i].total_cmp(&place[*j]).then(j.cmp(i)));
+                top.filter(|top| place[*top] >= SHOWN * sum).map_or('?', |top| alphabet[top])
+            })
+            .collect()
+    }
+
+    /// Places where two readings show the same character as sure.
+    pub fn agree(&self, a: usize, b: usize) -> usize {
+        let (a, b) = (&self.readings[a].question.asked, &self.readings[b].question.asked);
+        a.chars().zip(b.chars()).filter(|(a, b)| a == b && *a != '?').count()
+    }
+
+    /// Compares all pairs and groups them.
+    pub fn link(&self) -> Links {
+        let n = self.marks.len();
+        let bar = (SURE / (1.0 - SURE) * n.saturating_sub(1).max(1) as f64).log10();
+        let mut pairs: Vec<Pair> = (0..n)
+            .into_par_iter()
+            .flat_map_iter(|a| (a + 1..n).map(move |b| (a, b)))
+            .map(|(a, b)| Pair { a, b, log10_lr: self.log10_lr(a, b) })
+            .filter(|pair| pair.log10_lr >= bar)
+            .collect();
+        pairs.sort_by(stronger);
+        let groups = self.groups(&pairs, bar);
+        Links { pairs, groups, compared: (n * n.saturating_sub(1) / 2) as u64, bar }
+    }
+
+    /// Joins leads, the strongest first, into groups. Two groups are joined only where no reading of one
+    /// speaks against any of the other, and what each says together makes them a lead: a partial reading
+    /// that fits two codes joins one of them, never both.
+    fn groups(&self, pairs: &[Pair], bar: f64) -> Vec<Vec<usize>> {
+        let mut groups: Vec<Vec<usize>> = (0..self.marks.len()).map(|i| vec![i]).collect();
+        let mut group_of: Vec<usize> = (0..self.marks.len()).collect();
+        for pair in pairs {
+            let (a, b) = (group_of[pair.a], group_of[pair.b]);
+            if a == b {
+                continue;
+            }
+            let against = groups[a]
+                .iter()
+                .any(|i| groups[b].iter().any(|j| self.log10_lr((*i).min(*j), (*i).max(*j)) < 0.0));
+            if against || self.together(&groups[a], &groups[b]) < bar {
+                continue;
+            }
+            let moved = std::mem::take(&mut groups[b]);
+            for i in moved {
+                group_of[i] = a;
+                groups[a].push(i);
+            }
+        }
+        groups.retain(|group| group.len() > 1);
+        groups.iter_mut().for_each(|group| group.sort_unstable());
+        groups.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        groups
+    }
+
+    /// The ratio of two groups, each taken for one pin.
+    fn together(&self, a: &[usize], b: &[usize]) -> f64 {
+        let (a, b) = (self.pooled(a), self.pooled(b));
+        mixed(a.ratio(&b), a.astray, b.astray).log10()
+    }
+
+    /// Readings of one pin as one: their likelihoods multiplied.
+    fn pooled(&self, members: &[usize]) -> Mark {
+        let shares = &self.shares[members[0]];
+        let mut places: Vec<Vec<f64>> = shares.iter().map(|place| vec![1.0; place.len()]).collect();
+        for member in members {
+            for (place, own) in places.iter_mut().zip(&self.readings[*member].question.places) {
+                place.iter_mut().zip(own).for_each(|(p, own)| *p *= own);
+                let sum: f64 = place.iter().sum();
+                place.iter_mut().for_each(|p| *p /= sum);
+            }
+        }
+        let astray = members.iter().map(|m| self.marks[*m].astray).fold(1.0, f64::min);
+        Mark::new(&places, shares, astray)
+    }
+}
+
+impl Mark {
+    /// From probabilities that were worked out with all symbols alike.
+    fn new(places: &[Vec<f64>], shares: &[Vec<f64>], astray: f64) -> Self {
+        let mut mark = Self { likelihood: Vec::new(), weighted: Vec::new(), places: places.len(), astray };
+        for (place, shares) in places.iter().zip(shares) {
+            let sum: f64 = place.iter().zip(shares).map(|(p, f)| p * f).sum();
+            mark.likelihood.extend(place.iter().map(|p| p / sum));
+            mark.weighted.extend(place.iter().zip(shares).map(|(p, f)| p * f / sum));
+        }
+        mark
+    }
+
+    fn ratio(&self, other: &Self) -> f64 {
+        let symbols = self.likelihood.len() / self.places.max(1);
+        self.likelihood
+            .chunks(symbols.max(1))
+            .zip(other.weighted.chunks(symbols.max(1)))
+            .map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>())
+            .product()
+    }
+}
+
+/// A ratio of two readings of which each may have been found wrongly.
+fn mixed(ratio: f64, astray_a: f64, astray_b: f64) -> f64 {
+    let both = (1.0 - astray_a) * (1.0 - astray_b);
+    both * ratio + (1.0 - both)
+}
+
+fn stronger(a: &Pair, b: &Pair) -> Ordering {
+    b.log10_lr.total_cmp(&a.log10_lr).then(a.a.cmp(&b.a)).then(a.b.cmp(&b.b))
+}

@@ -1,0 +1,183 @@
+//! What is known about a code: the probability of every symbol in every place.
+
+use crate::batch::Record;
+use crate::error::Fatal;
+use crate::pipeline::scheme::Scheme;
+
+/// Least probability of a symbol: the last decimal of results.jsonl. Keeps a number that was rounded to
+/// nothing from ruling a symbol out.
+const LEAST: f64 = 1e-6;
+
+/// A code, whole, partial, or as probable as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// The code, `?` where not known.
+    pub asked: String,
+    /// Formats that it may have, which share alphabet and length.
+    pub formats: Vec<String>,
+    /// Symbols of the formats, in their order.
+    pub alphabet: Vec<char>,
+    /// For each place in reading order the probability of each symbol, if the mark was found and laid
+    /// straight as it should be. Before anything was read all symbols are alike.
+    pub places: Vec<Vec<f64>>,
+    /// Probability that it was not, so that `places` says nothing: read the wrong way round, in another
+    /// format, or where there is no mark. 0 for a code that was typed.
+    pub astray: f64,
+    /// What was read, where it was.
+    pub reading: Option<Source>,
+}
+
+/// Which photograph a question comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// As in the results.
+    pub path: String,
+    /// As in the results.
+    pub sha256: Option<String>,
+    /// Probability that the most probable code is right, as the reader gave it.
+    pub reading_p: f64,
+}
+
+impl Question {
+    /// A code that somebody types: letters in either case, `?` for each unknown character.
+    ///
+    /// # Errors
+    /// [`Fatal`] where it cannot be a code of any of `schemes`.
+    pub fn typed(text: &str, schemes: &[Scheme]) -> Result<Self, Fatal> {
+        let asked = text.trim().to_uppercase();
+        let length = asked.chars().count();
+        let hint =
+            "8 characters such as A7?K2MP4, `?` for each that is unknown, or the folder that `decode` wrote";
+        let Some(first) = schemes.iter().find(|s| s.len() == length) else {
+            let mut known: Vec<String> =
+                schemes.iter().map(|s| format!("{} has {}", s.id, s.len())).collect();
+            known.sort();
+            return Err(Fatal::new(
+                format!(
+                    "`{text}` is neither a folder nor a code: it has {length} characters; {}",
+                    known.join(", ")
+                ),
+                hint,
+            ));
+        };
+        let alphabet: Vec<char> = first.alphabet.chars().collect();
+        if let Some(wrong) = asked.chars().find(|c| *c != '?' && !alphabet.contains(c)) {
+            return Err(Fatal::new(
+                format!("`{text}` is no code: `{wrong}` is never issued; codes use {}", first.alphabet),
+                hint,
+            ));
+        }
+        let places = asked.chars().map(|c| certain(c, &alphabet)).collect();
+        let formats = schemes
+            .iter()
+            .filter(|s| s.len() == length && s.alphabet == first.alphabet)
+            .map(|s| s.id.clone());
+        Ok(Self { asked, formats: formats.collect(), places, alphabet, astray: 0.0, reading: None })
+    }
+
+    /// What a line of results says; `None` where it holds no code.
+    ///
+    /// # Errors
+    /// A sentence where it contradicts itself or its format.
+    pub fn read(record: &Record, schemes: &[Scheme]) -> Result<Option<Self>, String> {
+        let (Some(code), Some(format)) = (&record.code, &record.format) else { return Ok(None) };
+        let scheme = schemes
+            .iter()
+            .find(|s| s.id == *format)
+            .ok_or_else(|| format!("no code format is called `{format}`"))?;
+        let alphabet: Vec<char> = scheme.alphabet.chars().collect();
+        if code.chars().count() != scheme.len() {
+            return Err(format!("code `{code}` does not have the {} characters of {format}", scheme.len()));
+        }
+        if let Some(c) = code.chars().find(|c| *c != '?' && !alphabet.contains(c)) {
+            return Err(format!("code `{code}`: `{c}` is never issued in {format}"));
+        }
+        let reading = Some(Source {
+            path: record.path.clone(),
+            sha256: record.sha256.clone(),
+            reading_p: record.confidence,
+        });
+        let formats = vec![format.clone()];
+        if record.positions.is_empty() {
+            // A program that gives no probabilities is taken at its word.
+            let places = code.chars().map(|c| certain(c, &alphabet)).collect();
+            return Ok(Some(Self { asked: code.clone(), formats, alphabet, places, astray: 0.0, reading }));
+        }
+        if record.positions.len() != scheme.len() {
+            return Err(format!("{} positions, {format} has {}", record.positions.len(), scheme.len()));
+        }
+        let mut places = Vec::new();
+        for position in &record.positions {
+            let mut listed = position.alternatives.clone();
+            if !listed.iter().any(|(c, _)| *c == position.char) {
+                listed.push((position.char, position.p));
+            }
+            if listed.iter().any(|(_, p)| !(0.0..=1.0).contains(p)) {
+                return Err(format!("a probability of `{}` is not between 0 and 1", position.char));
+            }
+            places.push(spread(&listed, &alphabet));
+        }
+        let astray = astray(&places, record.confidence);
+        for place in &mut places {
+            straighten(place, astray);
+        }
+        Ok(Some(Self { asked: code.clone(), formats, alphabet, places, astray, reading }))
+    }
+
+    /// Characters that are known or were read as sure.
+    pub fn sure(&self) -> usize {
+        self.asked.chars().filter(|c| *c != '?').count()
+    }
+
+    /// Probability of one code if the mark was found as it should be; 0 for one of another length or alphabet.
+    pub fn probability(&self, code: &str) -> f64 {
+        let mut p = if code.chars().count() == self.places.len() { 1.0 } else { 0.0 };
+        for (c, place) in code.chars().zip(&self.places) {
+            p *= self.alphabet.iter().position(|a| *a == c).map_or(0.0, |i| place[i]);
+        }
+        p
+    }
+
+    /// Probability of one code before anything was read, if codes are issued at random.
+    pub fn random(&self) -> f64 {
+        (self.alphabet.len() as f64).powi(-(self.places.len() as i32))
+    }
+}
+
+/// A character that is known, or one that is not at all.
+fn certain(c: char, alphabet: &[char]) -> Vec<f64> {
+    let each = 1.0 / alphabet.len() as f64;
+    alphabet.iter().map(|a| if c == '?' { each } else { f64::from(u8::from(*a == c)) }).collect()
+}
+
+/// The probabilities that are listed, what they leave shared out evenly among the other symbols.
+fn spread(listed: &[(char, f64)], alphabet: &[char]) -> Vec<f64> {
+    let of = |a: &char| listed.iter().find(|(c, _)| c == a).map(|(_, p)| *p);
+    let given: f64 = alphabet.iter().filter_map(of).sum();
+    let others = alphabet.iter().filter(|a| of(a).is_none()).count().max(1) as f64;
+    let rest = (1.0 - given).max(0.0) / others;
+    let all: Vec<f64> = alphabet.iter().map(|a| of(a).unwrap_or(rest).max(LEAST)).collect();
+    let sum: f64 = all.iter().sum();
+    all.into_iter().map(|p| p / sum).collect()
+}
+
+/// Most probability that a mark read like this may have been found wrongly. Had it been, each symbol would
+/// be as likely as any other; so the surest character bounds it, and so does a whole code's own probability.
+fn astray(places: &[Vec<f64>], confidence: f64) -> f64 {
+    let surest = places.iter().flatten().fold(0.0, |a: f64, b| a.max(*b));
+    let symbols = places.first().map_or(1, Vec::len) as f64;
+    let by_characters = (1.0 - surest) * symbols / (symbols - 1.0).max(1.0);
+    by_characters.min(1.0 - confidence).clamp(LEAST, 1.0 - LEAST)
+}
+
+/// Takes out of a place what it owes to marks found wrongly.
+fn straighten(place: &mut [f64], astray: f64) {
+    let share = astray / place.len() as f64;
+    for p in place.iter_mut() {
+        *p = (*p - share).max(LEAST);
+    }
+    let sum: f64 = place.iter().sum();
+    for p in place.iter_mut() {
+        *p /= sum;
+    }
+}

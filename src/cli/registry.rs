@@ -1,0 +1,416 @@
+//! `microstamp registry`: makes, fills and looks after a registry of codes.
+
+mod purchaser;
+
+use super::{Common, Outcome};
+use crate::batch::progress::printable;
+use crate::casework::entry::Entry;
+use crate::casework::import::{self, Counts, Order, Step};
+use crate::casework::log::{self, Actor, Log};
+use crate::casework::population::Population;
+use crate::casework::store;
+use crate::casework::trace::thousands;
+use crate::error::Fatal;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Registry of issued codes: make it, fill it, look after it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  microstamp registry init --registry lab.sqlite\n  \
+    microstamp registry import records.csv --registry lab.sqlite\n  \
+    microstamp registry stats --registry lab.sqlite\n\n\
+    For several laboratories: --registry postgres://user@host/database, with the password in PGPASSWORD.")]
+pub struct Args {
+    #[command(subcommand)]
+    act: Act,
+}
+
+/// Where the registry is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Place {
+    /// Registry: a file, or postgres://USER@HOST/DATABASE
+    #[arg(
+        long,
+        value_name = "REGISTRY",
+        env = "MICROSTAMP_REGISTRY",
+        hide_env_values = true,
+        default_value = "registry.sqlite"
+    )]
+    pub registry: String,
+}
+
+/// Who acts, for the log.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Who {
+    /// Person or account that the log names [default: the system's user]
+    #[arg(long, value_name = "NAME")]
+    pub who: Option<String>,
+}
+
+impl Who {
+    /// The actor that the log names.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the system knows no user and none is given, or a text is empty.
+    pub fn actor(&self, why: &str) -> Result<Actor, Fatal> {
+        let who = match &self.who {
+            Some(who) => who.trim().to_string(),
+            None => whoami::username().unwrap_or_default(),
+        };
+        match (who.is_empty(), why.trim().is_empty()) {
+            (true, _) => Err(Fatal::new("the log has to name who acts", "--who \"A. Examiner\"")),
+            (_, true) => Err(Fatal::new("the log has to say why", "--why \"case 2026-117\"")),
+            _ => Ok(Actor { who, why: why.trim().into() }),
+        }
+    }
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Act {
+    Init(Init),
+    Import(Import),
+    Add(Box<Add>),
+    Stats(Stats),
+    Log(ShowLog),
+    Purchaser(purchaser::Args),
+}
+
+/// Make a new, empty registry
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  microstamp registry init --registry lab.sqlite")]
+struct Init {
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Bring files of entries into the registry
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Bring files of entries into the registry: CSV whose first line names the columns, or JSON \
+        lines (.jsonl).\n\nColumns: code, format, make, serial, and where known model, calibre, importer, \
+        dealer, sale_date, country, state, status, from, to (the days on which the component was in the \
+        firearm, YYYY-MM-DD). Each file goes in whole or not at all; bad rows go into a rejects file with \
+        their reasons, and rows that are registered already change nothing. Exit code 1: rows were rejected.",
+    after_help = "Example:\n  microstamp registry import records.csv --registry lab.sqlite --rejects bad.csv"
+)]
+struct Import {
+    /// Files of entries
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+    /// Where rejected rows go [default: beside each FILE, with .rejects.csv behind its name]
+    #[arg(long, value_name = "FILE.csv")]
+    rejects: Option<PathBuf>,
+    /// Rows that are registered with other data replace these
+    #[arg(long)]
+    replace: bool,
+    /// Reason, for the log
+    #[arg(long, value_name = "TEXT", default_value = "import of a file")]
+    why: String,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Register one entry
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  microstamp registry add --registry lab.sqlite --code A7CK2MP4 \
+    --format ifm8 --make Beretta --serial BER12345 --calibre 9mm --from 2026-03-01")]
+struct Add {
+    #[command(flatten)]
+    place: Place,
+    /// Code in reading order
+    #[arg(long)]
+    code: String,
+    /// Maker of the firearm
+    #[arg(long)]
+    make: String,
+    /// Model of the firearm
+    #[arg(long, default_value = "")]
+    model: String,
+    /// Calibre of the firearm
+    #[arg(long, default_value = "")]
+    calibre: String,
+    /// Serial number of the firearm
+    #[arg(long)]
+    serial: String,
+    /// Maker or importer that registers it
+    #[arg(long, default_value = "")]
+    importer: String,
+    /// Dealer that sold it last
+    #[arg(long, default_value = "")]
+    dealer: String,
+    /// Day of that sale, YYYY-MM-DD
+    #[arg(long, value_name = "DAY", default_value = "")]
+    sale_date: String,
+    /// Country of that sale
+    #[arg(long, default_value = "")]
+    country: String,
+    /// State or province of that sale
+    #[arg(long, default_value = "")]
+    state: String,
+    /// A word such as sold, stolen, destroyed
+    #[arg(long, default_value = "")]
+    status: String,
+    /// First day on which the component was in the firearm
+    #[arg(long, value_name = "DAY", default_value = "")]
+    from: String,
+    /// Last such day
+    #[arg(long, value_name = "DAY", default_value = "")]
+    to: String,
+    /// Replace what is registered with other data
+    #[arg(long)]
+    replace: bool,
+    /// Reason, for the log
+    #[arg(long, value_name = "TEXT", default_value = "one entry")]
+    why: String,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Say what the registry holds, and whether its log is whole
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  microstamp registry stats --registry lab.sqlite")]
+struct Stats {
+    #[command(flatten)]
+    place: Place,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show who asked what, when and why
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A hash that was noted from `registry stats` shows with --since that nothing up to it \
+    was changed or cut off.\n\nExample:\n  microstamp registry log --registry lab.sqlite --verify"
+)]
+struct ShowLog {
+    #[command(flatten)]
+    place: Place,
+    /// Only check that each row follows from the one before
+    #[arg(long)]
+    verify: bool,
+    /// Hash of a row, noted earlier, that must still be there
+    #[arg(long, value_name = "HASH")]
+    since: Option<String>,
+}
+
+pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
+    match &args.act {
+        Act::Init(init) => {
+            store::create(&init.place.registry)?;
+            say(common, &format!("made the registry {}", store::shown(&init.place.registry)));
+            Ok(Outcome::Done)
+        }
+        Act::Import(args) => import(args, common),
+        Act::Add(args) => add(args, common),
+        Act::Stats(args) => stats(args),
+        Act::Log(args) => {
+            let mut database = store::open(&args.place.registry)?;
+            show_log(&mut *database, Log::Registry, args.verify, args.since.as_deref())
+        }
+        Act::Purchaser(args) => purchaser::run(args, common),
+    }
+}
+
+fn say(common: &Common, line: &str) {
+    if !common.quiet {
+        eprintln!("{}", printable(line));
+    }
+}
+
+fn import(args: &Import, common: &Common) -> Result<Outcome, Fatal> {
+    let actor = args.who.actor(&args.why)?;
+    if args.rejects.is_some() && args.files.len() > 1 {
+        return Err(Fatal::new(
+            "one file of rejects cannot hold those of several files",
+            "one FILE a command",
+        ));
+    }
+    let mut database = store::open(&args.place.registry)?;
+    let mut outcome = Outcome::Done;
+    for file in &args.files {
+        let rejects = args.rejects.clone().unwrap_or_else(|| {
+            let mut name = file.clone().into_os_string();
+            name.push(".rejects.csv");
+            name.into()
+        });
+        let bytes = std::fs::metadata(file).map_or(0, |m| m.len());
+        let mut progress = Progress::start(bytes, common.quiet);
+        let order = Order { file, rejects: rejects.clone(), replace: args.replace, actor: &actor };
+        let counts = import::import(&mut *database, &order, &mut |step| progress.step(step));
+        progress.finish();
+        let counts = counts?;
+        say(common, &format!("{}: {}", file.display(), counted(&counts)));
+        if counts.rejected > 0 {
+            outcome = Outcome::SomeFailed;
+            let rows = thousands(counts.rejected as i64);
+            eprintln!("{rows} rows rejected: {}", printable(&rejects.display().to_string()));
+        }
+    }
+    Ok(outcome)
+}
+
+fn counted(counts: &Counts) -> String {
+    let Counts { added, known, replaced, rejected } = *counts;
+    let [added, known, replaced, rejected] = [added, known, replaced, rejected].map(|n| thousands(n as i64));
+    format!("{added} added, {known} known already, {replaced} replaced, {rejected} rejected")
+}
+
+fn add(args: &Add, common: &Common) -> Result<Outcome, Fatal> {
+    let actor = args.who.actor(&args.why)?;
+    let [format] = common.formats.as_slice() else {
+        return Err(Fatal::new("a code has one format", "--format ifm8"));
+    };
+    let cells = [
+        &args.code,
+        format,
+        &args.make,
+        &args.model,
+        &args.calibre,
+        &args.serial,
+        &args.importer,
+        &args.dealer,
+        &args.sale_date,
+        &args.country,
+        &args.state,
+        &args.status,
+        &args.from,
+        &args.to,
+    ];
+    let entry = Entry::from_cells(cells.into_iter().map(|cell| cell.trim()));
+    let mut database = store::open(&args.place.registry)?;
+    let counts = import::add(&mut *database, &entry, args.replace, &actor)?;
+    say(common, &format!("{}: {}", entry.code, counted(&counts)));
+    Ok(Outcome::Done)
+}
+
+fn stats(args: &Stats) -> Result<Outcome, Fatal> {
+    let mut database = store::open(&args.place.registry)?;
+    let population = Population::count(&mut *database)?;
+    let chain = log::walk(&mut *database, Log::Registry, None, &mut |_| {})?;
+    let lists = [("format", 0), ("make", 1), ("calibre", 2)].map(|(name, i)| (name, population.by(i)));
+    let mut text = String::new();
+    if args.json {
+        let list = |of: &[(String, i64)]| {
+            let pairs = of.iter().map(|(name, n)| serde_json::json!({"name": name, "records": n}));
+            pairs.collect::<Vec<_>>()
+        };
+        let json = serde_json::json!({
+            "registry": store::shown(&args.place.registry),
+            "records": population.total(),
+            "formats": list(&lists[0].1),
+            "makes": list(&lists[1].1),
+            "calibres": list(&lists[2].1),
+            "log": {"rows": chain.rows, "head": chain.head, "whole": chain.broken_at.is_none(),
+                    "broken_at": chain.broken_at},
+        });
+        let _ = writeln!(text, "{json:#}");
+    } else {
+        let _ = writeln!(
+            text,
+            "{}: {} records",
+            store::shown(&args.place.registry),
+            thousands(population.total())
+        );
+        for (name, list) in &lists {
+            let shown = list.iter().take(TOP).map(|(value, n)| {
+                format!("{} {}", if value.is_empty() { "(none)" } else { value }, thousands(*n))
+            });
+            let rest = if list.len() > TOP { format!(", {} more", list.len() - TOP) } else { String::new() };
+            let _ = writeln!(text, "  {name}: {}{rest}", shown.collect::<Vec<_>>().join(", "));
+        }
+        let state = chain.broken_at.map_or("whole".to_string(), |id| format!("BROKEN at row {id}"));
+        let _ = writeln!(text, "  log: {} rows, {state}; head {}", thousands(chain.rows), chain.head);
+    }
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(Outcome::Done)
+}
+
+/// Formats, makes and calibres that `stats` lists, the most frequent first.
+const TOP: usize = 10;
+
+/// Prints a log, or only checks it.
+fn show_log(
+    database: &mut dyn store::Database,
+    log: Log,
+    verify: bool,
+    since: Option<&str>,
+) -> Result<Outcome, Fatal> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let chain = log::walk(database, log, since, &mut |row| {
+        if !verify {
+            let cells = [&row.time, &row.who, &row.verb, &row.asked, &row.why].map(|t| printable(t));
+            let [time, who, verb, asked, why] = cells;
+            let _ = writeln!(out, "{}\t{time}\t{who}\t{verb}\t{asked}\t{}\t{why}", row.id, row.came_back);
+        }
+    })?;
+    let _ = out.flush();
+    let backup = "a backup of the registry, and who could write to it";
+    if let Some(id) = chain.broken_at {
+        return Err(Fatal::new(
+            format!("the log is broken: row {id} does not follow from the one before"),
+            backup,
+        ));
+    }
+    if chain.has == Some(false) {
+        return Err(Fatal::new(
+            "the log no longer has a row of that hash: it was changed or cut off",
+            backup,
+        ));
+    }
+    let _ = writeln!(out, "{} rows, each follows from the one before; head {}", chain.rows, chain.head);
+    Ok(Outcome::Done)
+}
+
+/// Shows how far an import has come: a bar on a terminal, else a line every 30 seconds.
+struct Progress {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    next_line: Instant,
+    started: Instant,
+}
+
+/// Between two lines where stderr is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+impl Progress {
+    fn start(bytes: u64, quiet: bool) -> Self {
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {msg} eta {eta}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(bytes).with_style(style)
+        });
+        let now = Instant::now();
+        Self { bar, quiet, next_line: now + LINE_EVERY, started: now }
+    }
+
+    fn step(&mut self, step: Step) {
+        let text = match step {
+            Step::Reading { rows, .. } => format!("{} rows read", thousands(rows as i64)),
+            Step::Comparing => "comparing with what is registered".into(),
+            Step::Adding => "adding".into(),
+            Step::Indexing => "making indexes".into(),
+        };
+        let now = Instant::now();
+        if let Some(bar) = &self.bar {
+            if let Step::Reading { bytes, .. } = step {
+                bar.set_position(bytes);
+            }
+            bar.set_message(text);
+        } else if !self.quiet && now >= self.next_line {
+            self.next_line = now + LINE_EVERY;
+            eprintln!("{text}, {:.0} s", (now - self.started).as_secs_f64());
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
