@@ -1,7 +1,8 @@
 //! `leads.jsonl` and `leads.csv`: what [`super::link`] found, in words that others can read.
 
 use super::link::{Linker, Links};
-use super::results::Read1;
+use super::results::MarkRead;
+use crate::batch::names::cell;
 use crate::batch::record::word;
 use crate::error::Fatal;
 use serde::Serialize;
@@ -88,7 +89,7 @@ pub fn scene(path: &str, depth: usize) -> String {
 
 impl Leads {
     /// Puts what was found into words.
-    pub fn new(readings: &[Read1], linker: &Linker<'_>, links: &Links, depth: usize) -> Self {
+    pub fn new(readings: &[MarkRead], linker: &Linker<'_>, links: &Links, depth: usize) -> Self {
         let member = |i: usize| {
             let read = &readings[i];
             let source = read.question.reading.as_ref();
@@ -183,8 +184,8 @@ impl Leads {
         let head = ["kind", "group", "shared", "log10_lr", "agree", "same_scene"].map(String::from);
         table.write_record(head.iter().chain(&names("a")).chain(&names("b")))?;
         let cells = |m: &Member| {
-            [&m.out, &m.scene, &m.path, m.sha256.as_ref().unwrap_or(&String::new()), &m.code]
-                .map(String::clone)
+            let sha256 = m.sha256.as_deref().unwrap_or_default();
+            [&m.out, &m.scene, &m.path, sha256, &m.code].map(cell)
         };
         for lead in &self.pairs {
             let group = lead.group.map(|g| g.to_string()).unwrap_or_default();

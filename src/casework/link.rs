@@ -14,7 +14,7 @@
 //! the odds before anything was compared 1 to n - 1, and a pair is a lead where the odds after it are at
 //! least [`SURE`].
 
-use super::results::Read1;
+use super::results::MarkRead;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 
@@ -63,14 +63,14 @@ struct Mark {
 
 /// Readings ready for comparison.
 pub struct Linker<'a> {
-    readings: &'a [Read1],
+    readings: &'a [MarkRead],
     marks: Vec<Mark>,
     shares: Vec<Vec<Vec<f64>>>,
 }
 
 impl<'a> Linker<'a> {
     /// Prepares readings; symbols are even where `shares` knows nothing of a format.
-    pub fn new(readings: &'a [Read1], shares: Shares<'_>) -> Self {
+    pub fn new(readings: &'a [MarkRead], shares: Shares<'_>) -> Self {
         let mut known: Vec<(String, Vec<Vec<f64>>)> = Vec::new();
         let mut of_reading = Vec::new();
         for read in readings {

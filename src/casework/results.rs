@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// One photograph whose mark was read at least in part, or looked at.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Read1 {
+pub struct MarkRead {
     /// The folder that `decode` wrote, as it was given.
     pub out: String,
     /// How far it was read.
@@ -23,7 +23,7 @@ pub struct Read1 {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Results {
     /// Photographs with a mark, in the order of the file.
-    pub readings: Vec<Read1>,
+    pub readings: Vec<MarkRead>,
     /// Photographs without one, or that failed.
     pub without: usize,
 }
@@ -59,7 +59,7 @@ pub fn read(out: &Path) -> Result<Results, Fatal> {
             return Err(wrong(format!("schema {} where {SCHEMA} is known", record.schema)));
         }
         match Question::read(&record, &schemes).map_err(|why| wrong(format!("{}: {why}", record.path)))? {
-            Some(question) => results.readings.push(Read1 {
+            Some(question) => results.readings.push(MarkRead {
                 out: out.display().to_string(),
                 status: record.status,
                 question,

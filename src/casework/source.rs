@@ -15,7 +15,7 @@ const CHUNK: usize = 1 << 18;
 const LONGEST_LINE: u64 = 1 << 16;
 
 /// A row as it stands in the file, and the entry that it says or why it says none.
-pub struct Read1 {
+pub struct RowRead {
     /// Line of the file, from 1.
     pub line: i64,
     /// The row's text.
@@ -31,8 +31,15 @@ pub struct Source {
 }
 
 enum Rows {
-    Csv { reader: Box<csv::Reader<Counted>>, at: [Option<usize>; 14], record: csv::StringRecord },
+    Csv(Box<Csv>),
     Json { reader: Box<BufReader<Counted>>, line: i64 },
+}
+
+struct Csv {
+    reader: csv::Reader<Counted>,
+    /// Where each field stands.
+    at: [Option<usize>; 14],
+    record: csv::StringRecord,
 }
 
 /// A file whose bytes are counted and hashed as they are read.
@@ -78,7 +85,7 @@ impl Source {
                 .from_reader(counted);
             let at = columns(reader.headers().map_err(|e| unreadable(&e))?)
                 .map_err(|f| Fatal::new(format!("{}: {}", path.display(), f.what), f.hint))?;
-            Rows::Csv { reader: Box::new(reader), at, record: csv::StringRecord::new() }
+            Rows::Csv(Box::new(Csv { reader, at, record: csv::StringRecord::new() }))
         };
         Ok(Self { rows, schemes: Scheme::all() })
     }
@@ -86,7 +93,7 @@ impl Source {
     /// Bytes read so far.
     pub fn bytes(&self) -> u64 {
         match &self.rows {
-            Rows::Csv { reader, .. } => reader.get_ref().read,
+            Rows::Csv(csv) => csv.reader.get_ref().read,
             Rows::Json { reader, .. } => reader.get_ref().read,
         }
     }
@@ -94,7 +101,7 @@ impl Source {
     /// SHA-256 of what was read, hex; of the whole file when the rows have ended.
     pub fn sha256(&self) -> String {
         hex(&match &self.rows {
-            Rows::Csv { reader, .. } => reader.get_ref().hash.clone(),
+            Rows::Csv(csv) => csv.reader.get_ref().hash.clone(),
             Rows::Json { reader, .. } => reader.get_ref().hash.clone(),
         }
         .finalize())
@@ -104,19 +111,19 @@ impl Source {
     ///
     /// # Errors
     /// [`Fatal`] where the file cannot be read on.
-    pub fn next_row(&mut self) -> Result<Option<Read1>, Fatal> {
+    pub fn next_row(&mut self) -> Result<Option<RowRead>, Fatal> {
         let broken =
             |e: &dyn std::fmt::Display| Fatal::new(format!("cannot read on: {e}"), "a file that is whole");
         let read = match &mut self.rows {
-            Rows::Csv { reader, at, record } => match reader.read_record(record) {
+            Rows::Csv(csv) => match csv.reader.read_record(&mut csv.record) {
                 Ok(false) => return Ok(None),
                 Ok(true) => {
-                    let line = record.position().map_or(0, csv::Position::line) as i64;
-                    Read1 { line, text: joined(record), entry: from_record(record, at) }
+                    let line = csv.record.position().map_or(0, csv::Position::line) as i64;
+                    RowRead { line, text: joined(&csv.record), entry: from_record(&csv.record, &csv.at) }
                 }
                 Err(e) if matches!(e.kind(), csv::ErrorKind::Utf8 { .. }) => {
                     let line = e.position().map_or(0, csv::Position::line) as i64;
-                    Read1 { line, text: String::new(), entry: Err("its text is not UTF-8".into()) }
+                    RowRead { line, text: String::new(), entry: Err("its text is not UTF-8".into()) }
                 }
                 Err(e) => return Err(broken(&e)),
             },
@@ -137,11 +144,11 @@ impl Source {
                 } else {
                     serde_json::from_slice(&bytes).map_err(|e| e.to_string())
                 };
-                Read1 { line: *line, text, entry }
+                RowRead { line: *line, text, entry }
             }
         };
         let entry = read.entry.and_then(|entry| entry.check(&self.schemes).map(|()| entry));
-        Ok(Some(Read1 { entry, ..read }))
+        Ok(Some(RowRead { entry, ..read }))
     }
 }
 

@@ -1,10 +1,10 @@
 //! `microstamp link`: readings of one firearm's pin, across scenes and runs.
 
 use super::{Common, Outcome};
-use crate::batch::progress::printable;
+use crate::batch::names::printable;
 use crate::casework::leads::{Leads, Member};
 use crate::casework::link::Linker;
-use crate::casework::results::{self, Read1};
+use crate::casework::results::{self, MarkRead};
 use crate::casework::{population, store};
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
@@ -79,7 +79,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
 }
 
 /// Keeps one reading of each photograph's bytes: read twice it is not two cases.
-fn drop_same_files(readings: &mut Vec<Read1>) -> usize {
+fn drop_same_files(readings: &mut Vec<MarkRead>) -> usize {
     let before = readings.len();
     let mut seen = BTreeSet::new();
     readings.retain(|read| {

@@ -3,7 +3,7 @@
 mod purchaser;
 
 use super::{Common, Outcome};
-use crate::batch::progress::printable;
+use crate::batch::names::printable;
 use crate::casework::entry::Entry;
 use crate::casework::import::{self, Counts, Order, Step};
 use crate::casework::log::{self, Actor, Log};

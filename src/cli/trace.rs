@@ -2,7 +2,7 @@
 
 use super::registry::{Place, Who};
 use super::{Common, Outcome, unwritable};
-use crate::batch::progress::printable;
+use crate::batch::names::{cell, printable};
 use crate::casework::entry::{Entry, is_day};
 use crate::casework::population::Filter;
 use crate::casework::question::Question;
@@ -149,7 +149,7 @@ fn write(out: &Path, traces: &[Trace]) -> Result<(), Fatal> {
     for trace in traces {
         let of_question = [
             trace.asked.clone(),
-            trace.path.clone().unwrap_or_default(),
+            cell(trace.path.as_deref().unwrap_or_default()),
             trace.reading_p.map(|p| p.to_string()).unwrap_or_default(),
             format!("{:.9}", trace.not_registered),
             format!("{:.9}", trace.unread),
@@ -157,9 +157,13 @@ fn write(out: &Path, traces: &[Trace]) -> Result<(), Fatal> {
             format!("{:.9}", trace.by_chance),
         ];
         for candidate in &trace.candidates {
-            let cells = candidate.entry.cells();
+            let cells = candidate.entry.cells().map(cell);
             let posterior = format!("{:.9}", candidate.posterior);
-            let row = of_question.iter().map(String::as_str).chain([posterior.as_str()]).chain(cells);
+            let row = of_question
+                .iter()
+                .map(String::as_str)
+                .chain([posterior.as_str()])
+                .chain(cells.iter().map(String::as_str));
             table.write_record(row).map_err(wrong)?;
         }
         if trace.candidates.is_empty() {

@@ -1,7 +1,7 @@
 //! `microstamp registry purchaser`: purchaser data, behind a key and a log of their own.
 
 use super::{Common, Outcome, Place, Who, say, show_log};
-use crate::batch::progress::printable;
+use crate::batch::names::printable;
 use crate::casework::log::Log;
 use crate::casework::purchaser::{Vault, new_key, read_file};
 use crate::casework::store;
