@@ -2,21 +2,32 @@
 
 use super::{Common, Outcome, unwritable};
 use crate::error::Fatal;
-use crate::score::{plot, score, table};
+use crate::score::{compare, plot, score, table, verdicts};
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Compare a run with the truth: accuracy with 95 % intervals, calibration, risk against coverage
+/// Compare a run with the truth or with an examiner's readings: accuracy with 95 % intervals, disagreements
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  microstamp decode photographs -o out\n  \
-    microstamp score out --truth photographs/truth.csv --by gun,light --plot risk.png")]
+#[command(
+    long_about = "Compare a run with the truth: accuracy with 95 % intervals, calibration, risk against \
+        coverage.\n\n\
+        With --verdicts, compare it with the readings that examiners made on the page of \
+        `report --blind`: disagreements are listed first, and with --truth both are judged on the \
+        photographs that were read.",
+    after_help = "Examples:\n  microstamp decode photographs -o out\n  \
+        microstamp score out --truth photographs/truth.csv --by gun,light --plot risk.png\n  \
+        microstamp score out --verdicts verdicts.csv"
+)]
 pub struct Args {
     /// Folder that `decode` wrote
     #[arg(value_name = "OUT")]
     out: PathBuf,
     /// Table with a row for each photograph: at least its path and its code, empty where there is none
-    #[arg(long, value_name = "TRUTH.csv")]
-    truth: PathBuf,
+    #[arg(long, value_name = "TRUTH.csv", required_unless_present = "verdicts")]
+    truth: Option<PathBuf>,
+    /// Examiners' readings, saved by the page of `report --blind`
+    #[arg(long, value_name = "VERDICTS.csv", conflicts_with_all = ["by", "plot"])]
+    verdicts: Option<PathBuf>,
     /// Columns of the truth to split the figures by; numbers with many values are put into quartiles
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     by: Vec<String>,
@@ -32,19 +43,30 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
-    let score = score(&args.out, &args.truth, &args.by)?;
-    let text = table::markdown(&score);
-    if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&score).map_err(|e| unwritable(path, &e))?;
-        std::fs::write(path, json + "\n").map_err(|e| unwritable(path, &e))?;
+    if let Some(path) = &args.verdicts {
+        let comparison = compare(&args.out, path, args.truth.as_deref())?;
+        return tell(args, &comparison, &verdicts::markdown(&comparison));
     }
-    if let Some(path) = &args.markdown {
-        std::fs::write(path, &text).map_err(|e| unwritable(path, &e))?;
-    }
+    let Some(truth) = &args.truth else {
+        return Err(Fatal::new("nothing to compare with", "--truth TRUTH.csv or --verdicts VERDICTS.csv"));
+    };
+    let score = score(&args.out, truth, &args.by)?;
     if let Some(path) = &args.plot {
         plot::risk_coverage(&score.risk_coverage)
             .save_with_format(path, image::ImageFormat::Png)
             .map_err(|e| unwritable(path, &e))?;
+    }
+    tell(args, &score, &table::markdown(&score))
+}
+
+/// Figures and tables to the files asked for, tables to stdout.
+fn tell(args: &Args, figures: &impl serde::Serialize, text: &str) -> Result<Outcome, Fatal> {
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(figures).map_err(|e| unwritable(path, &e))?;
+        std::fs::write(path, json + "\n").map_err(|e| unwritable(path, &e))?;
+    }
+    if let Some(path) = &args.markdown {
+        std::fs::write(path, text).map_err(|e| unwritable(path, &e))?;
     }
     // A reader that closes the pipe early, such as `head`, has all it wants.
     let _ = std::io::stdout().write_all(text.as_bytes());

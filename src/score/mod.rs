@@ -15,6 +15,7 @@ pub mod pair;
 pub mod plot;
 pub mod table;
 pub mod truth;
+pub mod verdicts;
 
 use crate::error::Fatal;
 use serde::Serialize;
@@ -50,6 +51,18 @@ pub fn score(out: &Path, truth: &Path, by: &[String]) -> Result<Score, Fatal> {
         risk_coverage: calibration::risk_coverage(&pairs),
         by: splits.into_iter().map(|(name, index)| by::split(&pairs, name, index)).collect(),
     })
+}
+
+/// Compares the examiners' readings in the table `verdicts` with the folder `out` of a decode run, and
+/// both with the truth where it is given.
+///
+/// # Errors
+/// [`Fatal`] where a file cannot be read or believed, or a verdict is of a photograph that `out` or
+/// the truth does not have.
+pub fn compare(out: &Path, verdicts: &Path, truth: Option<&Path>) -> Result<verdicts::Comparison, Fatal> {
+    let results = pair::read_results(out)?;
+    let truth = truth.map(truth::Truth::read).transpose()?;
+    verdicts::compare(&verdicts::read(verdicts)?, &results, truth.as_ref())
 }
 
 /// Names up to five of a list, and counts the rest.

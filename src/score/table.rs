@@ -195,15 +195,15 @@ const SPLIT_NOTE: &str = "n photographs; code right of the marked, with its inte
     there is one gun); right as `best`; wrong among the accepted; partial leads true+false; refused; failed; unmarked \
     with a code; characters and gear symbols right; median overlap of impression and primer; calibration error.";
 
-fn count(rate: &Rate) -> String {
+pub(super) fn count(rate: &Rate) -> String {
     if rate.of == 0 { "-".to_string() } else { format!("{}/{}", rate.count, rate.of) }
 }
 
-fn percent(share: Option<f64>) -> String {
+pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or("-".to_string(), |s| format!("{:.1} %", 100.0 * s))
 }
 
-fn interval(interval: Option<Interval>) -> String {
+pub(super) fn interval(interval: Option<Interval>) -> String {
     interval.map_or("-".to_string(), |i| format!("{:.1} to {:.1} %", 100.0 * i.low, 100.0 * i.high))
 }
 

@@ -1,0 +1,457 @@
+//! An examiner's blind readings against the machine's, disagreements first.
+
+use super::interval::{Rate, Tally};
+use super::name_some;
+use super::table::{count, interval, percent, table};
+use super::truth::{Row, Truth};
+use crate::batch::Record;
+use crate::batch::names::printable;
+use crate::batch::record::word;
+use crate::error::Fatal;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+
+/// A row of `verdicts.csv`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Verdict {
+    /// Of the photograph; empty where the results do not state it.
+    pub sha256: String,
+    /// Relative to its INPUT folder.
+    pub path: String,
+    /// Who read.
+    pub examiner: String,
+    /// When the reading was kept, UTC.
+    pub time: String,
+    /// One character a position, `?` where none could be read; empty for no mark.
+    pub reading: String,
+    /// Whether the examiner changed it after seeing the machine's.
+    pub changed: bool,
+    /// The reading after that; empty where the machine's was not looked at.
+    pub reading_after: String,
+}
+
+/// How an examiner's reading stands to the machine's. In the order of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// They are sure of different characters in one position, or of codes of different lengths.
+    Contradicts,
+    /// One says that there is a mark, the other that there is none.
+    MarkOrNone,
+    /// Nothing contradicts; one is sure of more characters.
+    OneMore,
+    /// The same characters, or both no mark.
+    Same,
+}
+
+impl Relation {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Contradicts => "contradicts",
+            Self::MarkOrNone => "mark or none",
+            Self::OneMore => "one has more",
+            Self::Same => "same",
+        }
+    }
+}
+
+/// One reading of an examiner beside the machine's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    /// The photograph.
+    pub path: String,
+    /// Who read.
+    pub examiner: String,
+    /// The examiner's reading before seeing the machine's.
+    pub reading: String,
+    /// The machine's status.
+    pub status: &'static str,
+    /// The machine's code.
+    pub code: Option<String>,
+    /// Its most probable code.
+    pub best: Option<String>,
+    /// And how probable that is.
+    pub confidence: f64,
+    /// How they stand to each other.
+    pub relation: Relation,
+    /// Positions, from 1, in which both are sure of different characters.
+    pub differ: Vec<usize>,
+    /// The reading after seeing the machine's, where it was changed.
+    pub changed_to: Option<String>,
+    /// The true code, where a truth is given and it has one.
+    pub truth: Option<String>,
+}
+
+/// All readings compared, and the figures.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Version of this structure as JSON.
+    pub schema: u32,
+    /// Readings of examiners.
+    pub verdicts: usize,
+    /// Photographs of the run that no examiner read.
+    pub unread: usize,
+    /// Each relation with its share of all readings.
+    pub relations: Vec<(Relation, Rate)>,
+    /// Positions in which both are sure of one character, of those in which both are sure.
+    pub characters_agree: Rate,
+    /// Readings changed after seeing the machine's, of those that were compared with it.
+    pub changed: Rate,
+    /// Against the truth, where one is given.
+    pub against_truth: Option<AgainstTruth>,
+    /// Every reading, disagreements first, then by path and examiner.
+    pub readings: Vec<Compared>,
+}
+
+/// Examiner and machine on the same marked photographs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AgainstTruth {
+    /// Whole codes that the examiners read rightly.
+    pub examiner_right: Rate,
+    /// Whole codes that the machine gave rightly.
+    pub machine_right: Rate,
+    /// Sure characters of the examiners that are wrong.
+    pub examiner_characters_wrong: Rate,
+    /// Sure characters of the machine that are wrong.
+    pub machine_characters_wrong: Rate,
+}
+
+/// Reads `verdicts.csv`.
+///
+/// # Errors
+/// [`Fatal`] where it cannot be read, lacks a column, or has an examiner's reading of a photograph twice.
+pub fn read(path: &Path) -> Result<Vec<Verdict>, Fatal> {
+    let bytes = std::fs::read(path).map_err(|e| {
+        Fatal::new(
+            format!("cannot read the verdicts {}: {e}", path.display()),
+            "the file that the page of `microstamp report OUT --blind` saved",
+        )
+    })?;
+    parse(&bytes).map_err(|f| Fatal::new(format!("verdicts {}: {}", path.display(), f.what), f.hint))
+}
+
+fn parse(bytes: &[u8]) -> Result<Vec<Verdict>, Fatal> {
+    let columns = "a table with the columns sha256,path,examiner,time,reading,changed,reading_after";
+    let verdicts: Vec<Verdict> = csv::ReaderBuilder::new()
+        .trim(csv::Trim::Headers)
+        .from_reader(bytes)
+        .deserialize()
+        .collect::<Result<_, _>>()
+        .map_err(|e| Fatal::new(e.to_string(), columns))?;
+    let odd = |reading: &str| {
+        reading.chars().find(|c| !(c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '?'))
+    };
+    for v in &verdicts {
+        if let Some(c) = odd(&v.reading).or_else(|| odd(&v.reading_after)) {
+            return Err(Fatal::new(
+                format!("{}: {c:?} in a reading", printable(&v.path)),
+                "A-Z, 0-9, and ? for a character that cannot be read",
+            ));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let twice: Vec<&str> = verdicts
+        .iter()
+        .filter(|v| !seen.insert((&v.examiner, &v.sha256, &v.path)))
+        .map(|v| v.path.as_str())
+        .collect();
+    match twice.is_empty() {
+        true => Ok(verdicts),
+        false => Err(Fatal::new(
+            format!("an examiner's reading stands twice for {}", name_some(&twice)),
+            "the last saved verdicts.csv alone: it holds all that came before",
+        )),
+    }
+}
+
+/// Compares verdicts with results, and both with the truth where it is given.
+///
+/// # Errors
+/// [`Fatal`] where a verdict is of a photograph that the results or the truth do not have.
+pub fn compare(verdicts: &[Verdict], results: &[Record], truth: Option<&Truth>) -> Result<Comparison, Fatal> {
+    // By path as the table spells it and hash: one photograph may lie in a run under two names.
+    let key = |path: &str, hash: &str| (crate::batch::names::cell(path), hash.to_string());
+    let by_key: BTreeMap<(String, String), &Record> =
+        results.iter().map(|r| (key(&r.path, r.sha256.as_deref().unwrap_or_default()), r)).collect();
+    let truths: Option<BTreeMap<&str, &Row>> =
+        truth.map(|t| t.rows.iter().map(|row| (row.path.as_str(), row)).collect());
+    let (mut foreign, mut untold) = (Vec::new(), Vec::new());
+    let mut rows: Vec<(&Verdict, &Record, Option<&Row>)> = Vec::new();
+    for v in verdicts {
+        let known = by_key.get(&(v.path.clone(), v.sha256.clone()));
+        let Some(record) = known.or_else(|| by_key.get(&key(&v.path, &v.sha256))) else {
+            foreign.push(v.path.as_str());
+            continue;
+        };
+        let row = truths.as_ref().and_then(|t| t.get(record.path.as_str()).copied());
+        if truths.is_some() && row.is_none() {
+            untold.push(v.path.as_str());
+        }
+        rows.push((v, record, row));
+    }
+    if !foreign.is_empty() {
+        return Err(Fatal::new(
+            format!("no result has path and SHA-256 of {}", name_some(&foreign)),
+            "the OUT whose blind report the verdicts were made with",
+        ));
+    }
+    if !untold.is_empty() {
+        return Err(Fatal::new(
+            format!("no truth for {}", name_some(&untold)),
+            "a truth.csv with a row for each photograph that was read",
+        ));
+    }
+    let read: BTreeSet<&str> = rows.iter().map(|(_, r, _)| r.path.as_str()).collect();
+    let mut readings: Vec<Compared> = rows.iter().map(|(v, r, row)| compared(v, r, *row)).collect();
+    let (relations, agree, changed) = figures(&rows, &readings);
+    readings.sort_by(|a, b| (a.relation, &a.path, &a.examiner).cmp(&(b.relation, &b.path, &b.examiner)));
+    Ok(Comparison {
+        schema: 1,
+        verdicts: verdicts.len(),
+        unread: results.iter().filter(|r| !read.contains(r.path.as_str())).count(),
+        relations,
+        characters_agree: agree,
+        changed,
+        against_truth: truth.map(|_| against_truth(&rows)),
+        readings,
+    })
+}
+
+fn compared(v: &Verdict, r: &Record, row: Option<&Row>) -> Compared {
+    let (relation, differ) = relation(&v.reading, r.code.as_deref());
+    Compared {
+        path: printable(&r.path),
+        examiner: printable(&v.examiner),
+        reading: v.reading.clone(),
+        status: word(r.status),
+        code: r.code.clone(),
+        best: r.best.clone(),
+        confidence: r.confidence,
+        relation,
+        differ,
+        changed_to: v.changed.then(|| v.reading_after.clone()),
+        truth: row.and_then(|row| row.code.clone()),
+    }
+}
+
+/// How a reading stands to a code, and where both are sure of different characters.
+fn relation(reading: &str, code: Option<&str>) -> (Relation, Vec<usize>) {
+    let code = match code {
+        None if reading.is_empty() => return (Relation::Same, Vec::new()),
+        None => return (Relation::MarkOrNone, Vec::new()),
+        Some(_) if reading.is_empty() => return (Relation::MarkOrNone, Vec::new()),
+        Some(code) => code,
+    };
+    let pairs = || reading.chars().zip(code.chars());
+    let differ: Vec<usize> = pairs()
+        .enumerate()
+        .filter(|(_, (a, b))| *a != '?' && *b != '?' && a != b)
+        .map(|(i, _)| i + 1)
+        .collect();
+    let relation = if !differ.is_empty() || reading.chars().count() != code.chars().count() {
+        Relation::Contradicts
+    } else if reading == code {
+        Relation::Same
+    } else {
+        Relation::OneMore
+    };
+    (relation, differ)
+}
+
+fn figures(
+    rows: &[(&Verdict, &Record, Option<&Row>)],
+    readings: &[Compared],
+) -> (Vec<(Relation, Rate)>, Rate, Rate) {
+    let order = [Relation::Contradicts, Relation::MarkOrNone, Relation::OneMore, Relation::Same];
+    let mut relations: Vec<(Relation, Tally<'_>)> = order.map(|r| (r, Tally::default())).into();
+    let (mut agree, mut changed) = (Tally::default(), Tally::default());
+    for ((v, r, row), compared) in rows.iter().zip(readings) {
+        let gun = row.and_then(|row| row.gun.as_deref());
+        for (relation, tally) in &mut relations {
+            tally.one(gun, compared.relation == *relation);
+        }
+        let both = v.reading.chars().zip(r.code.iter().flat_map(|c| c.chars()));
+        let both: Vec<bool> = both.filter(|(a, b)| *a != '?' && *b != '?').map(|(a, b)| a == b).collect();
+        agree.add(gun, both.iter().filter(|same| **same).count() as u64, both.len() as u64);
+        if v.changed || !v.reading_after.is_empty() {
+            changed.one(gun, v.changed);
+        }
+    }
+    (relations.into_iter().map(|(r, t)| (r, t.rate())).collect(), agree.rate(), changed.rate())
+}
+
+fn against_truth(rows: &[(&Verdict, &Record, Option<&Row>)]) -> AgainstTruth {
+    let mut tallies: [Tally<'_>; 4] = Default::default();
+    for (v, r, row) in rows {
+        let Some((row, truth)) = row.and_then(|row| Some((row, row.code.as_deref()?))) else { continue };
+        let gun = row.gun.as_deref();
+        let code = r.code.as_deref().unwrap_or_default();
+        for (i, reading) in [v.reading.as_str(), code].into_iter().enumerate() {
+            tallies[i].one(gun, reading == truth);
+            // Characters beyond the true code's end are wrong as well.
+            let mut true_ones = truth.chars();
+            let sure: Vec<bool> = reading
+                .chars()
+                .map(|c| (c, true_ones.next()))
+                .filter(|(c, _)| *c != '?')
+                .map(|(c, t)| t != Some(c))
+                .collect();
+            tallies[i + 2].add(gun, sure.iter().filter(|wrong| **wrong).count() as u64, sure.len() as u64);
+        }
+    }
+    let [examiner_right, machine_right, examiner_characters_wrong, machine_characters_wrong] =
+        tallies.map(|t| t.rate());
+    AgainstTruth { examiner_right, machine_right, examiner_characters_wrong, machine_characters_wrong }
+}
+
+/// The comparison as Markdown, disagreements first.
+pub fn markdown(c: &Comparison) -> String {
+    let mut text = format!("## {} readings of examiners, {} photographs unread\n\n", c.verdicts, c.unread);
+    let mut rates = table(&["figure", "count", "share", "95 % photographs", "95 % guns", "of"]);
+    let mut row = |name: &str, rate: &Rate, of: &str| {
+        rates.add_row([
+            name.to_string(),
+            count(rate),
+            percent(rate.share),
+            interval(rate.wilson),
+            interval(rate.over_guns),
+            of.to_string(),
+        ]);
+    };
+    for (relation, rate) in &c.relations {
+        row(relation.words(), rate, "readings");
+    }
+    row("characters that agree", &c.characters_agree, "positions sure to both");
+    row("changed after seeing", &c.changed, "readings compared");
+    if let Some(t) = &c.against_truth {
+        row("examiner right", &t.examiner_right, "marked photographs read");
+        row("machine right", &t.machine_right, "the same");
+        row("examiner's sure characters wrong", &t.examiner_characters_wrong, "characters");
+        row("machine's sure characters wrong", &t.machine_characters_wrong, "characters");
+    }
+    let _ = writeln!(text, "{rates}\n\n## Disagreements first\n");
+    let mut list = table(&[
+        "relation",
+        "photograph",
+        "examiner",
+        "reading",
+        "machine",
+        "status",
+        "best",
+        "confidence",
+        "differ at",
+        "changed to",
+        "truth",
+    ]);
+    for r in &c.readings {
+        let at: Vec<String> = r.differ.iter().map(ToString::to_string).collect();
+        let or_dash = |s: Option<&str>| s.filter(|s| !s.is_empty()).unwrap_or("-").replace('|', "\\|");
+        list.add_row([
+            r.relation.words().to_string(),
+            or_dash(Some(&r.path)),
+            or_dash(Some(&r.examiner)),
+            or_dash(Some(&r.reading)),
+            or_dash(r.code.as_deref()),
+            r.status.to_string(),
+            or_dash(r.best.as_deref()),
+            r.best.as_ref().map_or("-".into(), |_| format!("{:.3}", r.confidence)),
+            or_dash(Some(&at.join(" "))),
+            or_dash(r.changed_to.as_deref()),
+            or_dash(r.truth.as_deref()),
+        ]);
+    }
+    let _ = writeln!(text, "{list}");
+    text
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::error::Failure;
+
+    fn record(path: &str, code: Option<&str>) -> Record {
+        let failure = Failure::new("", "", "");
+        let hash = Some(format!("hash of {path}"));
+        Record {
+            code: code.map(Into::into),
+            best: code.map(Into::into),
+            ..Record::failed(path, hash, failure)
+        }
+    }
+
+    fn verdict(path: &str, reading: &str, after: &str) -> Verdict {
+        Verdict {
+            sha256: format!("hash of {path}"),
+            path: path.into(),
+            examiner: "E".into(),
+            time: String::new(),
+            reading: reading.into(),
+            changed: !after.is_empty() && after != reading,
+            reading_after: after.into(),
+        }
+    }
+
+    #[test]
+    fn disagreements_come_first_and_every_reading_is_listed() {
+        let results = [
+            ("a", Some("ABC123")),
+            ("b", None),
+            ("c", Some("AB?1?3")),
+            ("d", Some("XYZ789")),
+            ("e", None),
+            ("f", None),
+        ]
+        .map(|(path, code)| record(path, code));
+        let verdicts = [
+            verdict("a", "ABC123", ""),
+            verdict("b", "AB????", ""),
+            verdict("c", "ABC???", "ABC1?3"),
+            verdict("d", "XYV78?", "XYV78?"),
+            verdict("e", "", ""),
+        ];
+        let c = compare(&verdicts, &results, None).unwrap();
+        let listed: Vec<(&str, Relation)> =
+            c.readings.iter().map(|r| (r.path.as_str(), r.relation)).collect();
+        assert_eq!(
+            listed,
+            [
+                ("d", Relation::Contradicts),
+                ("b", Relation::MarkOrNone),
+                ("c", Relation::OneMore),
+                ("a", Relation::Same),
+                ("e", Relation::Same)
+            ]
+        );
+        assert_eq!((c.unread, c.readings[0].differ.clone()), (1, vec![3]));
+        assert_eq!((c.characters_agree.count, c.characters_agree.of), (6 + 2 + 4, 6 + 2 + 5));
+        assert_eq!((c.changed.count, c.changed.of), (1, 2));
+        assert!(markdown(&c).contains("| contradicts"));
+    }
+
+    #[test]
+    fn the_truth_judges_both_on_the_same_photographs() {
+        let truth = Truth::parse(b"path,gun,code\na,1,ABC123\nb,2,\n").unwrap();
+        let results = [record("a", Some("ABC128")), record("b", None)];
+        let c = compare(&[verdict("a", "ABC123", ""), verdict("b", "", "")], &results, Some(&truth)).unwrap();
+        let t = c.against_truth.unwrap();
+        let pair = |r: &Rate| (r.count, r.of);
+        assert_eq!((pair(&t.examiner_right), pair(&t.machine_right)), ((1, 1), (0, 1)));
+        assert_eq!((pair(&t.examiner_characters_wrong), pair(&t.machine_characters_wrong)), ((0, 6), (1, 6)));
+    }
+
+    #[test]
+    fn verdicts_of_another_run_and_broken_tables_are_refused() {
+        let foreign = compare(&[verdict("z", "A", "")], &[record("a", None)], None).unwrap_err();
+        assert!(foreign.what.contains('z') && foreign.hint.contains("OUT"));
+        let head = "sha256,path,examiner,time,reading,changed,reading_after\n";
+        let table = |rows: &str| parse(format!("{head}{rows}").as_bytes());
+        assert_eq!(table("h,\"a,b\",E,t,A?,false,\n").unwrap()[0].path, "a,b");
+        assert!(table("h,a,E,t,a?,false,\n").unwrap_err().what.contains("'a'"));
+        assert!(table("h,a,E,t,A,false,\nh,a,E,t,B,false,\n").unwrap_err().what.contains("twice"));
+        assert!(parse(b"path,reading\na,B\n").unwrap_err().hint.contains("sha256,path"));
+    }
+}
