@@ -278,10 +278,10 @@ pub fn notes(pictures: &Pictures, record: &Record) -> Vec<String> {
                 .into(),
         );
     }
-    let ring = record.gear.as_ref().is_some_and(|g| g.present);
-    if ring && record.floor.is_none() && pictures.mark.is_some() {
+    if pictures.mark.is_some() && record.gear.as_ref().is_some_and(|g| g.present) {
         notes.push(
-            "The results do not say where the floor is: the ring is drawn where it usually lies.".into(),
+            "The gear ring is drawn where one usually lies on the floor; its own width is not measured."
+                .into(),
         );
     }
     notes

@@ -151,9 +151,8 @@
   }
   form.addEventListener("input", (event) => go({ [event.target.name]: event.target.value.trim(), page: "" }));
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => {
-    const empty = Object.fromEntries([...FIELDS, "sort", "down", "page"].map((name) => [name, ""]));
-    setTimeout(() => go(empty));
+  document.getElementById("all").addEventListener("click", () => {
+    go(Object.fromEntries([...FIELDS, "sort", "down", "page"].map((name) => [name, ""])));
   });
   window.addEventListener("hashchange", render);
   window.addEventListener("popstate", render);

@@ -1,0 +1,203 @@
+//! `microstamp report`: what lies in its folder, and what a user does with it in a browser.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{decode, microstamp};
+use microstamp::batch::Record;
+use microstamp::pipeline::decode::Status;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Names that a page, a script or a table might take for its own.
+const HOSTILE: &str = "<img src=x onerror=alert(1)>.png";
+
+/// The lab's photographs and a hostile name among them, decoded.
+fn lab(dir: &Path) -> (PathBuf, PathBuf, Vec<Record>) {
+    let (photographs, out) = (dir.join("photographs"), dir.join("out"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lab");
+    for folder in std::fs::read_dir(&source).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
+        let to = photographs.join(folder.file_name().unwrap());
+        std::fs::create_dir_all(&to).unwrap();
+        for file in std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()) {
+            std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    std::fs::create_dir_all(photographs.join("<b>scene")).unwrap();
+    let first = photographs.join("clean-00000-01/clean-00000-01_1.png");
+    std::fs::copy(first, photographs.join("<b>scene").join(HOSTILE)).unwrap();
+    let records = decode(&photographs, &out, &[], 0);
+    (photographs, out, records)
+}
+
+fn write(out: &Path, records: &[Record]) {
+    let lines: Vec<String> = records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect();
+    std::fs::write(out.join("results.jsonl"), lines.concat()).unwrap();
+}
+
+fn first(records: &[Record], status: Status) -> &Record {
+    let length = |r: &Record| r.code.as_ref().is_none_or(|c| c.len() == 8);
+    records.iter().find(|r| r.status == status && length(r)).unwrap()
+}
+
+/// Leads between three scenes, and a trace to a record with a hostile make.
+fn casework(out: &Path, records: &[Record]) {
+    let side = |r: &Record| {
+        let scene = r.path.split('/').next();
+        json!({ "out": "out", "path": r.path, "scene": scene, "sha256": r.sha256, "code": r.code, "status": "read" })
+    };
+    let by = |scene: &str| side(records.iter().find(|r| r.path.starts_with(scene)).unwrap());
+    let (a, b, c) = (by("clean-00000-01/"), by("clean-00000-02/"), by("<b>scene/"));
+    let pair = |a: &Value, b: &Value| json!({ "schema": 1, "kind": "pair", "a": a, "b": b, "shared": "C324RC1B", "log10_lr": 7.31, "agree": 8 });
+    let group = json!({ "schema": 1, "kind": "group", "id": 1, "shared": "C324RC1B", "members": [a, b, c] });
+    std::fs::write(out.join("leads.jsonl"), format!("{}\n{}\n{group}\n", pair(&a, &b), pair(&b, &c)))
+        .unwrap();
+    let candidate = json!({
+        "posterior": 0.93, "code": "C324RC1B", "format": "ifm8", "make": "<img src=x onerror=alert(1)>",
+        "model": "P9", "calibre": "9 mm", "serial": "7XS0032", "importer": null, "dealer": "D-77",
+        "sale_date": "2024-05-01", "country": "US", "state": "CA", "status": "sold", "from": "2024-02-01",
+        "to": null, "purchaser": "purchaser-1",
+    });
+    let trace = json!({
+        "schema": 1, "asked": "C324RC1B", "path": a["path"], "sha256": a["sha256"], "reading_p": 0.99,
+        "not_registered": 0.04, "compatible": 1, "by_chance": 0.04, "candidates": [candidate],
+    });
+    std::fs::write(out.join("traces.jsonl"), format!("{trace}\n")).unwrap();
+}
+
+fn report(out: &Path, more: &[&str], code: i32) -> String {
+    let run = microstamp().arg("report").arg(out).args(more).assert().code(code);
+    String::from_utf8(run.get_output().stderr.clone()).unwrap()
+}
+
+/// All files of a folder by relative name.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found: Vec<(String, Vec<u8>)> = walkdir::WalkDir::new(folder)
+        .into_iter()
+        .map(|e| e.unwrap().into_path())
+        .filter(|p| p.is_file())
+        .map(|p| (p.strip_prefix(folder).unwrap().to_str().unwrap().into(), std::fs::read(&p).unwrap()))
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn a_report_is_the_same_for_any_number_of_threads_and_names_no_address() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, _) = lab(dir.path());
+    report(&out, &["--threads", "1"], 0);
+    let two = dir.path().join("two");
+    report(&out, &["--threads", "4", "-o", two.to_str().unwrap()], 0);
+    let (a, b) = (files(&out.join("report")), files(&two));
+    assert!(a.len() > 100);
+    assert!(a == b, "files differ");
+    for (name, bytes) in a {
+        if !name.ends_with(".jpg") && !name.ends_with(".png") {
+            let text = String::from_utf8(bytes).unwrap();
+            // The namespace of SVG is a name and no address that is opened.
+            let text = text.replace("http://www.w3.org/2000/svg", "");
+            assert!(!text.contains("http:") && !text.contains("https:"), "{name}");
+            let markup = text.contains("<img src=x") || text.contains("<b>scene/");
+            assert!(!(markup && name.ends_with(".html")), "{name}");
+        }
+    }
+    assert!(report(&out, &[], 2).contains("report-2"), "an earlier report is not overwritten");
+}
+
+#[test]
+fn photographs_that_changed_or_are_gone_are_named_and_not_shown() {
+    let dir = TempDir::new().unwrap();
+    let (photographs, out, records) = lab(dir.path());
+    let (changed, gone) = (&records[1], &records[2]);
+    let mut bytes = std::fs::read(photographs.join(&changed.path)).unwrap();
+    bytes.push(0);
+    std::fs::write(photographs.join(&changed.path), bytes).unwrap();
+    std::fs::remove_file(photographs.join(&gone.path)).unwrap();
+    let said = report(&out, &[], 1);
+    assert!(said.contains(&changed.path) && said.contains(&gone.path) && said.contains("--inputs"), "{said}");
+    let page = |n: &str| std::fs::read_to_string(out.join(format!("report/photographs/{n}.html"))).unwrap();
+    assert!(page("00001").contains("its SHA-256 is the same"));
+    assert!(page("00002").contains("is not the one that was read") && !page("00002").contains("<image"));
+    assert!(page("00003").contains("was not found") && page("00003").contains("sha256"));
+    let index = std::fs::read_to_string(out.join("report/index.html")).unwrap();
+    assert!(index.contains("2 not shown"));
+}
+
+#[test]
+fn a_blind_folder_tells_nothing_that_was_read() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, records) = lab(dir.path());
+    report(&out, &["--blind"], 0);
+    let blind = files(&out.join("blind"));
+    let codes: Vec<&String> = records.iter().flat_map(|r| [&r.code, &r.best]).flatten().collect();
+    assert!(codes.len() > 10);
+    for (name, bytes) in &blind {
+        let text = String::from_utf8_lossy(bytes);
+        for code in codes.iter().filter(|c| !c.starts_with("??")) {
+            assert!(!text.contains(code.as_str()), "{name} has {code}");
+        }
+        let reveals = name.starts_with("reveal/");
+        assert!(reveals || !text.contains("confidence") || name.starts_with("assets/"), "{name}");
+    }
+    let names: Vec<&str> = blind.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(
+        names.contains(&"reveal/00001.js") && !names.iter().any(|n| n.contains("mark") || n.contains("ink"))
+    );
+}
+
+#[test]
+fn in_a_browser() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let runs =
+        |program: &str| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
+    for (there, what) in [
+        (runs("chromium"), "chromium (Debian: chromium)"),
+        (runs("node"), "node (Debian: nodejs, npm)"),
+        (tests.join("node_modules").is_dir(), "tests/browser/node_modules (npm ci --prefix tests/browser)"),
+    ] {
+        if !there {
+            println!("skipped: {what} is not there");
+            return;
+        }
+    }
+    let dir = TempDir::new().unwrap();
+    let (photographs, out, mut records) = lab(dir.path());
+    casework(&out, &records);
+
+    let four = dir.path().join("four");
+    std::fs::create_dir(&four).unwrap();
+    std::fs::copy(out.join("run.json"), four.join("run.json")).unwrap();
+    let read: Vec<&Record> = records.iter().filter(|r| r.status == Status::Read).collect();
+    let last = *read.last().unwrap();
+    let (unread, none) = (first(&records, Status::Unreadable), first(&records, Status::NoMark));
+    write(&four, &[first(&records, Status::Read), last, unread, none].map(Clone::clone));
+    report(&four, &["--blind"], 0);
+
+    // More than a page of the list.
+    let sure = first(&records, Status::Read).clone();
+    let with_ring =
+        records.iter().find(|r| r.status == Status::Read && r.gear.is_some()).unwrap_or(&sure).clone();
+    std::fs::create_dir(photographs.join("copies")).unwrap();
+    for i in 0..130 {
+        let path = format!("copies/{i:03}.png");
+        std::fs::copy(photographs.join(&with_ring.path), photographs.join(&path)).unwrap();
+        records.push(Record { path, ..with_ring.clone() });
+    }
+    write(&out, &records);
+    report(&out, &[], 0);
+
+    let status = Command::new("node")
+        .arg("--test")
+        .arg(tests.join("report.test.mjs"))
+        .env("REPORT", out.join("report"))
+        .env("RUN", &out)
+        .env("BLIND", four.join("blind"))
+        .env("FOUR", &four)
+        .env("MICROSTAMP", assert_cmd::cargo::cargo_bin("microstamp"))
+        .status()
+        .unwrap();
+    assert!(status.success(), "the browser's tests failed, see above");
+}
