@@ -2,7 +2,7 @@
 
 use super::{Common, Outcome};
 use crate::batch::names::printable;
-use crate::batch::output;
+use crate::batch::{inputs, output};
 use crate::error::Fatal;
 use crate::report::batch::Batch;
 use crate::report::casework::Casework;
@@ -60,6 +60,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     let name = if args.blind { "blind" } else { "report" };
     let out = args.out.clone().unwrap_or_else(|| args.run.join(name));
+    inputs::keep_apart(&batch.inputs, &out)?;
     output::make_folder(&out)?;
     let shown_bar = !common.quiet && std::io::stderr().is_terminal();
     let bar = if shown_bar { ProgressBar::new(batch.records.len() as u64) } else { ProgressBar::hidden() };

@@ -1,6 +1,6 @@
 //! What a report is made of: the lines of results, the run's own record, and the photographs.
 
-use crate::batch::inputs;
+use crate::batch::inputs::{self, Links};
 use crate::batch::record::{Record, SCHEMA};
 use crate::error::Fatal;
 use crate::pipeline::photo::sha256;
@@ -17,6 +17,10 @@ pub struct Batch {
     pub run: Value,
     /// Name and SHA-256 of each file of OUT that was read.
     pub hashes: Vec<(&'static str, String)>,
+    /// Whether `run.json` states the hash that `results.jsonl` has; `None` where it states none.
+    pub results_as_stated: Option<bool>,
+    /// Where the photographs were looked for.
+    pub inputs: Vec<PathBuf>,
     /// Where photographs of a name lie, in the order of the INPUTs.
     places: BTreeMap<String, Vec<PathBuf>>,
 }
@@ -44,11 +48,15 @@ impl Batch {
         let records = lines(&results).map_err(|why| broken(out, "results.jsonl", &why))?;
         let manifest: Value =
             serde_json::from_slice(&run).map_err(|e| broken(out, "run.json", &e.to_string()))?;
+        let hash = sha256(&results);
+        let inputs = if inputs.is_empty() { stated_inputs(&manifest) } else { inputs.to_vec() };
         Ok(Self {
-            places: places(inputs, &manifest)?,
+            places: places(&inputs)?,
             records,
+            results_as_stated: manifest["outputs"]["results.jsonl"].as_str().map(|stated| stated == hash),
             run: manifest,
-            hashes: vec![("results.jsonl", sha256(&results)), ("run.json", sha256(&run))],
+            hashes: vec![("results.jsonl", hash), ("run.json", sha256(&run))],
+            inputs,
         })
     }
 
@@ -100,23 +108,18 @@ fn lines(bytes: &[u8]) -> Result<Vec<Record>, String> {
     Ok(records)
 }
 
+/// INPUTs of the run that still exist: one that has moved leaves its photographs absent, which their pages say.
+fn stated_inputs(manifest: &Value) -> Vec<PathBuf> {
+    let stated = manifest["inputs"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    stated.map(PathBuf::from).filter(|input| input.exists()).collect()
+}
+
 /// Photographs are found as `decode` found them, so that a line can name no file outside its INPUT.
-fn places(inputs: &[PathBuf], manifest: &Value) -> Result<BTreeMap<String, Vec<PathBuf>>, Fatal> {
+fn places(inputs: &[PathBuf]) -> Result<BTreeMap<String, Vec<PathBuf>>, Fatal> {
     let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    let mut add = |found: inputs::Inputs| {
-        for photograph in found.taken {
-            places.entry(photograph.name).or_default().push(photograph.path);
-        }
-    };
-    if inputs.is_empty() {
-        for input in manifest["inputs"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            // One that has moved since leaves its photographs absent, which their pages say.
-            if let Ok(found) = inputs::collect(&[PathBuf::from(input)]) {
-                add(found);
-            }
-        }
-    } else {
-        add(inputs::collect(inputs)?);
+    // The hash says whether a file is the one: links that were followed then are followed now.
+    for photograph in inputs::find(inputs, Links::Anywhere)?.taken {
+        places.entry(photograph.name).or_default().push(photograph.path);
     }
     Ok(places)
 }

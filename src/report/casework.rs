@@ -111,6 +111,23 @@ impl Casework {
         self.traces.is_some()
     }
 
+    /// In how many leads and traces each photograph is, by its SHA-256.
+    pub fn mentions(&self) -> BTreeMap<String, (usize, usize)> {
+        let mut mentions: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        let mut add = |hash: &Value, lead: bool| {
+            if let Some(hash) = hash.as_str() {
+                let count = mentions.entry(hash.into()).or_default();
+                *(if lead { &mut count.0 } else { &mut count.1 }) += 1;
+            }
+        };
+        for pair in self.leads.iter().flatten().filter(|line| line["kind"] == "pair") {
+            add(&pair["a"]["sha256"], true);
+            add(&pair["b"]["sha256"], true);
+        }
+        self.traces.iter().flatten().for_each(|trace| add(&trace["sha256"], false));
+        mentions
+    }
+
     /// Writes the pages that there are.
     ///
     /// # Errors

@@ -56,15 +56,18 @@ pub fn write(
     let wanted = Wanted { straightened: true, networks };
     let shown = pictures(batch, &site, wanted, setup)?;
     let alike = view::alike(&batch.records);
+    let mentions = casework.mentions();
     let head = |title: &str, root: &str| json!({ "title": title, "root": root, "leads": casework.has_leads(), "traces": casework.has_traces() });
     (0..batch.records.len()).into_par_iter().try_for_each(|i| {
         let page = Page::new(batch, &shown, i, &alike[i]);
         let name = view::file(i);
         let head = head(&view::text(&batch.records[i].path), "../");
+        let hash = batch.records[i].sha256.as_deref().unwrap_or_default();
+        let (leads, traces) = mentions.get(hash).copied().unwrap_or_default();
         site.page(
             &format!("photographs/{name}.html"),
             "photograph.html",
-            json!({ "head": head, "page": page, "run": run_facts(batch) }),
+            json!({ "head": head, "page": page, "run": run_facts(batch), "leads": leads, "traces": traces }),
         )
     })?;
     let rows: Vec<Row> =
@@ -152,11 +155,22 @@ pub fn run_facts(batch: &Batch) -> Vec<(&'static str, String)> {
         ("Begun", word(&run["started"])),
         ("Ended", word(&run["finished"])),
     ];
+    if run["complete"] == false {
+        let all = word(&run["photographs"]);
+        facts.push(("Not complete", format!("{} of {all} photographs have a line", batch.records.len())));
+    }
     for (name, hash) in &batch.hashes {
-        facts.push(if *name == "run.json" {
-            ("SHA-256 of run.json", hash.clone())
-        } else {
-            ("SHA-256 of results.jsonl", hash.clone())
+        facts.push(match (*name, batch.results_as_stated) {
+            ("run.json", _) => ("SHA-256 of run.json", hash.clone()),
+            (_, None) => ("SHA-256 of results.jsonl", hash.clone()),
+            (_, Some(true)) => ("SHA-256 of results.jsonl", format!("{hash}, as run.json states")),
+            (_, Some(false)) => {
+                let stated = word(&run["outputs"]["results.jsonl"]);
+                (
+                    "SHA-256 of results.jsonl",
+                    format!("{hash}; run.json states another, {stated}: the file was changed"),
+                )
+            }
         });
     }
     facts

@@ -1,8 +1,11 @@
 //! An examiner's blind readings against the machine's, disagreements first.
 
+mod text;
+
+pub use text::markdown;
+
 use super::interval::{Rate, Tally};
 use super::name_some;
-use super::table::{count, interval, percent, table};
 use super::truth::{Row, Truth};
 use crate::batch::Record;
 use crate::batch::names::printable;
@@ -10,7 +13,6 @@ use crate::batch::record::word;
 use crate::error::Fatal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::path::Path;
 
 /// A row of `verdicts.csv`.
@@ -305,66 +307,6 @@ fn against_truth(rows: &[(&Verdict, &Record, Option<&Row>)]) -> AgainstTruth {
     let [examiner_right, machine_right, examiner_characters_wrong, machine_characters_wrong] =
         tallies.map(|t| t.rate());
     AgainstTruth { examiner_right, machine_right, examiner_characters_wrong, machine_characters_wrong }
-}
-
-/// The comparison as Markdown, disagreements first.
-pub fn markdown(c: &Comparison) -> String {
-    let mut text = format!("## {} readings of examiners, {} photographs unread\n\n", c.verdicts, c.unread);
-    let mut rates = table(&["figure", "count", "share", "95 % photographs", "95 % guns", "of"]);
-    let mut row = |name: &str, rate: &Rate, of: &str| {
-        rates.add_row([
-            name.to_string(),
-            count(rate),
-            percent(rate.share),
-            interval(rate.wilson),
-            interval(rate.over_guns),
-            of.to_string(),
-        ]);
-    };
-    for (relation, rate) in &c.relations {
-        row(relation.words(), rate, "readings");
-    }
-    row("characters that agree", &c.characters_agree, "positions sure to both");
-    row("changed after seeing", &c.changed, "readings compared");
-    if let Some(t) = &c.against_truth {
-        row("examiner right", &t.examiner_right, "marked photographs read");
-        row("machine right", &t.machine_right, "the same");
-        row("examiner's sure characters wrong", &t.examiner_characters_wrong, "characters");
-        row("machine's sure characters wrong", &t.machine_characters_wrong, "characters");
-    }
-    let _ = writeln!(text, "{rates}\n\n## Disagreements first\n");
-    let mut list = table(&[
-        "relation",
-        "photograph",
-        "examiner",
-        "reading",
-        "machine",
-        "status",
-        "best",
-        "confidence",
-        "differ at",
-        "changed to",
-        "truth",
-    ]);
-    for r in &c.readings {
-        let at: Vec<String> = r.differ.iter().map(ToString::to_string).collect();
-        let or_dash = |s: Option<&str>| s.filter(|s| !s.is_empty()).unwrap_or("-").replace('|', "\\|");
-        list.add_row([
-            r.relation.words().to_string(),
-            or_dash(Some(&r.path)),
-            or_dash(Some(&r.examiner)),
-            or_dash(Some(&r.reading)),
-            or_dash(r.code.as_deref()),
-            r.status.to_string(),
-            or_dash(r.best.as_deref()),
-            r.best.as_ref().map_or("-".into(), |_| format!("{:.3}", r.confidence)),
-            or_dash(Some(&at.join(" "))),
-            or_dash(r.changed_to.as_deref()),
-            or_dash(r.truth.as_deref()),
-        ]);
-    }
-    let _ = writeln!(text, "{list}");
-    text
 }
 
 #[cfg(test)]
