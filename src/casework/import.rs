@@ -214,7 +214,7 @@ fn merge(
     match merged {
         Ok(counts) => {
             database.execute("DROP TABLE verdict", &[])?;
-            database.settle()?;
+            database.settle(counts.added)?;
             Ok(counts)
         }
         Err(fatal) => {

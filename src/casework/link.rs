@@ -9,6 +9,10 @@
 //! LR = product over places of  sum_s f(s) La(s) Lb(s) / (sum_s f(s) La(s) * sum_s f(s) Lb(s))
 //! ```
 //!
+//! Codes may be issued in sequence, and then two pins share all characters but one far more often than
+//! chance would have it. So where both readings show a character as sure and the two differ, the codes are
+//! two, whatever the other places say: their ratio is 0.
+//!
 //! A reading that was found wrongly says nothing, so that its ratio is 1: the ratio is mixed with 1 by the
 //! probability of that. Each reading is expected to have one partner among the n - 1 others: that makes
 //! the odds before anything was compared 1 to n - 1, and a pair is a lead where the odds after it are at
@@ -99,7 +103,9 @@ impl<'a> Linker<'a> {
     /// Logarithm to base 10 of the likelihood ratio of two readings.
     pub fn log10_lr(&self, a: usize, b: usize) -> f64 {
         let (ra, rb) = (&self.readings[a].question, &self.readings[b].question);
-        let same = if ra.formats == rb.formats { self.marks[a].ratio(&self.marks[b]) } else { 0.0 };
+        let contradict = ra.asked.chars().zip(rb.asked.chars()).any(|(a, b)| a != b && a != '?' && b != '?');
+        let possible = ra.formats == rb.formats && !contradict;
+        let same = if possible { self.marks[a].ratio(&self.marks[b]) } else { 0.0 };
         mixed(same, self.marks[a].astray, self.marks[b].astray).log10()
     }
 
@@ -221,4 +227,77 @@ fn mixed(ratio: f64, astray_a: f64, astray_b: f64) -> f64 {
 
 fn stronger(a: &Pair, b: &Pair) -> Ordering {
     b.log10_lr.total_cmp(&a.log10_lr).then(a.a.cmp(&b.a)).then(a.b.cmp(&b.b))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::casework::question::{Question, Source};
+    use crate::pipeline::decode::Status;
+    use crate::pipeline::scheme::Scheme;
+
+    fn readings(codes: &[&str]) -> Vec<MarkRead> {
+        codes
+            .iter()
+            .map(|code| {
+                let question = Question::typed(code, &Scheme::all()[..1]).unwrap();
+                let reading = Some(Source { path: "x".into(), sha256: None, reading_p: 1.0 });
+                MarkRead {
+                    out: "out".into(),
+                    status: Status::Partial,
+                    question: Question { reading, astray: 1e-6, ..question },
+                }
+            })
+            .collect()
+    }
+
+    fn links(codes: &[&str]) -> Links {
+        let readings = readings(codes);
+        Linker::new(&readings, &|_| None).link()
+    }
+
+    #[test]
+    fn agreement_counts_33_to_1_a_character_and_nothing_where_one_is_unknown() {
+        let readings = readings(&["A7CK2MP4", "A7CK2M??", "??CK2MP4", "A7CK2MP5"]);
+        let linker = Linker::new(&readings, &|_| None);
+        let of = |n: f64| n * 33f64.log10();
+        assert!((linker.log10_lr(0, 1) - of(6.0)).abs() < 1e-3);
+        assert!((linker.log10_lr(1, 2) - of(4.0)).abs() < 1e-3);
+        // One character that differs leaves only that a mark was found wrongly.
+        assert!(linker.log10_lr(0, 3) < -5.0);
+        assert_eq!((linker.shared(&[1, 2]).as_str(), linker.agree(1, 2)), ("A7CK2MP4", 4));
+    }
+
+    #[test]
+    fn a_symbol_that_is_common_in_the_registry_counts_for_less() {
+        let readings = readings(&["AA??????", "AA??????"]);
+        let common = |format: &str| {
+            assert_eq!(format, "ifm8");
+            Some(vec![(0..33).map(|s| if s == 0 { 0.5 } else { 0.5 / 32.0 }).collect::<Vec<f64>>(); 8])
+        };
+        let ratio = Linker::new(&readings, &common).log10_lr(0, 1);
+        assert!((ratio - 2.0 * 2f64.log10()).abs() < 1e-3, "{ratio}");
+    }
+
+    #[test]
+    fn a_partial_reading_does_not_chain_two_codes_together() {
+        let links = links(&["A7CK2MP4", "?7CK2MP4", "B7CK2MP4", "A7CK2MP4"]);
+        assert!(links.groups.iter().all(|g| !(g.contains(&0) && g.contains(&2))), "{links:?}");
+        assert!(links.groups.iter().any(|g| g.contains(&0) && g.contains(&3)));
+    }
+
+    #[test]
+    fn a_whole_reading_ties_two_partial_ones_that_share_nothing() {
+        // 33^4 is a lead among three readings; the outer two have no character in common.
+        let links = links(&["A7CK????", "A7CK2MP4", "????2MP4"]);
+        assert_eq!(links.groups, [vec![0, 1, 2]]);
+        assert_eq!(links.pairs.len(), 2);
+    }
+
+    #[test]
+    fn too_little_in_common_is_no_lead() {
+        assert!(links(&["A7??????", "A7??????", "A7?K????"]).pairs.is_empty());
+        assert_eq!(links(&[]), Links { bar: links(&[]).bar, ..Links::default() });
+    }
 }

@@ -181,3 +181,62 @@ fn straighten(place: &mut [f64], astray: f64) {
         *p /= sum;
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn record(p: &[f64], confidence: f64) -> Record {
+        let positions: Vec<_> = p
+            .iter()
+            .map(|p| {
+                serde_json::json!({"char": "A", "p": p, "alternatives": [["A", p], ["4", (1.0 - p) / 2.0]],
+                    "from": "both", "quad": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]})
+            })
+            .collect();
+        serde_json::from_value(
+            serde_json::json!({"schema": 1, "path": "x", "status": "partial", "code": "AAA???",
+            "best": "AAAAAA", "confidence": confidence, "format": "ifm6", "positions": positions}),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn what_the_list_leaves_is_shared_out_among_the_other_symbols() {
+        let record = record(&[0.999, 0.999, 0.999, 0.5, 0.5, 0.5], 0.2);
+        let question = Question::read(&record, &Scheme::all()).unwrap().unwrap();
+        let of =
+            |i: usize, c: char| question.places[i][question.alphabet.iter().position(|a| *a == c).unwrap()];
+        assert!((of(3, '4') - 0.25).abs() < 1e-3 && (of(3, 'Z') - 0.25 / 31.0).abs() < 1e-4);
+        for place in &question.places {
+            assert!((place.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+        // 0.1 % is left even for the surest character: so much may be owed to a mark found wrongly, no more.
+        assert!((question.astray - 0.001 * 33.0 / 32.0).abs() < 1e-6, "{}", question.astray);
+        assert!(of(0, 'A') > 0.9999);
+        assert_eq!(question.sure(), 3);
+    }
+
+    #[test]
+    fn a_whole_code_that_is_sure_was_not_found_wrongly() {
+        let question = Question::read(&record(&[0.99; 6], 0.9995), &Scheme::all()).unwrap().unwrap();
+        assert!((question.astray - 0.0005).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_line_that_contradicts_its_format_is_refused() {
+        let schemes = Scheme::all();
+        let good = record(&[0.9; 6], 0.2);
+        let short = Record { code: Some("AAA".into()), ..good.clone() };
+        assert!(Question::read(&short, &schemes).unwrap_err().contains("6 characters"));
+        let other = Record { format: Some("ifm9".into()), ..good.clone() };
+        assert!(Question::read(&other, &schemes).unwrap_err().contains("ifm9"));
+        assert!(Question::read(&record(&[0.9; 5], 0.2), &schemes).unwrap_err().contains("5 positions"));
+        assert!(
+            Question::read(&record(&[1.5; 6], 0.2), &schemes).unwrap_err().contains("not between 0 and 1")
+        );
+        let none = Record { code: None, ..good };
+        assert_eq!(Question::read(&none, &schemes), Ok(None));
+    }
+}

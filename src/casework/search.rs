@@ -165,3 +165,82 @@ impl Wanted {
         Ok(Some(found))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::casework::entry::Entry;
+    use crate::casework::import;
+    use crate::casework::log::Actor;
+    use crate::casework::store;
+    use crate::pipeline::scheme::Scheme;
+
+    fn typed(text: &str) -> Question {
+        Question::typed(text, &Scheme::all()).unwrap()
+    }
+
+    #[test]
+    fn a_typed_code_leaves_33_codes_open_for_each_unknown_character() {
+        for (text, codes) in [("A7CK2MP4", 1.0), ("A7?K2MP4", 33.0), ("?7?K2M?4", 35_937.0)] {
+            let wanted = Wanted::new(&typed(text));
+            assert!((wanted.codes - codes).abs() < 1e-6 && wanted.covered > 0.999_999, "{wanted:?}");
+        }
+        let question = typed("A7?K2MP4");
+        let chance = Wanted::new(&question).by_chance(&question, 10_000_000);
+        assert!((chance - 1e7 / 33f64.powi(7)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_searched_codes_of_a_reading_are_its_most_probable_ones() {
+        let mut question = typed("A7CK2MP4");
+        for (i, p) in [(0, 0.7), (3, 0.9)] {
+            let rest = (1.0 - p) / 32.0;
+            question.places[i].iter_mut().for_each(|q| *q = if *q > 0.5 { p } else { rest });
+        }
+        let wanted = Wanted::new(&question);
+        // Both places are needed in all their symbols: 0.3 * 0.1 of the probability has both of them wrong.
+        assert_eq!(wanted.codes, 33.0 * 33.0);
+        let alphabet = &question.alphabet;
+        assert!(wanted.has("A7CK2MP4", alphabet) && wanted.has("Z7CZ2MP4", alphabet));
+        assert!(!wanted.has("AZCK2MP4", alphabet) && !wanted.has("A7CK2MP", alphabet));
+        question.places[3] =
+            question.places[3].iter().map(|q| if *q > 0.5 { 0.9999 } else { 1e-4 / 32.0 }).collect();
+        assert_eq!(Wanted::new(&question).codes, 33.0);
+    }
+
+    #[test]
+    fn every_record_that_fits_is_found_from_either_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("r.sqlite").to_string_lossy().into_owned();
+        let mut database = store::create(&place).unwrap();
+        let actor = Actor { who: "t".into(), why: "t".into() };
+        let codes = ["A7CK2MP4", "A7CK2MP5", "B7CK2MP4", "ZZZZZZZZ", "A8CK2MP4", "4PM2KC7A"];
+        for code in codes {
+            let entry = Entry {
+                code: code.into(),
+                format: "ifm8".into(),
+                make: "M".into(),
+                serial: "1".into(),
+                ..Entry::default()
+            };
+            import::add(&mut *database, &entry, false, &actor).unwrap();
+        }
+        for text in ["A7CK2MP4", "?7CK2MP4", "A7CK2MP?", "?7CK2MP?", "A??K2M?4", "????????", "??Z???Z?"] {
+            let question = typed(text);
+            let fits = |code: &&str| text.chars().zip(code.chars()).all(|(t, c)| t == '?' || t == c);
+            let mut expected: Vec<&str> = codes.iter().filter(|c| fits(c)).copied().collect();
+            expected.sort_unstable();
+            // Whatever the planner believes about the number of records, which decides end and depth.
+            for records in [1, 1_000, 10_000_000] {
+                let wanted = Wanted::new(&question);
+                let Some(found) = wanted.find(&question, &mut *database, records).unwrap() else {
+                    assert!(wanted.by_chance(&question, records) > MOST_CODES, "{text} {records}");
+                    continue;
+                };
+                let found: Vec<&str> = found.iter().map(|(_, code)| code.as_str()).collect();
+                assert_eq!(found, expected, "{text} {records}");
+            }
+        }
+    }
+}

@@ -36,6 +36,8 @@ pub struct Candidate {
     /// Probability that the mark is of this record.
     #[serde(serialize_with = "rounded")]
     pub posterior: f64,
+    /// Characters that were read as sure and are others in the record: a wrong reading, or another firearm.
+    pub differs: usize,
     /// The record.
     #[serde(flatten)]
     pub entry: Entry,
@@ -130,7 +132,12 @@ pub fn answer(
     let mut candidates = Vec::new();
     for entry in fetch(database, &found)? {
         if question.formats.contains(&entry.format) && terms.filter.takes(&entry) {
-            candidates.push(Candidate { posterior: each * question.probability(&entry.code), entry });
+            let pairs = question.asked.chars().zip(entry.code.chars());
+            candidates.push(Candidate {
+                posterior: each * question.probability(&entry.code),
+                differs: pairs.filter(|(asked, there)| *asked != '?' && asked != there).count(),
+                entry,
+            });
         }
     }
     let not_registered = u * (1.0 - a) * question.random();
@@ -211,4 +218,15 @@ pub fn thousands(n: i64) -> String {
         text.push(c);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn numbers_have_a_comma_before_every_three_digits() {
+        let shown = [0, 999, 1_000, 12_345_678, -1_234].map(thousands);
+        assert_eq!(shown, ["0", "999", "1,000", "12,345,678", "-1,234"]);
+    }
 }

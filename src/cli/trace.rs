@@ -193,8 +193,9 @@ fn percent(p: f64) -> String {
 fn expected(x: f64) -> String {
     match x {
         x if x >= 100.0 => thousands(x.round() as i64),
-        x if x >= 0.01 => format!("{x:.2}"),
-        x => format!("{x:.0e}"),
+        x if x >= 0.1 => format!("{x:.1}"),
+        x if x >= 1e-6 => format!("{x:.0$}", (1.0 - x.log10()).floor() as usize + 1),
+        _ => "less than 0.000001".into(),
     }
 }
 
@@ -204,7 +205,7 @@ fn one(traces: &[Trace]) -> String {
     for trace in traces {
         let _ = writeln!(
             text,
-            "{}: {} of {} records compatible; {} would be by chance alone\n",
+            "{}: {} of {} records compatible; by chance alone {} would be\n",
             trace.asked,
             thousands(trace.compatible as i64),
             thousands(trace.records),
@@ -287,7 +288,11 @@ fn many(traces: &[Trace], without: usize) -> String {
             (Some(_), _) => format!("none shown: about {} would be", expected(trace.by_chance)),
             (None, Some(c)) => {
                 let cells = [&c.entry.code, &c.entry.make, &c.entry.serial].map(|t| printable(t));
-                format!("{} {}", percent(c.posterior), cells.join(" "))
+                let differs = match c.differs {
+                    0 => String::new(),
+                    n => format!(", differs in {n} sure"),
+                };
+                format!("{} {}{differs}", percent(c.posterior), cells.join(" "))
             }
             (None, None) => "none".into(),
         };
@@ -308,4 +313,21 @@ fn many(traces: &[Trace], without: usize) -> String {
         traces.len(),
         percent(share)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_expected_numbers_are_shown_to_two_figures_and_never_as_nothing() {
+        let shown = [277_000.4, 8.41, 0.2555, 0.0077, 0.000_234, 0.0].map(expected);
+        assert_eq!(shown, ["277,000", "8.4", "0.3", "0.0077", "0.00023", "less than 0.000001"]);
+    }
+
+    #[test]
+    fn a_share_that_is_not_all_is_never_shown_as_all_or_nothing() {
+        let shown = [1.0, 0.999_999, 0.5, 0.000_01, 0.0].map(percent);
+        assert_eq!(shown, ["100.00 %", "> 99.99 %", "50.00 %", "< 0.01 %", "0.00 %"]);
+    }
 }

@@ -137,11 +137,11 @@ pub trait Database {
         each: &mut dyn FnMut(i64, &str),
     ) -> Result<(), Fatal>;
 
-    /// Tidies up after a large import, so that the next question is answered fast.
+    /// Tidies up after so many records were added, so that the next question is answered fast.
     ///
     /// # Errors
     /// [`Fatal`] where the store refuses or is gone.
-    fn settle(&mut self) -> Result<(), Fatal>;
+    fn settle(&mut self, added: u64) -> Result<(), Fatal>;
 }
 
 /// Entries with their line numbers, as [`Database::stage`] takes them.
@@ -167,26 +167,30 @@ pub fn open(place: &str) -> Result<Box<dyn Database>, Fatal> {
     } else {
         Box::new(sqlite::Sqlite::open(place)?)
     };
-    let name = shown(place);
-    let mut schema = None;
-    let asked = database.query("SELECT schema FROM about", &[], &mut |row| {
-        schema = row.first().map(Value::int);
+    let mut schema = 0;
+    database.query("SELECT schema FROM about", &[], &mut |row| {
+        schema = row[0].int();
         Ok(())
-    });
-    match (asked, schema) {
-        (Err(fatal), _) if !fatal.what.contains("about") => Err(fatal),
-        (Ok(()), Some(SCHEMA)) => Ok(database),
-        (Ok(()), Some(newer)) if newer > SCHEMA => Err(Fatal::new(
+    })?;
+    let name = shown(place);
+    match schema {
+        SCHEMA => Ok(database),
+        newer if newer > SCHEMA => Err(Fatal::new(
             format!(
                 "{name} was made by a newer microstamp: its tables have version {newer}, this program knows {SCHEMA}"
             ),
             "the newer program, or another registry with --registry",
         )),
-        _ => Err(Fatal::new(
-            format!("{name} is no registry"),
-            format!("`microstamp registry init --registry {}` with a new name", fresh(place)),
-        )),
+        _ => Err(no_registry(&name)),
     }
+}
+
+/// For something else that lies where a registry was looked for.
+fn no_registry(place: &str) -> Fatal {
+    Fatal::new(
+        format!("{place} is no registry"),
+        format!("`microstamp registry init --registry {}` with a new name", fresh(place)),
+    )
 }
 
 /// Makes a new registry and connects to it.

@@ -18,6 +18,8 @@ const INDEXES: &str = "CREATE INDEX record_code ON record (code) INCLUDE (id);
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest wait for another program's change, as for a file.
 const PATIENCE: &str = "10s";
+/// Records from which on the server's own tidying is not waited for.
+const MANY: u64 = 10_000;
 
 /// A connection to a PostgreSQL server.
 pub struct Postgres {
@@ -75,6 +77,7 @@ fn fatal(place: &str, error: &postgres::Error) -> Fatal {
             format!("another program is writing to the registry {place}; nothing was changed"),
             "the same command when its import has ended",
         ),
+        Some(&SqlState::UNDEFINED_TABLE) => super::no_registry(place),
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Fatal::new(
             format!("registry {place}: {}", describe(error)),
             "a user that may write to the registry: every question is logged in it",
@@ -247,9 +250,12 @@ impl Database for Postgres {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<(), Fatal> {
+    fn settle(&mut self, added: u64) -> Result<(), Fatal> {
         self.prepared.clear();
         self.batch("DROP TABLE IF EXISTS staging; SET enable_seqscan = off")?;
+        if added < MANY {
+            return Ok(());
+        }
         // The visibility map, without which each code found costs a look at its row.
         self.batch("VACUUM (ANALYZE) record")
     }

@@ -42,7 +42,7 @@ impl Sqlite {
             Ok(())
         })?;
         if application != APPLICATION {
-            return Err(opened.no_registry());
+            return Err(super::no_registry(place));
         }
         Ok(opened)
     }
@@ -88,17 +88,10 @@ impl Sqlite {
         Ok(opened)
     }
 
-    fn no_registry(&self) -> Fatal {
-        Fatal::new(
-            format!("{} is no registry", self.place),
-            format!("`microstamp registry init --registry {}` with a new name", super::fresh(&self.place)),
-        )
-    }
-
     fn fatal(&self, error: &rusqlite::Error) -> Fatal {
         let place = &self.place;
         match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => self.no_registry(),
+            Some(ErrorCode::NotADatabase) => super::no_registry(place),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Fatal::new(
                 format!("another program is writing to the registry {place}; nothing was changed"),
                 "the same command when its import has ended",
@@ -251,7 +244,7 @@ impl Database for Sqlite {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<(), Fatal> {
+    fn settle(&mut self, _added: u64) -> Result<(), Fatal> {
         self.connection
             .execute_batch("DROP TABLE IF EXISTS temp.staging; PRAGMA wal_checkpoint(TRUNCATE);")
             .map_err(|e| self.fatal(&e))

@@ -1,0 +1,188 @@
+//! What codes and readings lead to.
+
+use crate::common::microstamp;
+use crate::lab::{Lab, labs, lines, many, whole};
+use microstamp::casework::population::{Filter, Population};
+use microstamp::casework::question::Question;
+use microstamp::casework::store;
+use microstamp::casework::trace::{self, Terms, UNREGISTERED};
+use microstamp::pipeline::scheme::Scheme;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A line of results with one probability for each character and an alternative.
+fn reading(path: &str, sha256: &str, code: &str, best: &str, sure: f64, unsure: (f64, char)) -> String {
+    let positions: Vec<_> = code
+        .chars()
+        .zip(best.chars())
+        .map(|(shown, c)| {
+            let (p, other) = if shown == '?' { unsure } else { (sure, '8') };
+            let rest = if other == c { '7' } else { other };
+            serde_json::json!({"char": c, "p": p, "alternatives": [[c, p], [rest, (1.0 - p) * 0.5]],
+                "from": "characters", "quad": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]})
+        })
+        .collect();
+    let status = match code.matches('?').count() {
+        0 => "read",
+        n if n == code.len() => "unreadable",
+        _ => "partial",
+    };
+    serde_json::json!({"schema": 1, "path": path, "sha256": sha256, "status": status, "code": code, "best": best,
+        "confidence": 0.7, "format": "ifm8", "positions": positions, "warnings": []})
+    .to_string()
+}
+
+fn out_folder(lab: &Lab, name: &str, lines: &[String]) -> String {
+    let out = lab.folder.path().join(name);
+    std::fs::create_dir_all(&out).unwrap();
+    std::fs::write(out.join("results.jsonl"), lines.join("\n") + "\n").unwrap();
+    out.to_str().unwrap().into()
+}
+
+const NO_MARK: &str = r#"{"schema":1,"path":"z.png","status":"no_mark","confidence":null}"#;
+
+#[test]
+fn every_compatible_record_comes_back_with_the_share_of_none_of_them() {
+    let mut answers: Vec<Vec<serde_json::Value>> = Vec::new();
+    for lab in Lab::with_entries() {
+        let mut all = lab.traces(&["A7?K2MP?"]);
+        let codes: Vec<&str> =
+            all[0]["candidates"].as_array().unwrap().iter().map(|c| c["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, ["A7CK2MP4", "A7CK2MP4", "A7DK2MP5", "A7EK2MP6"]);
+        assert_eq!(all[0]["compatible"], 4);
+        all.extend(lab.traces(&["a7ck2mp4"]));
+        assert_eq!(all[1]["compatible"], 2);
+        all.extend(lab.traces(&["A7CK2MP4", "--format", "ifm8"]));
+        assert_eq!(all[2]["compatible"], 1);
+        all.extend(lab.traces(&["A7?K2MP?", "--calibre", "9MM"]));
+        assert_eq!((&all[3]["compatible"], &all[3]["records"]), (&2.into(), &3.into()));
+        all.extend(lab.traces(&["A7?K2MP?", "--make", "beretta", "--on", "2025-01-31"]));
+        assert_eq!(all[4]["compatible"], 1);
+        all.extend(lab.traces(&["A7?K2MP?", "--make", "beretta", "--on", "2025-02-01"]));
+        assert_eq!(all[5]["compatible"], 0);
+        all.extend(lab.traces(&["ZZZZZZZZ"]));
+        assert_eq!((&all[6]["not_registered"], &all[6]["compatible"]), (&1.0.into(), &0.into()));
+        for trace in &all {
+            assert!((whole(trace) - 1.0).abs() < 1e-6, "{trace}");
+        }
+        // On a terminal a partial code never has an answer without the number of others and of none.
+        let text = lab.ok(&["trace", "A7?K2MP?", "--why", "case 1"]);
+        for words in ["4 of 5 records compatible", "by chance alone", "not registered", "A record is a lead"]
+        {
+            assert!(text.contains(words), "{text}");
+        }
+        answers.push(all);
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "both stores answer alike");
+}
+
+#[test]
+fn a_reading_leads_to_its_record_by_the_probabilities_of_its_characters() {
+    for lab in Lab::with_entries() {
+        let lines = [
+            // The third and the last character are unsure, and each is more probably another.
+            reading("s1/a.png", "01", "A7?K2MP?", "A7XK2MPX", 0.9995, (0.5, 'D')),
+            reading("s1/b.png", "02", "ZZZZ2222", "ZZZZ2222", 0.9999, (0.5, 'D')),
+            reading("s1/c.png", "03", "????????", "KKKK7777", 0.9, (0.3, 'D')),
+            NO_MARK.into(),
+        ];
+        let out = out_folder(&lab, "out", &lines);
+        let traces = lab.traces(&[&out]);
+        assert_eq!(traces.len(), 3);
+        let first = &traces[0]["candidates"][0];
+        assert_eq!((&first["code"], &first["serial"]), (&"A7DK2MP5".into(), &"GLK1".into()));
+        assert_eq!((&traces[0]["reading_p"], &traces[0]["path"]), (&0.7.into(), &"s1/a.png".into()));
+        assert!(traces[0]["candidates"].as_array().unwrap().iter().all(|c| c["format"] == "ifm8"));
+        assert!(traces[1]["not_registered"].as_f64().unwrap() > 0.99, "{}", traces[1]);
+        // Hardly anything was read, and nothing like it is registered: the mark may have been found wrongly.
+        assert!(traces[2]["unread"].as_f64().unwrap() > 0.1, "{}", traces[2]);
+        for trace in &traces {
+            assert!((whole(trace) - 1.0).abs() < 1e-6, "{trace}");
+        }
+        assert_eq!(lab.traces(&[&out, "--photo", "s1/b.png"]).len(), 1);
+        lab.refused(&["trace", &out, "--why", "x", "--photo", "z.png"], "has no reading of `z.png`");
+    }
+}
+
+#[test]
+fn a_code_of_which_too_little_is_known_is_refused_with_the_number_that_would_come_back() {
+    for lab in labs() {
+        let file = lab.file("many.csv", &many(12_000, 0));
+        lab.ok(&["registry", "import", &file, "--quiet"]);
+        lab.refused(&["trace", "????????", "--why", "x"], "about 12,000 registered codes would come back");
+        assert!(lab.ok(&["registry", "log"]).contains("????????"), "a refused question is logged too");
+        assert!(lab.ok(&["trace", "A???????", "--why", "x"]).contains("of 12,000 records compatible"));
+    }
+}
+
+#[test]
+fn codes_that_are_not_registered_are_never_called_registered() {
+    for lab in Lab::with_entries() {
+        let mut database = store::open(&lab.place).unwrap();
+        let population = Population::count(&mut *database).unwrap();
+        let terms = Terms { filter: Filter::default(), unregistered: UNREGISTERED };
+        let schemes = Scheme::all();
+        for row in many(1000, 5_000_000).lines().skip(1) {
+            let question = Question::typed(&row[..8], &schemes).unwrap();
+            let trace = trace::answer(&mut *database, &population, &question, &terms).unwrap();
+            assert!(trace.not_registered > 0.5 && trace.candidates.is_empty(), "{row}");
+        }
+    }
+}
+
+#[test]
+fn readings_of_one_pin_are_linked_across_scenes_and_runs_without_any_registry() {
+    let lab = &labs()[0];
+    let read =
+        |path: &str, sha: &str, code: &str, best: &str| reading(path, sha, code, best, 0.9995, (0.3, 'W'));
+    let march = out_folder(
+        lab,
+        "march",
+        &[
+            read("scene-1/a.png", "01", "A7CK2MP4", "A7CK2MP4"),
+            read("scene-1/b.png", "02", "A7CK2M??", "A7CK2MXX"),
+            read("scene-2/c.png", "03", "ZZZZ2222", "ZZZZ2222"),
+            NO_MARK.into(),
+        ],
+    );
+    let april = out_folder(
+        lab,
+        "april",
+        &[
+            read("scene-3/d.png", "04", "??CK2MP4", "XXCK2MP4"),
+            // Fits the first code where both were read, and another that was read whole.
+            read("scene-4/e.png", "05", "?7CK2MP4", "H7CK2MP4"),
+            read("scene-4/f.png", "06", "B7CK2MP4", "B7CK2MP4"),
+            // The same photograph as in March.
+            read("scene-1/a.png", "01", "A7CK2MP4", "A7CK2MP4"),
+        ],
+    );
+    let leads = lab.path("leads");
+    let run = microstamp().args(["link", &march, &april, "-o", &leads]).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let text = String::from_utf8(run.stdout).unwrap();
+    assert!(text.contains("1 photographs given twice") && text.contains("A7CK2MP4"), "{text}");
+    let lines = lines(&Path::new(&leads).join("leads.jsonl"));
+    let sha = |v: &serde_json::Value| v["sha256"].as_str().unwrap().to_string();
+    let pairs: BTreeMap<(String, String), f64> = lines
+        .iter()
+        .filter(|l| l["kind"] == "pair")
+        .map(|l| ((sha(&l["a"]), sha(&l["b"])), l["log10_lr"].as_f64().unwrap()))
+        .collect();
+    let key = |a: &str, b: &str| (a.to_string(), b.to_string());
+    assert!(pairs[&key("01", "02")] > 8.0 && pairs[&key("01", "04")] > 8.0, "{pairs:?}");
+    assert!(!pairs.contains_key(&key("01", "06")), "two whole codes that differ: {pairs:?}");
+    assert!(pairs.keys().all(|(a, b)| a != "03" && b != "03"), "{pairs:?}");
+    let groups: Vec<Vec<String>> = lines
+        .iter()
+        .filter(|l| l["kind"] == "group")
+        .map(|l| l["members"].as_array().unwrap().iter().map(sha).collect())
+        .collect();
+    // The partial reading that fits both codes joins one of them and does not tie them together.
+    assert!(groups.iter().all(|g| !(g.contains(&"01".into()) && g.contains(&"06".into()))), "{groups:?}");
+    let first = lines.iter().find(|l| l["kind"] == "pair").unwrap();
+    assert_eq!((&first["a"]["scene"], &first["a"]["out"]), (&"scene-1".into(), &march.as_str().into()));
+    let rows = csv::Reader::from_path(Path::new(&leads).join("leads.csv")).unwrap().into_records().count();
+    let members: usize = groups.iter().map(Vec::len).sum();
+    assert_eq!(rows, pairs.len() + members);
+}

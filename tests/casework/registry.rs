@@ -1,0 +1,255 @@
+//! What goes into a registry, what does not, and what an accident leaves.
+
+use crate::common::microstamp;
+use crate::lab::{Lab, labs, many};
+use microstamp::casework::store::{self, Value};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+fn import_in_background(lab: &Lab, file: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_microstamp"))
+        .args(["registry", "import", file, "--registry", &lab.place])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_file_goes_in_once_however_often_it_is_brought() {
+    for lab in Lab::with_entries() {
+        assert_eq!(lab.records(), 6);
+        let file = lab.path("entries.csv");
+        lab.ok(&["registry", "import", &file]);
+        assert_eq!(lab.records(), 6);
+        // The same as JSON lines, with one new entry twice.
+        let new = r#"{"code":"ZZZZ2222","format":"ifm8","make":"Colt","serial":"CLT2"}"#;
+        let json = lab.file("new.jsonl", &format!("{new}\n{new}\n"));
+        lab.ok(&["registry", "import", &json]);
+        let stats = lab.stats();
+        assert_eq!(stats["records"], 7);
+        assert_eq!(stats["makes"][0], serde_json::json!({"name": "Beretta", "records": 2}));
+        assert_eq!(stats["log"]["whole"], true);
+    }
+}
+
+#[test]
+fn bad_rows_are_put_aside_with_their_reasons_and_good_ones_go_in() {
+    for lab in Lab::with_entries() {
+        let file = lab.file(
+            "mixed.csv",
+            "make,serial,code,format,dealer,to\nColt,C1,A7OK2MP4,ifm8,,\nColt,C2,AAAA2222,ifm9,,\nColt,C3,AAAA2222,ifm8,,\n\
+             Colt,C3,AAAA2222,ifm8,other,\nColt,C4,AAAA2223,ifm8,,2024-13-01\nColt,C5,AAAA2224,ifm8\nRuger,RUG1,ABC123,ifm6,new dealer,\n",
+        );
+        let rejects = lab.path("bad.csv");
+        let run = lab.run(&["registry", "import", &file, "--rejects", &rejects]);
+        assert_eq!(run.status.code(), Some(1), "{}", String::from_utf8_lossy(&run.stderr));
+        assert_eq!(lab.records(), 7);
+        let rows: Vec<(u64, String, String)> =
+            csv::Reader::from_path(&rejects).unwrap().deserialize().map(Result::unwrap).collect();
+        let reason =
+            |line: u64| &rows.iter().find(|r| r.0 == line).unwrap_or_else(|| panic!("{line}: {rows:?}")).1;
+        assert!(reason(2).contains("`O` is never issued"));
+        assert!(reason(3).contains("no code format is called `ifm9`"));
+        assert!(reason(5).contains("in this file before, with other data"));
+        assert!(reason(6).contains("2024-13-01"));
+        assert!(reason(7).contains("4 cells"));
+        assert!(reason(8).contains("registered already, with other data"));
+        assert_eq!(rows.len(), 6);
+        // Only what was asked for is replaced.
+        let run = lab.run(&["registry", "import", &file, "--rejects", &rejects, "--replace"]);
+        assert!(String::from_utf8_lossy(&run.stderr).contains("0 added, 1 known already, 1 replaced"));
+        let found = lab.traces(&["ABC123"]);
+        assert_eq!(found[0]["candidates"][0]["dealer"], "new dealer");
+        assert_eq!(lab.records(), 7);
+    }
+}
+
+#[test]
+fn each_question_is_logged_and_the_log_shows_what_was_changed() {
+    for lab in Lab::with_entries() {
+        lab.ok(&["trace", "A7?K2MP?", "--why", "case 26-117", "--who", "A. Examiner", "--calibre", "9mm"]);
+        let log = lab.ok(&["registry", "log"]);
+        let row = log.lines().nth(1).unwrap();
+        for words in ["A. Examiner", "trace", "A7?K2MP? calibre 9mm", "\t2\t", "case 26-117"] {
+            assert!(row.contains(words), "{row}");
+        }
+        lab.refused(&["trace", "A7CK2MP4", "--why", " "], "the log has to say why");
+        let head = lab.stats()["log"]["head"].as_str().unwrap().to_string();
+        lab.ok(&["trace", "ZZZZZZZZ", "--why", "case 2"]);
+        lab.ok(&["registry", "log", "--verify", "--since", &head]);
+
+        let mut database = store::open(&lab.place).unwrap();
+        for change in ["UPDATE log SET asked = 'nothing' WHERE id = 2", "DELETE FROM log WHERE id = 2"] {
+            let fatal = database.execute(change, &[]).unwrap_err();
+            assert!(fatal.what.contains("append-only"), "{fatal}");
+        }
+        // Somebody with power over the store takes the guard away and the row with it.
+        let guard =
+            if lab.server.is_some() { "DROP TRIGGER log_keeps ON log" } else { "DROP TRIGGER log_stays" };
+        database.execute(guard, &[]).unwrap();
+        database.execute("DELETE FROM log WHERE id = 2", &[]).unwrap();
+        drop(database);
+        lab.refused(&["registry", "log", "--verify"], "row 3 does not follow");
+        lab.refused(&["registry", "log", "--verify", "--since", &head], "broken");
+        assert_eq!(lab.stats()["log"]["whole"], false);
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_one_message_and_changes_nothing() {
+    for lab in Lab::with_entries() {
+        let before = lab.stats();
+        lab.refused(&["trace", "A7CK2MPO", "--why", "x"], "`O` is never issued");
+        lab.refused(&["trace", "A7CK", "--why", "x"], "it has 4 characters");
+        lab.refused(
+            &["trace", "A7CK2MP4", "--why", "x", "--format", "ifm9"],
+            "no code format is called `ifm9`",
+        );
+        lab.refused(&["trace", "A7CK2MP4", "--why", "x", "--on", "yesterday"], "is no day");
+        let add = ["registry", "add", "--make", "Colt", "--serial", "C9"];
+        lab.refused(&[&add[..], &["--code", "A7CK2MPO", "--format", "ifm8"]].concat(), "`O` is never issued");
+        lab.refused(&[&add[..], &["--code", "A7CK2MP4", "--format", "ifm9"]].concat(), "`ifm9`");
+        let differs = [
+            "registry", "add", "--make", "Ruger", "--serial", "RUG1", "--code", "ABC123", "--format", "ifm6",
+        ];
+        lab.refused(&differs, "registered already, with other data");
+        let buyers = lab.file("buyers.csv", "code,format,make,serial,purchaser_name\n");
+        lab.refused(&["registry", "import", &buyers], "no place for a column `purchaser_name`");
+        lab.refused(&["registry", "import", &lab.path("none.csv")], "cannot read");
+        lab.refused(&["registry", "init"], "already");
+        assert_eq!(lab.stats(), before);
+
+        if let Some((server, _)) = &lab.server {
+            let fatal = store::open(server).map(drop).unwrap_err();
+            assert!(fatal.what.contains("is no registry"), "{fatal}");
+        }
+        let mut database = store::open(&lab.place).unwrap();
+        database.execute("UPDATE about SET schema = $1", &[Value::Int(store::SCHEMA + 1)]).unwrap();
+        drop(database);
+        lab.refused(&["trace", "A7CK2MP4", "--why", "x"], "made by a newer microstamp");
+        lab.refused(&["registry", "import", &lab.path("entries.csv")], "made by a newer microstamp");
+    }
+    let lab = &labs()[0];
+    let other = |name: &str, bytes: &[u8]| {
+        std::fs::write(lab.folder.path().join(name), bytes).unwrap();
+        let run = microstamp()
+            .args(["trace", "A7CK2MP4", "--why", "x", "--registry", &lab.path(name)])
+            .output()
+            .unwrap();
+        assert_eq!(run.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&run.stderr).contains("is no registry"), "{run:?}");
+        assert_eq!(std::fs::read(lab.folder.path().join(name)).unwrap(), bytes);
+    };
+    other("notes.txt", b"these are notes, and long enough to be mistaken for something else\n");
+    other("empty", b"");
+    for (place, words) in [
+        (lab.path("missing.sqlite"), "there is no registry"),
+        ("postgres://nobody:secret@127.0.0.1:1/none".into(), "cannot connect to postgres://127.0.0.1:1/none"),
+    ] {
+        let run =
+            microstamp().args(["trace", "A7CK2MP4", "--why", "x", "--registry", &place]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(2));
+        assert!(stderr.contains(words) && !stderr.contains("secret"), "{stderr}");
+    }
+}
+
+#[test]
+fn an_import_that_is_killed_leaves_no_half_batch_and_no_lock() {
+    const ROWS: usize = 30_000;
+    for lab in Lab::with_entries() {
+        let mut landed = 6;
+        let mut killed = 0;
+        // From before the first row to after the last, wherever that is on this machine.
+        for (i, wait_ms) in [5, 40, 80, 150, 250, 400, 600, 900].into_iter().enumerate() {
+            let file = lab.file(&format!("{i}.csv"), &many(ROWS, i * ROWS));
+            let mut import = import_in_background(&lab, &file);
+            std::thread::sleep(Duration::from_millis(wait_ms));
+            import.kill().unwrap();
+            killed += usize::from(!import.wait().unwrap().success());
+            let now = lab.records();
+            assert!(now == landed || now == landed + ROWS as i64, "{now} records, {landed} before");
+            // The next one finds no lock, and does what the killed one did not.
+            let (alone, rest) = (now - landed, ROWS as i64 - (now - landed));
+            lab.ok(&["registry", "import", &file, "--quiet"]);
+            landed = now + rest;
+            assert_eq!(lab.records(), landed, "{alone} had landed");
+        }
+        assert!(killed > 0, "none was killed on its way");
+        assert_eq!(lab.stats()["log"]["whole"], true);
+    }
+}
+
+#[test]
+fn two_writers_at_once_both_land_whole() {
+    for lab in Lab::with_entries() {
+        let files = [0, 15_000].map(|offset| lab.file(&format!("{offset}.csv"), &many(20_000, offset)));
+        let mut imports: Vec<_> = files.iter().map(|file| import_in_background(&lab, file)).collect();
+        // Questions go on meanwhile.
+        lab.ok(&["trace", "A7CK2MP4", "--why", "case 1"]);
+        for import in &mut imports {
+            assert!(import.wait().unwrap().success());
+        }
+        assert_eq!(lab.records(), 6 + 35_000, "5,000 stand in both files");
+        let stats = lab.stats();
+        assert_eq!((&stats["log"]["whole"], &stats["log"]["rows"]), (&true.into(), &4.into()));
+    }
+}
+
+#[test]
+fn a_lost_connection_is_one_message_and_nothing_is_kept() {
+    for lab in Lab::with_entries().into_iter().filter(|lab| lab.server.is_some()) {
+        let mut database = store::open(&lab.place).unwrap();
+        database.begin().unwrap();
+        database.execute("DELETE FROM record WHERE make = $1", &["Colt".into()]).unwrap();
+        let (server, name) = lab.server.as_ref().unwrap();
+        let mut other = postgres::Client::connect(server, postgres::NoTls).unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+        other.execute(end, &[name]).unwrap();
+        let fatal = database.execute("DELETE FROM record WHERE make = $1", &["Glock".into()]).unwrap_err();
+        assert!(fatal.what.contains("was lost"), "{fatal}");
+        assert_eq!(lab.records(), 6);
+    }
+}
+
+#[test]
+fn purchaser_data_need_their_own_key_and_are_shown_nowhere_else() {
+    for lab in Lab::with_entries() {
+        let (key, other) = (lab.path("authority.key"), lab.path("other.key"));
+        for key in [&key, &other] {
+            microstamp().args(["registry", "purchaser", "new-key", key]).assert().code(0);
+        }
+        let buyers =
+            lab.file("buyers.csv", "make,serial,sale_date,name\nBeretta,BER1,2024-05-31,Jane Buyer\n");
+        let with = ["--key", &key, "--why", "warrant 7"];
+        for _ in 0..2 {
+            lab.ok(&[&["registry", "purchaser", "import", &buyers], &with[..]].concat());
+        }
+        let ask = ["registry", "purchaser", "show", "--make", "Beretta", "--serial", "BER1"];
+        assert!(lab.ok(&[&ask[..], &with].concat()).contains("name: Jane Buyer"));
+        lab.refused(&[&ask[..], &["--key", &other, "--why", "curious"]].concat(), "is not the key");
+
+        let mut shown = lab.ok(&["trace", "A7CK2MP4", "--why", "case 1"]);
+        shown += &lab.traces(&["A7CK2MP4"])[0].to_string();
+        shown += &lab.ok(&["registry", "stats"]);
+        shown += &lab.ok(&["registry", "log"]);
+        let log = lab.ok(&["registry", "purchaser", "log"]);
+        shown += &log;
+        assert!(!shown.contains("Jane"), "{shown}");
+        for words in ["warrant 7", "show\tBeretta BER1\t1", "refused", "curious"] {
+            assert!(log.contains(words), "{log}");
+        }
+        lab.ok(&["registry", "purchaser", "log", "--verify"]);
+        if lab.server.is_none() {
+            let bytes = std::fs::read(&lab.place).unwrap();
+            assert!(!bytes.windows(4).any(|w| w == b"Jane"), "the name stands in the file");
+        }
+
+        // A sealed row that is moved to another firearm does not open there.
+        let mut database = store::open(&lab.place).unwrap();
+        database.execute("UPDATE purchaser SET serial = $1", &["BER2".into()]).unwrap();
+        drop(database);
+        let moved = ["registry", "purchaser", "show", "--make", "Beretta", "--serial", "BER2"];
+        lab.refused(&[&moved[..], &with].concat(), "tampered with");
+    }
+}
