@@ -27,6 +27,10 @@ pub const SURE: f64 = 0.999;
 /// Least probability at which a symbol of a shared code is written down.
 const SHOWN: f64 = 0.99;
 
+/// Ratio, as its logarithm to base 10, below which two readings speak against being of one pin: 10 to 1.
+/// Readings of which hardly anything was read lie about 0 with any other.
+const AGAINST: f64 = -1.0;
+
 /// Share of each symbol in each place, for every format.
 pub type Shares<'a> = &'a dyn Fn(&str) -> Option<Vec<Vec<f64>>>;
 
@@ -159,7 +163,7 @@ impl<'a> Linker<'a> {
             }
             let against = groups[a]
                 .iter()
-                .any(|i| groups[b].iter().any(|j| self.log10_lr((*i).min(*j), (*i).max(*j)) < 0.0));
+                .any(|i| groups[b].iter().any(|j| self.log10_lr((*i).min(*j), (*i).max(*j)) < AGAINST));
             if against || self.together(&groups[a], &groups[b]) < bar {
                 continue;
             }

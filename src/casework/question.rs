@@ -214,7 +214,7 @@ mod tests {
         }
         // 0.1 % is left even for the surest character: so much may be owed to a mark found wrongly, no more.
         assert!((question.astray - 0.001 * 33.0 / 32.0).abs() < 1e-6, "{}", question.astray);
-        assert!(of(0, 'A') > 0.9999);
+        assert!(of(0, 'A') > 0.9994);
         assert_eq!(question.sure(), 3);
     }
 
