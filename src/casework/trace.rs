@@ -120,11 +120,11 @@ pub fn answer(
         refused: None,
         candidates: Vec::new(),
     };
-    let Some(found) = wanted.find(question, database, population.total())? else {
-        trace.refused = Some(format!(
-            "about {} registered codes would come back: too many to be a lead",
-            thousands(by_chance.round() as i64)
-        ));
+    // What has to be looked at for the answer does not depend on the filter.
+    let all = population.records(&question.formats, &Filter::default());
+    let Some(found) = wanted.find(question, database, all)? else {
+        let back = thousands(wanted.by_chance(question, all).round() as i64);
+        trace.refused = Some(format!("about {back} registered codes would come back: too many to be a lead"));
         return Ok(trace);
     };
     let (u, a) = (terms.unregistered, question.astray);
