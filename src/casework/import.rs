@@ -213,8 +213,8 @@ fn merge(
         .and_then(|counts| database.commit().map(|()| counts));
     match merged {
         Ok(counts) => {
-            database.execute("DROP TABLE verdict", &[])?;
-            database.settle(counts.added)?;
+            // What has landed stays: tidying that fails can wait.
+            let _ = database.execute("DROP TABLE verdict", &[]).and_then(|_| database.settle(counts.added));
             Ok(counts)
         }
         Err(fatal) => {
