@@ -8,7 +8,7 @@
 //! | [`bench`] | a folder | how fast it is read, beside reading its files alone |
 //! | [`casework`] | `results.jsonl` and a registry | leads: firearms, and other scenes |
 //! | [`score`] | `results.jsonl` and truth | accuracy with intervals |
-//! | [`report`] | photographs and stages | pictures that an examiner can check |
+//! | [`report`] | stages, or `results.jsonl` and photographs | pictures and pages that an examiner can check |
 //! | [`synth`] | a seed | simulated photographs with truth |
 //! | [`typeface`] | style numbers or a font file | the 36 characters as distance rasters |
 //! | [`canvas`] | lines and text | a picture |

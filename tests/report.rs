@@ -3,32 +3,46 @@
 
 mod common;
 
-use common::{decode, microstamp};
+use common::{decode, microstamp, records};
 use microstamp::batch::Record;
 use microstamp::pipeline::decode::Status;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// Names that a page, a script or a table might take for its own.
 const HOSTILE: &str = "<img src=x onerror=alert(1)>.png";
 
-/// The lab's photographs and a hostile name among them, decoded.
-fn lab(dir: &Path) -> (PathBuf, PathBuf, Vec<Record>) {
-    let (photographs, out) = (dir.join("photographs"), dir.join("out"));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lab");
-    for folder in std::fs::read_dir(&source).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
-        let to = photographs.join(folder.file_name().unwrap());
-        std::fs::create_dir_all(&to).unwrap();
-        for file in std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()) {
-            std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
-        }
+/// Copies a folder.
+fn copy(from: &Path, to: &Path) {
+    for (name, bytes) in files(from) {
+        let path = to.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
     }
-    std::fs::create_dir_all(photographs.join("<b>scene")).unwrap();
-    let first = photographs.join("clean-00000-01/clean-00000-01_1.png");
-    std::fs::copy(first, photographs.join("<b>scene").join(HOSTILE)).unwrap();
-    let records = decode(&photographs, &out, &[], 0);
+}
+
+/// The lab's photographs and a hostile name among them, decoded: once for all tests, of which each
+/// gets a copy.
+fn lab(dir: &Path) -> (PathBuf, PathBuf, Vec<Record>) {
+    static DECODED: OnceLock<TempDir> = OnceLock::new();
+    let decoded = DECODED.get_or_init(|| {
+        // What a static holds is never dropped: it stays below target.
+        let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let photographs = dir.path().join("photographs");
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lab"), &photographs);
+        let first = photographs.join("clean-00000-01/clean-00000-01_1.png");
+        std::fs::create_dir_all(photographs.join("<b>scene")).unwrap();
+        std::fs::copy(first, photographs.join("<b>scene").join(HOSTILE)).unwrap();
+        decode(&photographs, &dir.path().join("out"), &[], 0);
+        dir
+    });
+    let (photographs, out) = (dir.join("photographs"), dir.join("out"));
+    copy(&decoded.path().join("photographs"), &photographs);
+    copy(&decoded.path().join("out"), &out);
+    let records = records(&out);
     (photographs, out, records)
 }
 
@@ -67,8 +81,10 @@ fn casework(out: &Path, records: &[Record]) {
     std::fs::write(out.join("traces.jsonl"), format!("{trace}\n")).unwrap();
 }
 
+/// Runs `report OUT`; the photographs lie beside OUT.
 fn report(out: &Path, more: &[&str], code: i32) -> String {
-    let run = microstamp().arg("report").arg(out).args(more).assert().code(code);
+    let inputs = out.parent().unwrap().join("photographs");
+    let run = microstamp().arg("report").arg(out).arg("--inputs").arg(inputs).args(more).assert().code(code);
     String::from_utf8(run.get_output().stderr.clone()).unwrap()
 }
 

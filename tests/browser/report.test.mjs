@@ -198,7 +198,7 @@ test("a blind reading by keyboard alone, compared, changed, saved, and scored", 
   await at(1);
   await hidden();
   // Turning, mirroring and zooming take no character.
-  for (const key of [".", ".", "/", "+", "Home"]) await page.keyboard.press(key);
+  for (const key of [".", ".", "/", "+", "!", "Home"]) await page.keyboard.press(key);
   assert.equal(await reading.inputValue(), "");
   await page.keyboard.press("Control+Enter");
   assert.ok(!await page.locator("#machine").isVisible(), "nothing to see before the verdict");

@@ -262,7 +262,7 @@
   });
   const keys = {
     "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8),
-    ",": () => turn(-5), ".": () => turn(5), "/": mirror,
+    ",": () => turn(-5), ".": () => turn(5), "/": mirror, "!": () => $("view").classList.toggle("bright"),
     Home: () => home(!look.whole),
     PageDown: () => show((at + 1) % photographs.length),
     PageUp: () => show((at + photographs.length - 1) % photographs.length),
