@@ -123,6 +123,9 @@ pub struct LearnedSettings {
     pub least_format: f32,
     /// Least probability of a gear ring, 0-1, for its sectors to be used.
     pub ring_bar: f32,
+    /// Shift and size (shares of the floor's radius) and turn (radians) by which a ring may be off and is still not
+    /// unrolled again: a third of a column of the unrolled ring.
+    pub ring_still: f32,
     /// Ways and formats whose log-probability after the first reading of their cells is lower than the best
     /// one's by more than this are not read again: setting cells right is worth less.
     pub second_reading_within: f32,
@@ -150,6 +153,7 @@ impl Default for LearnedSettings {
             second_look_loss: 2.0,
             least_format: 0.01,
             ring_bar: 0.5,
+            ring_still: 0.005,
             second_reading_within: 10.0,
             cell_hold: 1.0,
             cell_most: 4.0,

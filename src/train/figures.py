@@ -124,21 +124,31 @@ def glyph(run, pool, limit):
 
 
 def ring(run, pool, limit):
-    """Sectors and symbols by tier."""
-    def view(grey, ink, labels):
-        tile, truth = views.floor(grey, ink, labels, CLOSE, 0.0, FINE // TILE)
-        return views.strip(prepare(tile), truth, {"centre": 0.0, "size": 0.0, "turn": 0.0})
+    """Sectors and symbols by tier, from rings unrolled nearly as they lie and as `layout` leaves them."""
+    figures = {}
+    for name, jitter in (
+        ("", {"near_share": 1.0, "centre_near": 0.005, "size_near": 0.005, "turn_near": 0.3}),
+        ("_off", {"near_share": 1.0, "centre_near": 0.014, "size_near": 0.018, "turn_near": 0.8}),
+    ):
+        jitter = {"centre_far": 0.0, "size_far": 0.0, "turn_far": 0.0, **jitter}
 
-    out, truth, labels = collect(run, pool, limit, view)
-    used = truth["used"]
-    hit = (out["teeth"] > 0) == (truth["teeth"] > 0.5)
-    symbol = hit[:, 4:].unflatten(1, (8, 6)).all(2)
-    there = used[:, 4:].unflatten(1, (8, 6)).all(2)
-    figures = {"teeth": share(hit, used), "symbols": share(symbol, there)}
-    for tier, name in enumerate(TIERS):
-        of = (labels["tier"].round() == tier)[:, None]
-        figures[f"teeth_{name}"] = share(hit, used & of)
-        figures[f"symbols_{name}"] = share(symbol, there & of)
+        def view(grey, ink, labels):
+            tile, truth = views.floor(grey, ink, labels, CLOSE, 0.0, FINE // TILE)
+            return views.strip(prepare(tile), truth, jitter)
+
+        out, truth, labels = collect(run, pool, limit, view)
+        used = truth["used"]
+        hit = (out["teeth"] > 0) == (truth["teeth"] > 0.5)
+        symbol = hit[:, 4:].unflatten(1, (8, 6)).all(2)
+        there = used[:, 4:].unflatten(1, (8, 6)).all(2)
+        gap = (out["offset"] - truth["offset"])[truth["shown"]].abs()
+        figures |= {
+            f"teeth{name}": share(hit, used), f"symbols{name}": share(symbol, there),
+            f"centre{name}_median": gap[:, :2].norm(dim=1).median().item(), f"size{name}_median": gap[:, 2].median().item(),
+        }
+        for tier, of_tier in enumerate(TIERS):
+            of = (labels["tier"].round() == tier)[:, None]
+            figures[f"symbols{name}_{of_tier}"] = share(symbol, there & of)
     return figures
 
 
@@ -230,5 +240,5 @@ SHOWN = {
     "turn": ["first", "among_3", "first_clean", "first_field", "first_mixed", "first_severe"],
     "layout": ["format", "gear", "ok_auc", "pose_deg", "middle_p90", "height_p90"],
     "glyph": ["chars", "code_clean", "code_field", "code_mixed", "code_severe", "mark_auc", "offset_p90"],
-    "ring": ["teeth", "symbols", "symbols_clean", "symbols_field", "symbols_mixed", "symbols_severe"],
+    "ring": ["teeth", "symbols", "symbols_clean", "symbols_field", "symbols_off_field", "symbols_mixed", "centre_median", "size_median"],
 }

@@ -94,7 +94,9 @@ class Learner:
             use = truth["use"].nonzero().squeeze(1)
             return x[use], {name: value[use] for name, value in truth.items()}
         if self.name == "ring":
-            return views.strip(x, truth, self.own["jitter"])
+            # Making a floor costs as much as learning from two strips of it.
+            strips = [views.strip(x, truth, self.own["jitter"]) for _ in range(2)]
+            return torch.cat([s for s, _ in strips]), {k: torch.cat([t[k] for _, t in strips]) for k in strips[0][1]}
         return x, truth
 
     def step(self, progress):
@@ -104,7 +106,7 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = self.peak * min(1.0, (progress + 1e-3) / warm) * (last + (1 - last) * fall)
         with torch.no_grad():
-            x, truth = self.view(*self.pool.draw(self.batch, self.own.get("having")))
+            x, truth = self.view(*self.pool.draw(self.batch, self.own.get("having"), self.own.get("odds")))
             if self.half:
                 x = x.contiguous(memory_format=torch.channels_last)
         with self.autocast():

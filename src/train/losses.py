@@ -79,9 +79,10 @@ def glyph(out, truth, recipe):
 
 
 def ring(out, truth, recipe):
-    """Tooth or gap, a sector."""
+    """Tooth or gap, a sector; how far the ring is off."""
     bits = F.binary_cross_entropy_with_logits(out["teeth"].float(), truth["teeth"], reduction="none")
-    return {"teeth": mean(bits, truth["used"])}
+    offset = huber(out["offset"], truth["offset"]).mean(1)
+    return {"teeth": mean(bits, truth["used"]), "offset": mean(offset, truth["shown"])}
 
 
 OF = {"finder": finder, "poser": poser, "turn": turn, "layout": layout, "glyph": glyph, "ring": ring}

@@ -20,10 +20,11 @@ FINE = 2 * TILE
 # A character's cell, pixels; half of it in character heights: edges of the neighbours show where the next ones are.
 CELL, CELL_SPAN = 32, 0.65
 # The unrolled ring: columns a sector, sectors repeated before and after, so that no convolution sees an end.
-SECTOR, BEFORE = 6, 6
-STRIP = (16, SECTOR * (MOST + 2 * BEFORE))
-# Radii of its first and last row, floor radii: the ring ends at 0.93-0.99, the start tooth begins at 0.6.
-RING_RADII = (0.62, 1.04)
+SECTOR, BEFORE = 8, 6
+STRIP = (32, SECTOR * (MOST + 2 * BEFORE))
+# Radii of its first and last row, floor radii: the ring ends at 0.93-0.99, the start tooth begins at 0.6, and the
+# pose may be off by some hundredths.
+RING_RADII = (0.56, 1.09)
 # Rotation bins, each for straight and mirrored marks.
 BINS = 120
 # The unrolled floor: rows, columns a turn (one a degree), and columns that repeat the other end on either
@@ -146,29 +147,31 @@ def glyph(recipe):
 
 
 def ring(recipe):
-    """The gear ring unrolled clockwise, six columns a sector: a logit a sector.
+    """The gear ring unrolled clockwise, eight columns a sector: a logit a sector, and how far the pose is off.
 
-    Sectors look at each other: what a tooth looks like is only known from the others.
+    Sectors look at each other: what a tooth looks like is only known from the others. `offset`: right and down in
+    floor radii, ln of the ring's size over the expected one, turn counter-clockwise in radians; from the pose that
+    the ring was unrolled with to the ring.
     """
     g = Graph(*STRIP)
     c, dim = recipe["channels"], recipe["dim"]
-    x = g.conv("x", c[0])
+    x = g.conv("x", c[0], stride=2)
     for width, blocks in zip(c[1:], recipe["blocks"]):
         x = g.conv(x, width, stride=2)
         for _ in range(blocks):
-            x = g.block(x)
+            x = g.conv(x, width, add=x, still=True)
+    # One column a sector is left. Those before the first and behind the last are the other end once more.
     _, high, wide = g.shape[x]
-    step = wide / STRIP[1]
-    points = [
-        (((s + BEFORE + 0.5) * SECTOR - 0.5) * step, float(row)) for s in range(MOST) for row in range(high)
-    ]
+    points = [(float(s + BEFORE), float(row)) for s in range(MOST) for row in range(high)]
     x = g.reshape(g.gridsample(x, points), [MOST, high * g.width(x)])
     x = g.addconst(g.linear(x, dim), torch.randn(MOST, dim) * 0.02)
     for _ in range(2):
         y = g.layernorm(x)
         y = g.attend(g.linear(y, dim), g.linear(y, dim), g.linear(y, dim), 4)
         x = feed(g, g.add(x, g.linear(y, dim)), dim)
-    g.output("teeth", g.flatten(g.linear(g.layernorm(x), 1)))
+    x = g.layernorm(x)
+    g.output("teeth", g.flatten(g.linear(x, 1)))
+    g.output("offset", g.linear(dense(g, g.flatten(g.linear(x, 8)), 64), 4))
     return g
 
 

@@ -149,12 +149,18 @@ class Pool:
         """Grey and second plane (u8) and the labels by name, of the tiles at `index`."""
         return self.grey[index], self.second[index], Labels(self.labels[index], self.columns)
 
-    def draw(self, batch, having=None):
-        """A random batch; `having`: only tiles with this label above 0."""
-        if having is None:
+    def draw(self, batch, having=None, odds=None):
+        """A random batch; `having`: only tiles with this label above 0; `odds`: how often each profile is drawn,
+        relative to its share of the tiles."""
+        if having is None and odds is None:
             return self.take(torch.randint(self.count, (batch,), device=self.device))
-        there = (self.labels[: self.count, self.columns[having]] > 0).nonzero().squeeze(1)
-        return self.take(there[torch.randint(len(there), (batch,), device=self.device)])
+        labels = self.labels[: self.count]
+        weights = torch.ones(self.count, device=self.device)
+        if odds is not None:
+            weights = torch.tensor(odds, device=self.device)[labels[:, self.columns["tier"]].round().long()]
+        if having is not None:
+            weights = weights * (labels[:, self.columns[having]] > 0)
+        return self.take(torch.multinomial(weights, batch, replacement=True))
 
 
 class Labels:

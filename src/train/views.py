@@ -265,17 +265,17 @@ def cells(x, truth, jitter, none_share):
     code = truth["code"]
     unlike = ~torch.isin(code, constant(code.device, *map(float, ALIKE)).long())
     kind = torch.rand_like(like)
-    none = (torch.rand_like(like) < none_share) & (unlike | (kind > 0.5))
-    spun = none & (kind < 0.3)
-    swapped = none & (kind >= 0.3) & (kind < 0.5)
-    beside = none & (kind >= 0.5)
-    # A turn by less than 40 degrees still shows the character.
-    spin = torch.where(kind < 0.15, math.pi + torch.randn_like(like) * 0.1, 0.7 + torch.rand_like(like) * 4.9)
+    none = (torch.rand_like(like) < none_share) & (unlike | (kind >= 0.6))
+    spun = none & (kind < 0.4)
+    swapped = none & (kind >= 0.4) & (kind < 0.6)
+    beside = none & (kind >= 0.6)
+    # Half turns are what a reader meets most. A turn by less than 40 degrees still shows the character.
+    spin = torch.where(kind < 0.25, math.pi + torch.randn_like(like) * 0.1, 0.7 + torch.rand_like(like) * 4.9)
     aside = torch.where(torch.rand_like(like) < 0.5, -0.5, 0.5) + torch.randn_like(like) * 0.05
     pitch = truth["cells"][:, None, 2] / height
-    right = torch.where(beside & (kind < 0.75), aside * pitch, right)
+    right = torch.where(beside & (kind < 0.8), aside * pitch, right)
     row = truth["cells"][:, None, 3] / height
-    down = torch.where(beside & (kind >= 0.75), aside * row, down)
+    down = torch.where(beside & (kind >= 0.8), aside * row, down)
 
     turn_of = truth["pose"][:, 3:] + turned + torch.where(spun, spin, torch.zeros_like(spin))
     middle = places(truth) + along(truth["pose"][:, 3:], right * height, down * height)
@@ -302,22 +302,29 @@ def cells(x, truth, jitter, none_share):
 
 
 def strip(x, truth, jitter):
-    """The gear ring (batch, channels, *STRIP) unrolled from prepared tiles; `jitter`: floor radii, ln, degrees."""
+    """The gear ring (batch, channels, *STRIP) unrolled from prepared tiles, and its answers.
+
+    `jitter`: centre in floor radii, size (ln), turn in degrees, near for a share of the rings and far for the others.
+    """
     like = truth["gear"]
     pose = truth["pose"]
-    centre = pose[:, :2] + torch.stack([normal(like, jitter["centre"]), normal(like, jitter["centre"])], -1)
-    radius = (pose[:, 2] + normal(like, jitter["size"])).exp()
-    turned = pose[:, 3] + torch.deg2rad(normal(like, jitter["turn"]))
+    either = functools.partial(drawn, spread(like, 0, 1) < jitter["near_share"], jitter)
+    aside, size, turned = torch.stack([either("centre"), either("centre")], -1), either("size"), torch.deg2rad(either("turn"))
+    centre, radius, angle = pose[:, :2] + aside, (pose[:, 2] + size).exp(), pose[:, 3] + turned
     count = constant(like.device, *map(float, SECTORS))[truth["format"]]
     high, wide = STRIP
     column = (torch.arange(wide, device=x.device) + 0.5) / SECTOR - BEFORE
-    angle = 2 * math.pi * column[None] / count[:, None] - turned[:, None]
+    around = 2 * math.pi * column[None] / count[:, None] - angle[:, None]
     low, far = RING_RADII
     radii = low + (far - low) * torch.arange(high, device=x.device) / (high - 1)
-    out = torch.stack([angle.sin(), -angle.cos()], -1)
+    out = torch.stack([around.sin(), -around.cos()], -1)
     points = centre[:, None, None] + (radius[:, None] * radii)[:, :, None, None] * out[:, None]
+    # The way back, in the frame and size of the ring as it was unrolled.
+    back = along(-angle, -aside[:, 0], -aside[:, 1]) / radius[:, None]
     return sample(x, points), {
         "teeth": truth["teeth"],
+        "offset": torch.cat([back, -size[:, None], -turned[:, None]], -1),
+        "shown": truth["ring"],
         "used": (torch.arange(truth["teeth"].shape[1], device=x.device)[None] < count[:, None])
         & truth["ring"][:, None],
     }

@@ -4,7 +4,7 @@
 
 mod cells;
 
-use cells::{Block, Cell, Offset, along, strip, upright};
+use cells::{Block, Cell, Offset, Ring, along, upright};
 
 use super::{Engine, Identity, Scores, View};
 use crate::error::{Failure, Fatal};
@@ -145,6 +145,18 @@ impl Learned {
         glyphs
     }
 
+    /// Log-odds of a tooth in each sector. The ring is unrolled once more where it says that it lies elsewhere.
+    fn teeth(&self, tile: &Prepared, ring: Ring, sectors: usize) -> Vec<f32> {
+        let read = |ring: &Ring| self.reader.ring.run(&ring.strip(tile, sectors));
+        let mut seen = read(&ring);
+        if seen[1].iter().any(|off| off.abs() > self.settings.ring_still) {
+            seen = read(&ring.set_right(&seen[1]));
+        }
+        let mut teeth = seen.swap_remove(0);
+        teeth.truncate(sectors);
+        teeth
+    }
+
     /// The formats that are likely enough, each with its cells set right by a first reading.
     fn drafts<'a>(&'a self, looked: &'a Looked<'_>, tile: &'a Prepared) -> impl Iterator<Item = Draft<'a>> {
         let said = &looked.said;
@@ -165,12 +177,12 @@ impl Learned {
         let said = &looked.said;
         let glyphs = self.glyphs(tile, block, scheme);
         let gear = scheme.sectors().filter(|_| said.ring >= self.settings.ring_bar).map(|sectors| {
-            let centre = (f64::from(said.pose[0]), f64::from(said.pose[1]));
-            let radius = f64::from(said.pose[2]).exp();
-            let ring = strip(tile, centre, radius, block.turn, sectors);
-            let mut teeth = self.reader.ring.run(&ring).swap_remove(0);
-            teeth.truncate(sectors);
-            teeth
+            let ring = Ring {
+                centre: (f64::from(said.pose[0]), f64::from(said.pose[1])),
+                radius: f64::from(said.pose[2]).exp(),
+                turn: block.turn,
+            };
+            self.teeth(tile, ring, sectors)
         });
         let evidence = glyphs.evidence(&self.settings);
         let view = View {

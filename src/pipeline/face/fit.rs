@@ -75,7 +75,8 @@ pub(super) fn fit(points: &[(f64, f64)], expected: Expected) -> Option<Fit> {
     let ellipse = ellipse(&shape);
     let mut seen = [false; DIRECTIONS];
     let mut inliers = 0;
-    for p in points.iter().filter(|p| distance(&ellipse, **p).abs() < FAR * expected.spread) {
+    let outline = Outline::of(&ellipse);
+    for p in points.iter().filter(|p| outline.distance(**p).abs() < FAR * expected.spread) {
         inliers += 1;
         let turn = (p.1 - ellipse.cy).atan2(p.0 - ellipse.cx) / std::f64::consts::TAU + 0.5;
         seen[((turn * DIRECTIONS as f64) as usize).min(DIRECTIONS - 1)] = true;
@@ -88,23 +89,37 @@ fn ellipse(shape: &Shape) -> Ellipse {
     Ellipse::from_flatness(shape[0], shape[1], shape[2].exp(), (shape[3], shape[4]))
 }
 
-/// Distance of a point from the ellipse, outside positive: level over its gradient (Sampson, 1982).
-fn distance(e: &Ellipse, (x, y): (f64, f64)) -> f64 {
-    let (s, c) = (-e.angle_deg.to_radians()).sin_cos();
-    let (dx, dy) = (x - e.cx, y - e.cy);
-    let (u, v) = ((c * dx + s * dy) / e.rx, (-s * dx + c * dy) / e.ry);
-    let square = u * u + v * v;
-    // Half the gradient of the squared level; at the very centre any direction will do.
-    let gradient = (u / e.rx).hypot(v / e.ry).max(1e-9);
-    (square - 1.0) / (gradient * (1.0 + square.sqrt()) / square.sqrt().max(1e-6))
+/// An ellipse ready for many distances: its directions are worked out once.
+struct Outline {
+    centre: (f64, f64),
+    radii: (f64, f64),
+    /// Sine and cosine from the picture's axes to its own.
+    turn: (f64, f64),
+}
+
+impl Outline {
+    fn of(e: &Ellipse) -> Self {
+        Self { centre: (e.cx, e.cy), radii: (e.rx, e.ry), turn: (-e.angle_deg.to_radians()).sin_cos() }
+    }
+
+    /// Distance of a point, outside positive: level over its gradient (Sampson, 1982).
+    fn distance(&self, (x, y): (f64, f64)) -> f64 {
+        let ((s, c), (rx, ry)) = (self.turn, self.radii);
+        let (dx, dy) = (x - self.centre.0, y - self.centre.1);
+        let (u, v) = ((c * dx + s * dy) / rx, (-s * dx + c * dy) / ry);
+        let level = (u * u + v * v).sqrt();
+        // Half the gradient of the squared level; at the very centre any direction will do.
+        let gradient = ((u / rx) * (u / rx) + (v / ry) * (v / ry)).sqrt().max(1e-9);
+        (level * level - 1.0) * level.max(1e-6) / (gradient * (1.0 + level))
+    }
 }
 
 /// Robust cost of a shape: each point at most 1, and the pull towards the circle.
 fn cost(points: &[(f64, f64)], shape: &Shape, expected: Expected) -> f64 {
-    let ellipse = ellipse(shape);
+    let outline = Outline::of(&ellipse(shape));
     let far = (FAR * expected.spread).powi(2);
     let point = |p: &(f64, f64)| {
-        let d = distance(&ellipse, *p).powi(2);
+        let d = outline.distance(*p).powi(2);
         d / (d + far)
     };
     points.iter().map(point).sum::<f64>() + pull(shape, expected) / FAR.powi(2)
@@ -116,21 +131,19 @@ fn pull(shape: &Shape, expected: Expected) -> f64 {
 
 /// One step of Gauss and Newton; `far` fades points out, `None` takes all alike.
 fn step(points: &[(f64, f64)], shape: &Shape, far: Option<f64>, expected: Expected) -> Option<Shape> {
-    let here = ellipse(shape);
+    let here = Outline::of(&ellipse(shape));
     // Steps of a numerical derivative, in the units of each number.
     let delta = [1e-4, 1e-4, 1e-6, 1e-6, 1e-6];
-    let moved: Vec<Ellipse> = (0..5)
-        .map(|k| {
-            let mut shape = *shape;
-            shape[k] += delta[k];
-            ellipse(&shape)
-        })
-        .collect();
+    let moved: [Outline; 5] = std::array::from_fn(|k| {
+        let mut shape = *shape;
+        shape[k] += delta[k];
+        Outline::of(&ellipse(&shape))
+    });
     let mut normal = [[0.0; 6]; 5];
     for p in points {
-        let d = distance(&here, *p);
+        let d = here.distance(*p);
         let weight = far.map_or(1.0, |far| (far * far / (far * far + d * d)).powi(2));
-        let slope: [f64; 5] = std::array::from_fn(|k| (distance(&moved[k], *p) - d) / delta[k]);
+        let slope: [f64; 5] = std::array::from_fn(|k| (moved[k].distance(*p) - d) / delta[k]);
         for (row, a) in normal.iter_mut().zip(&slope) {
             for (cell, b) in row.iter_mut().zip(&slope) {
                 *cell += weight * a * b;
@@ -217,9 +230,10 @@ mod tests {
     }
 
     fn close(found: &Ellipse, truth: &Ellipse, within: f64) {
-        let far = (0..36).map(|i| distance(found, truth.point(f64::from(i) / 36.0 * TAU)).abs());
+        let found = Outline::of(found);
+        let far = (0..36).map(|i| found.distance(truth.point(f64::from(i) / 36.0 * TAU)).abs());
         let far = far.fold(0.0, f64::max);
-        assert!(far < within, "{far} {found:?}");
+        assert!(far < within, "{far} {truth:?}");
     }
 
     #[test]

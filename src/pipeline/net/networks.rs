@@ -26,8 +26,8 @@ pub const TILE_PX: usize = crate::pipeline::mark::TILE_PX;
 pub const INK_PX: usize = TILE_PX / 2;
 /// Side of a character's cell, pixels.
 pub const CELL_PX: usize = 32;
-/// Rows and columns of the unrolled gear ring.
-pub const STRIP: (usize, usize) = (16, 6 * (MOST_SECTORS + 12));
+/// Rows and columns of the unrolled gear ring: eight columns a sector, six sectors repeated at either end.
+pub const STRIP: (usize, usize) = (32, 8 * (MOST_SECTORS + 12));
 /// Sectors of the longest gear ring.
 pub const MOST_SECTORS: usize = 52;
 
@@ -57,7 +57,7 @@ pub struct Reader {
     pub layout: Network,
     /// A character's cell to `symbol` (the last one is none) and `offset`.
     pub glyph: Network,
-    /// The unrolled gear ring to `teeth`.
+    /// The unrolled gear ring to `teeth` and `offset`.
     pub ring: Network,
 }
 
@@ -105,7 +105,7 @@ impl Networks {
                     ],
                 )?,
                 glyph: network(4, &[("symbol", &[symbols + 1]), ("offset", &[4])])?,
-                ring: network(5, &[("teeth", &[MOST_SECTORS])])?,
+                ring: network(5, &[("teeth", &[MOST_SECTORS]), ("offset", &[4])])?,
             })
         } else {
             None

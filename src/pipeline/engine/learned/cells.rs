@@ -6,10 +6,11 @@ use crate::pipeline::tile::Prepared;
 
 /// Half the side of a cell in character heights: edges of the neighbours show where the next ones are.
 const CELL_SPAN: f64 = 0.65;
-/// Radii of the strip's first and last row, floor radii: the ring ends at 0.93-0.99, its start tooth begins at 0.6.
-const RING_RADII: (f64, f64) = (0.62, 1.04);
+/// Radii of the strip's first and last row, floor radii: the ring ends at 0.93-0.99, its start tooth begins at 0.6,
+/// and the pose may be off by some hundredths.
+const RING_RADII: (f64, f64) = (0.56, 1.09);
 /// Columns of the strip to a sector.
-const SECTOR_COLUMNS: f64 = 6.0;
+const SECTOR_COLUMNS: f64 = 8.0;
 /// Sectors repeated before the first one and behind the last, so that the network sees no end.
 const BEFORE: f64 = 6.0;
 
@@ -108,17 +109,42 @@ pub(super) fn upright(tile: &Prepared, cell: &Cell) -> Vec<f32> {
     }))
 }
 
-/// The ring network's input: the ring of `sectors` sectors about `centre`, turned by `turn` radians,
-/// unrolled clockwise from 12 o'clock.
-pub(super) fn strip(tile: &Prepared, centre: (f64, f64), radius: f64, turn: f64, sectors: usize) -> Vec<f32> {
-    let (high, wide) = STRIP;
-    let (low, far) = RING_RADII;
-    tile.sample((0..high * wide).map(|i| {
-        let r = radius * (low + (far - low) * (i / wide) as f64 / (high - 1) as f64);
-        let sector = ((i % wide) as f64 + 0.5) / SECTOR_COLUMNS - BEFORE;
-        let angle = std::f64::consts::TAU * sector / sectors as f64 - turn;
-        (centre.0 + r * angle.sin(), centre.1 - r * angle.cos())
-    }))
+/// Where the gear ring is looked for, in the tile's frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ring {
+    /// Middle, floor radii.
+    pub(super) centre: (f64, f64),
+    /// Radius of the mark's floor, of the tile's.
+    pub(super) radius: f64,
+    /// Turn counter-clockwise as seen, radians.
+    pub(super) turn: f64,
+}
+
+impl Ring {
+    /// The ring network's input: the ring of `sectors` sectors unrolled clockwise from 12 o'clock.
+    pub(super) fn strip(&self, tile: &Prepared, sectors: usize) -> Vec<f32> {
+        let (high, wide) = STRIP;
+        let (low, far) = RING_RADII;
+        tile.sample((0..high * wide).map(|i| {
+            let r = self.radius * (low + (far - low) * (i / wide) as f64 / (high - 1) as f64);
+            let sector = ((i % wide) as f64 + 0.5) / SECTOR_COLUMNS - BEFORE;
+            let angle = std::f64::consts::TAU * sector / sectors as f64 - self.turn;
+            (self.centre.0 + r * angle.sin(), self.centre.1 - r * angle.cos())
+        }))
+    }
+
+    /// The ring where `offset` says that it lies: right and down in its frame and radii, logarithm of its size,
+    /// turn counter-clockwise. Steps beyond what the network was shown are cut.
+    pub(super) fn set_right(&self, offset: &[f32]) -> Self {
+        let [right, down, size, turn]: [f64; 4] =
+            std::array::from_fn(|i| f64::from(offset[i].clamp(-0.1, 0.1)));
+        let (x, y) = along(self.turn, right * self.radius, down * self.radius);
+        Self {
+            centre: (self.centre.0 + x, self.centre.1 + y),
+            radius: self.radius * size.exp(),
+            turn: self.turn + turn,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -176,7 +202,23 @@ mod tests {
         let (high, wide) = STRIP;
         let last = (high - 1) * wide + ((BEFORE + 0.5) * SECTOR_COLUMNS) as usize;
         let middle = tile.sample(std::iter::once((0.0, -0.9)))[0];
-        assert!(strip(&tile, (0.0, 0.0), 0.9, 0.0, 40)[last] > middle);
-        assert!(strip(&tile, (0.0, 0.0), 0.9, 0.2, 40)[last] < middle);
+        let ring = Ring { centre: (0.0, 0.0), radius: 0.9, turn: 0.0 };
+        assert!(ring.strip(&tile, 40)[last] > middle);
+        assert!(Ring { turn: 0.2, ..ring }.strip(&tile, 40)[last] < middle);
+    }
+
+    #[test]
+    fn a_ring_is_set_right_by_how_far_it_was_off() {
+        let truth = Ring { centre: (0.01, -0.02), radius: 0.97, turn: 0.1 };
+        let shown = Ring { centre: (0.03, 0.01), radius: 1.0, turn: 0.06 };
+        // What the network is taught: the way back, in the frame and size of the ring as it was shown.
+        let (dx, dy) = (truth.centre.0 - shown.centre.0, truth.centre.1 - shown.centre.1);
+        let (right, down) = along(-shown.turn, dx / shown.radius, dy / shown.radius);
+        let size = (truth.radius / shown.radius).ln();
+        let found = shown.set_right(&[right, down, size, truth.turn - shown.turn].map(|v| v as f32));
+        assert!(
+            (found.centre.0 - truth.centre.0).abs() < 1e-6 && (found.centre.1 - truth.centre.1).abs() < 1e-6
+        );
+        assert!((found.radius - truth.radius).abs() < 1e-6 && (found.turn - truth.turn).abs() < 1e-6);
     }
 }
