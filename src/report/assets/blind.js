@@ -135,7 +135,7 @@
     $("keep").textContent = open ? "Keep as it is now" : own ? "Next" : "Keep";
     $("compare").hidden = own === undefined || Boolean(open);
     machine.hidden = !open;
-    if (open) reveal_panel(own, open);
+    if (open) revealPanel(own, open);
     list();
   };
 
@@ -201,7 +201,7 @@
     store();
   };
 
-  const reveal_panel = (own, read) => {
+  const revealPanel = (own, read) => {
     const element = (name, text, of = {}) => Object.assign(document.createElement(name), of, { textContent: text });
     const table = document.createElement("table");
     const line = (name, cells, mark) => {
