@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{decode, microstamp, picture, records};
+use common::{crc32, decode, microstamp, picture, records};
 use microstamp::batch::progress::Progress;
 use microstamp::batch::{Photograph, Record, inputs, runner};
 use microstamp::engines;
@@ -28,13 +28,6 @@ fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     out.extend(&header);
     out.extend(crc32(&header).to_be_bytes());
     out
-}
-
-/// CRC-32 of ISO 3309, as PNG uses it.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { c >> 1 ^ 0xedb8_8320 } else { c >> 1 })
-    })
 }
 
 /// A JPEG whose frame header claims a size.

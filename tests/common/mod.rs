@@ -31,6 +31,13 @@ pub fn picture(path: &Path, width: u32, height: u32) {
     ramp.save_with_format(path, format).unwrap();
 }
 
+/// CRC-32 of ISO 3309, as PNG uses it.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { c >> 1 ^ 0xedb8_8320 } else { c >> 1 })
+    })
+}
+
 /// A folder beside the project, or nothing with a printed line.
 pub fn shared(name: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
