@@ -1,5 +1,5 @@
 //! Twenty thousand spoilt inputs for everything that is read from outside: files of photographs, their
-//! metadata, settings, results. The same targets run under cargo-fuzz from `fuzz/`.
+//! metadata, settings, results, entries for a registry. The same targets run under cargo-fuzz from `fuzz/`.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -58,7 +58,8 @@ fn metadata_gives_a_credible_scale_or_none() {
 #[test]
 fn settings_are_taken_or_refused_with_a_hint() {
     let all = toml::to_string(&microstamp::Settings::default()).unwrap();
-    let seeds = [all.as_str(), "[photo]\nmax_megapixels = 20.0\n", "decode = {alternatives = 3}\n", "[[a.b]]\n"];
+    let seeds =
+        [all.as_str(), "[photo]\nmax_megapixels = 20.0\n", "decode = {alternatives = 3}\n", "[[a.b]]\n"];
     attack(&seeds.map(|s| s.as_bytes().to_vec()), targets::settings);
 }
 
@@ -66,7 +67,24 @@ fn settings_are_taken_or_refused_with_a_hint() {
 fn results_are_taken_or_refused_with_a_hint() {
     let failed = microstamp::batch::Record::failed("a.png", None, microstamp::Failure::new("load", "b", "c"));
     let line = serde_json::to_string(&failed).unwrap();
-    let read = line.replace("\"failed\"", "\"read\"").replace("\"code\":null", "\"code\":\"A7\"").replace("a.png", "b");
-    let seeds = [line.clone(), format!("{line}\n{read}\n"), "{\"schema\":1,\"path\":\"x\",\"status\":\"no_mark\"}".into()];
+    let read = line
+        .replace("\"failed\"", "\"read\"")
+        .replace("\"code\":null", "\"code\":\"A7\"")
+        .replace("a.png", "b");
+    let seeds = [
+        line.clone(),
+        format!("{line}\n{read}\n"),
+        "{\"schema\":1,\"path\":\"x\",\"status\":\"no_mark\"}".into(),
+    ];
     attack(&seeds.map(String::into_bytes), targets::results);
+}
+
+#[test]
+fn entries_for_a_registry_are_taken_or_refused() {
+    let names = microstamp::casework::entry::Entry::FIELDS.join(",");
+    let row = "A7K2MP4X,ifm8,Make,\"Model, long\",9 mm,S1,,Dealer,2024-05-31,US,TX,sold,2024-01-01,";
+    let json = "{\"code\":\"A7K2MP4X\",\"format\":\"ifm8\",\"make\":\"M\",\"serial\":\"S1\"}\n";
+    let seeds =
+        [format!("{names}\n{row}\n{row}\n"), json.repeat(2), "code,format,make,serial\nA,b,c,d\n".into()];
+    attack(&seeds.map(String::into_bytes), targets::registry);
 }

@@ -74,7 +74,7 @@ fn kills(times: usize, count: usize) {
             .iter()
             .all(|name| fs::read(out.join(name)).unwrap() == fs::read(whole.join(name)).unwrap());
         identical += usize::from(same);
-        // microstamp().arg("verify").arg(&out).arg("--inputs").arg(&lab).arg("--quiet").assert().code(0);
+        microstamp().arg("verify").arg(&out).arg("--inputs").arg(&lab).arg("--quiet").assert().code(0);
         fs::remove_dir_all(&out).unwrap();
     }
     println!(

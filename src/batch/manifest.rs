@@ -252,9 +252,15 @@ pub fn signature_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Where the manifest of the `n`th run of `out` is kept once another has followed it; from 1.
-pub fn kept_as(out: &Path, n: usize) -> PathBuf {
-    out.join(format!("run-{n}.json"))
+/// The name under which the manifest of the `n`th run is kept once another has followed it; from 1.
+pub fn kept_as(n: usize) -> String {
+    format!("run-{n}.json")
+}
+
+/// The `n` of such a name; `None` for any other.
+pub fn number(name: &str) -> Option<usize> {
+    let n = name.strip_prefix("run-")?.strip_suffix(".json")?.parse().ok()?;
+    (kept_as(n) == name).then_some(n)
 }
 
 const SEAL: &str = ",\n  \"seal\": \"";

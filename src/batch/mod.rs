@@ -6,7 +6,9 @@
 //! | `results.csv` | the same rows flat |
 //! | `failures.csv` | the failed ones with stage, reason and hint |
 //! | `timings.csv` | milliseconds a photograph and stage |
-//! | `run.json` | the [`manifest::Manifest`]: what ran, on what, with what |
+//! | `run.json` | the [`manifest::Manifest`]: what ran, on what, with what, and the hashes of all of it |
+//! | `run.json.sig` | its Ed25519 [`signature`], where a key was given |
+//! | `run-1.json`, ... | the manifests of the runs that the latest one continued |
 
 pub mod disk;
 pub mod inputs;
@@ -18,7 +20,9 @@ pub mod progress;
 pub mod record;
 pub mod resume;
 pub mod runner;
+pub mod signature;
 pub mod timing;
+pub mod verify;
 
 pub use inputs::{Inputs, Photograph};
 pub use record::Record;

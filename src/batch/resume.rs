@@ -249,18 +249,15 @@ fn sizes(bytes: &[u64]) -> String {
 /// [`Fatal`] where it cannot be written.
 pub fn follow(out: &Path, earlier: &Earlier, now: &mut Manifest) -> Result<(), Fatal> {
     let unwritable = |e: io::Error| full(out, &e);
-    let number = earlier.manifest.previous.as_ref().map_or(1, |p| {
-        let digits = p.file.trim_start_matches("run-").trim_end_matches(".json");
-        digits.parse::<usize>().unwrap_or(0) + 1
-    });
-    let kept = manifest::kept_as(out, number);
+    let before = earlier.manifest.previous.as_ref().and_then(|p| manifest::number(&p.file));
+    let file = manifest::kept_as(before.unwrap_or(0) + 1);
+    let kept = out.join(&file);
     disk::replace(&kept, &earlier.bytes).map_err(unwritable)?;
     let signature = out.join(manifest::SIGNATURE);
     if let Ok(bytes) = std::fs::read(&signature) {
         disk::replace(&manifest::signature_of(&kept), &bytes).map_err(unwritable)?;
         std::fs::remove_file(&signature).map_err(unwritable)?;
     }
-    let file = kept.file_name().unwrap_or_default().to_string_lossy().into_owned();
     now.previous = Some(Previous { file, sha256: sha256(&earlier.bytes) });
     Ok(())
 }

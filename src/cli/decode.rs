@@ -7,6 +7,7 @@ use crate::batch::names::printable;
 use crate::batch::output::{self, Output};
 use crate::batch::progress::Progress;
 use crate::batch::resume::{self, Earlier, Replaced, Saved};
+use crate::batch::signature::{self, SigningKey};
 use crate::batch::{Photograph, inputs, runner};
 use crate::engines;
 use crate::error::Fatal;
@@ -53,6 +54,9 @@ pub struct Args {
     /// Follow symbolic links that lead out of an INPUT too
     #[arg(long)]
     follow_links: bool,
+    /// Sign run.json with this Ed25519 private key (PEM), for `verify --key`
+    #[arg(long, value_name = "FILE.pem")]
+    sign_key: Option<PathBuf>,
     /// Only list which files would be read and which are left out, and why
     #[arg(long)]
     dry_run: bool,
@@ -74,6 +78,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         ));
     }
     inputs::keep_apart(&args.inputs, out)?;
+    let key = args.sign_key.as_deref().map(signature::private_key).transpose()?;
     let engine = engines::by_name(&common.engine, &settings)?;
     let mut manifest = Manifest::start(Setup {
         command: std::env::args_os().map(|a| crate::batch::names::text(&a)).collect(),
@@ -101,6 +106,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let earlier = if resumes { resume::look(out, &manifest, &found.taken)? } else { None };
     if let Some(earlier) = earlier.as_ref().filter(|e| is_done(e, args.retry_failed)) {
         eprintln!("microstamp: every photograph of {} is read already", out.display());
+        sign(out, key.as_ref())?;
         return Ok(if earlier.manifest.counts.failed == 0 { Outcome::Done } else { Outcome::SomeFailed });
     }
     let kept = match &earlier {
@@ -112,7 +118,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             if args.retry_failed {
                 retry(&run, &found.taken, out, &earlier.saved, common.quiet)?;
             }
-            if earlier.saved.torn {
+            if earlier.saved.torn && !common.quiet {
                 eprintln!(
                     "microstamp: the last line of results.jsonl was torn, and its photograph is read again"
                 );
@@ -132,6 +138,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     manifest.finish(out)?;
     progress.finish(&manifest.counts.list());
     let hash = manifest.write(out)?;
+    sign(out, key.as_ref())?;
     if !common.quiet {
         eprintln!("SHA-256 of run.json, which names all other files: {hash}");
     }
@@ -147,6 +154,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         (true, 0) => Outcome::Done,
         (true, _) => Outcome::SomeFailed,
     })
+}
+
+fn sign(out: &Path, key: Option<&SigningKey>) -> Result<(), Fatal> {
+    key.map_or(Ok(()), |key| signature::sign(out, key))
 }
 
 /// Whether nothing is left to do.

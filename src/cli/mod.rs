@@ -14,6 +14,7 @@ mod synth;
 #[cfg(feature = "train")]
 mod tiles;
 mod trace;
+mod verify;
 
 use crate::engines;
 use crate::error::Fatal;
@@ -30,6 +31,8 @@ pub enum Outcome {
     Done,
     /// At least one photograph failed, the rest is done.
     SomeFailed,
+    /// Something is not as a run left it.
+    Differs,
     /// Stopped by the user; what is written so far is whole.
     Interrupted,
 }
@@ -49,9 +52,9 @@ const LONG_ABOUT: &str = "Reads firearm microstamps from photographs of fired ca
 
 const EXIT_CODES: &str = "Exit codes:\n  \
     0    every photograph processed (unreadable is a result)\n  \
-    1    at least one photograph failed, the rest is done\n  \
+    1    at least one photograph failed, the rest is done; `verify`: something differs\n  \
     2    nothing started: usage, settings, engine or output folder\n  \
-    130  interrupted";
+    130  interrupted; --resume continues";
 
 /// Flags that every verb takes.
 #[derive(Clone, Debug, Default, Args)]
@@ -137,6 +140,7 @@ enum Verb {
     #[cfg(feature = "train")]
     Tiles(tiles::Args),
     Trace(trace::Args),
+    Verify(verify::Args),
 }
 
 impl Verb {
@@ -154,6 +158,7 @@ impl Verb {
             #[cfg(feature = "train")]
             Self::Tiles(args) => tiles::run(args, common),
             Self::Trace(args) => trace::run(args, common),
+            Self::Verify(args) => verify::run(args, common),
         }
     }
 }
@@ -171,7 +176,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.verb.run(&cli.common) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Ok(Outcome::SomeFailed | Outcome::Differs) => ExitCode::from(1),
         Err(fatal) => {
             eprintln!("microstamp: {fatal}");
             ExitCode::from(2)

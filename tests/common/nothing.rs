@@ -6,6 +6,7 @@ use microstamp::typeface::{CHARACTERS, Face, Style};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore;
+use std::f32::consts::{PI, TAU};
 
 /// What is drawn, in turn.
 pub const KINDS: [&str; 5] = ["noise", "texture", "text", "coin", "headstamp"];
@@ -54,7 +55,7 @@ fn between(grid: &Array2<f32>, y: f32, x: f32) -> f32 {
 fn texture(w: usize, h: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
     let lumps = noise(w, h, rng);
     let waves: Vec<[f32; 4]> = (0..2)
-        .map(|_| [range(rng, 0.0, 6.28), range(rng, 0.02, 0.9), range(rng, 0.0, 0.4), unit(rng)])
+        .map(|_| [range(rng, 0.0, TAU), range(rng, 0.02, 0.9), range(rng, 0.0, 0.4), unit(rng)])
         .collect();
     let rings = below(rng, 2) == 0;
     let (cx, cy) = (range(rng, 0.0, w as f32), range(rng, 0.0, h as f32));
@@ -62,7 +63,7 @@ fn texture(w: usize, h: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
         let (x, y) = (x as f32, y as f32);
         let wave = |[angle, frequency, size, phase]: [f32; 4]| {
             let along = if rings { (x - cx).hypot(y - cy) } else { x * angle.cos() + y * angle.sin() };
-            size * (along * frequency + 6.28 * phase).sin()
+            size * (along * frequency + TAU * phase).sin()
         };
         0.2 + 0.5 * lumps[[y as usize, x as usize]] + waves.iter().map(|v| wave(*v)).sum::<f32>() * 0.5
     })
@@ -173,11 +174,11 @@ fn round(
 ) {
     let face = face(rng);
     let count = 5 + below(rng, 14);
-    let first = range(rng, 0.0, 6.28);
+    let first = range(rng, 0.0, TAU);
     for i in 0..count {
-        let angle = first + i as f32 * 6.28 / count as f32;
+        let angle = first + i as f32 * TAU / count as f32;
         if below(rng, 5) > 0 {
-            let at = (cx + radius * angle.cos(), cy + radius * angle.sin(), angle + 1.57);
+            let at = (cx + radius * angle.cos(), cy + radius * angle.sin(), angle + PI / 2.0);
             let c = character(rng);
             put(plane, &face, c, px, at, |d| height * (0.5 - d).clamp(0.0, 1.0));
         }
@@ -186,7 +187,7 @@ fn round(
 
 /// A height map under a lamp from one side, or from all.
 fn lit(height: &Array2<f32>, rng: &mut ChaCha8Rng) -> Array2<f32> {
-    let angle = range(rng, 0.0, 6.28);
+    let angle = range(rng, 0.0, TAU);
     let (lx, ly) = if below(rng, 3) == 0 { (0.0, 0.0) } else { (angle.cos(), angle.sin()) };
     let (metal, slope) = (range(rng, 0.35, 0.75), range(rng, 0.05, 0.2));
     let (h, w) = height.dim();

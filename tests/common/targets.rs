@@ -1,9 +1,11 @@
 //! What is fuzzed: input from outside in, nothing but an answer or a refusal out. Each panics where that fails.
 
 use microstamp::batch::Record;
+use microstamp::casework::source::Source;
 use microstamp::pipeline::photo;
 use microstamp::score::pair::parse_results;
 use microstamp::{Settings, settings::PhotoSettings};
+use std::io::Write;
 
 /// Limits so low that a file which gets round one of them is noticed by what it costs.
 fn small() -> PhotoSettings {
@@ -20,7 +22,9 @@ pub fn photograph(bytes: &[u8]) {
             let credible = settings.min_um_per_px..=settings.max_um_per_px;
             assert!(photo.scale.is_none_or(|s| credible.contains(&s.um_per_px)));
         }
-        Err(failure) => assert!(failure.stage == "load" && !failure.reason.is_empty() && !failure.hint.is_empty()),
+        Err(failure) => {
+            assert!(failure.stage == "load" && !failure.reason.is_empty() && !failure.hint.is_empty())
+        }
     }
 }
 
@@ -87,5 +91,32 @@ pub fn results(bytes: &[u8]) {
             }
         }
         Err(fatal) => assert!(!fatal.what.is_empty() && !fatal.hint.is_empty()),
+    }
+}
+
+/// A file of entries for the registry, as CSV and as JSON lines.
+pub fn registry(bytes: &[u8]) {
+    for ending in [".csv", ".jsonl"] {
+        let mut file = tempfile::Builder::new().suffix(ending).tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        let mut source = match Source::open(file.path()) {
+            Ok(source) => source,
+            Err(fatal) => {
+                assert!(!fatal.what.is_empty() && !fatal.hint.is_empty());
+                continue;
+            }
+        };
+        // A row takes at least a byte.
+        for row in 0..=bytes.len() + 1 {
+            assert!(row <= bytes.len(), "rows without end");
+            match source.next_row() {
+                Ok(Some(read)) => {
+                    if let Ok(entry) = read.entry {
+                        assert!(entry.cells().iter().all(|cell| !cell.chars().any(char::is_control)));
+                    }
+                }
+                Ok(None) | Err(_) => break,
+            }
+        }
     }
 }
