@@ -1,5 +1,6 @@
 //! Twenty thousand spoilt inputs for everything that is read from outside: files of photographs, their
-//! metadata, settings, results, entries for a registry. The same targets run under cargo-fuzz from `fuzz/`.
+//! metadata, settings, results, entries for a registry. They are drawn here, by the stable compiler, and not
+//! steered by what they reach, as cargo-fuzz would with a nightly one.
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -284,7 +284,7 @@ fn mutated(count: usize, threads: usize) {
             fs::copy(folder.join(&name), std::env::temp_dir().join(&name)).unwrap();
         }
         fs::remove_dir_all(&folder).unwrap();
-        if done % (20 * PORTION) == 0 {
+        if done % (5 * PORTION) == 0 {
             println!(
                 "{done} in {} s, faults {reasons:?}, peak {:?} MB",
                 start.elapsed().as_secs(),

@@ -16,6 +16,7 @@ mod tiles;
 mod trace;
 mod verify;
 
+use crate::batch::names::printable;
 use crate::engines;
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
@@ -178,7 +179,9 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed | Outcome::Differs) => ExitCode::from(1),
         Err(fatal) => {
-            eprintln!("microstamp: {fatal}");
+            // It may name files, whose names must not steer the terminal.
+            let lines: Vec<String> = fatal.to_string().lines().map(printable).collect();
+            eprintln!("microstamp: {}", lines.join("\n"));
             ExitCode::from(2)
         }
         Ok(Outcome::Interrupted) => ExitCode::from(130),
