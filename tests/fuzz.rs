@@ -40,7 +40,7 @@ fn attack(seeds: &[Vec<u8>], target: fn(&[u8])) {
 
 #[test]
 fn photographs_are_read_or_refused() {
-    let picture = image::GrayImage::from_fn(24, 18, |x, y| image::Luma([(x * 7 ^ y * 13) as u8]));
+    let picture = image::GrayImage::from_fn(24, 18, |x, y| image::Luma([((x * 7) ^ (y * 13)) as u8]));
     let seeds: Vec<Vec<u8>> = files(&picture).into_iter().map(|(_, bytes)| bytes).collect();
     attack(&seeds, targets::photograph);
 }

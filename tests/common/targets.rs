@@ -48,7 +48,7 @@ fn with_description(text: &[u8]) -> Vec<u8> {
     out.push(7);
     out.extend(entries.to_le_bytes());
     // Tag, type (2 text, 4 number, 5 fraction), count, value or where it lies.
-    let words = [
+    let words: [(u16, u16, u32, u32); 10] = [
         (256, 4, 1, 1),
         (257, 4, 1, 1),
         (258, 4, 1, 8),
@@ -61,8 +61,8 @@ fn with_description(text: &[u8]) -> Vec<u8> {
         (283, 5, 1, ratio_at),
     ];
     for (tag, kind, count, value) in words {
-        out.extend([(tag as u16).to_le_bytes(), (kind as u16).to_le_bytes()].concat());
-        out.extend([(count as u32).to_le_bytes(), (value as u32).to_le_bytes()].concat());
+        out.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+        out.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
     }
     out.extend([0; 4]);
     out
