@@ -5,7 +5,7 @@
 //! | [`pipeline`] | one photograph | one [`pipeline::decode::Reading`] |
 //! | [`engines`] | a name | what reads the straightened mark |
 //! | [`batch`] | a folder | `results.jsonl` |
-//! | [`bench`] | a folder | how fast it is read, beside reading its files alone |
+//! | [`bench`](mod@bench) | a folder | how fast it is read, beside reading its files alone |
 //! | [`casework`] | `results.jsonl` and a registry | leads: firearms, and other scenes |
 //! | [`score`] | `results.jsonl` and truth | accuracy with intervals |
 //! | [`report`] | stages, or `results.jsonl` and photographs | pictures and pages that an examiner can check |
