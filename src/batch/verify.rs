@@ -1,7 +1,7 @@
 //! What a run wrote, against what lies there now.
 
 use super::inputs::{self, Links};
-use super::manifest::{self, Manifest};
+use super::manifest::{self, Evidence, Manifest};
 use super::names::{self, printable};
 use super::output::FILES;
 use super::signature::{self, VerifyingKey};
@@ -31,9 +31,9 @@ pub struct Found {
     pub differences: Vec<String>,
     /// What was not looked at, or is no part of the run.
     pub remarks: Vec<String>,
-    /// Files of OUT that were hashed.
+    /// Files of OUT that are as the run left them.
     pub files: usize,
-    /// Photographs that were hashed.
+    /// Photographs that are as they were read.
     pub photographs: usize,
     /// SHA-256 of `run.json` as it is now.
     pub run_sha256: String,
@@ -64,9 +64,10 @@ pub fn verify(out: &Path, order: &Order<'_>) -> Result<Found, Fatal> {
             ));
         }
     };
-    found.files += 1;
     found.run_sha256 = sha256(&bytes);
-    if !manifest::is_sealed(&bytes) {
+    if manifest::is_sealed(&bytes) {
+        found.files += 1;
+    } else {
         found.differs("run.json: changed since it was written: its seal does not fit");
     }
     let run = match Manifest::parse(&bytes) {
@@ -213,7 +214,10 @@ fn photographs(run: &Manifest, inputs: &[PathBuf], found: &mut Found) -> Result<
             }
         })
         .collect();
-    found.photographs = pairs.iter().filter(|(e, path)| path.is_some() && e.sha256.is_some()).count();
+    let same = |((e, _), differs): &(&(&Evidence, Option<PathBuf>), &Option<String>)| {
+        differs.is_none() && e.sha256.is_some()
+    };
+    found.photographs = pairs.iter().zip(&differs).filter(same).count();
     found.differences.extend(differs.into_iter().flatten());
     let unread = run.evidence.iter().filter(|e| e.sha256.is_none()).count();
     if unread > 0 {

@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     if !common.quiet {
         text.extend(found.remarks.iter().map(|r| format!("remark   {r}\n")));
         text += &format!(
-            "{} differences; {} files, {} photographs and the weights are as they were\n\
+            "{} differences; {} files and {} photographs are as they were\n\
              SHA-256 of run.json: {}\n",
             found.differences.len(),
             found.files,
