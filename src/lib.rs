@@ -6,6 +6,7 @@
 //! | [`engines`] | a name | what reads the straightened mark |
 //! | [`batch`] | a folder | `results.jsonl` |
 //! | [`bench`](mod@bench) | a folder | how fast it is read, beside reading its files alone |
+//! | [`groups`] | `results.jsonl` | photographs of a case, or cases of a gun, read together |
 //! | [`casework`] | `results.jsonl` and a registry | leads: firearms, and other scenes |
 //! | [`score`] | `results.jsonl` and truth | accuracy with intervals |
 //! | [`report`] | stages, or `results.jsonl` and photographs | pictures and pages that an examiner can check |
@@ -24,6 +25,7 @@ pub mod casework;
 pub mod cli;
 pub mod engines;
 pub mod error;
+pub mod groups;
 pub mod pipeline;
 pub mod report;
 pub mod score;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A module of `src` and the modules of the crate that it may name. Arrows point down: the command
 /// line knows all, the pipeline knows nothing of folders, results or simulation.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("error", &[]),
     ("settings", &["error"]),
     ("typeface", &["error"]),
@@ -13,9 +13,10 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("engines", &["error", "settings", "pipeline", "typeface"]),
     ("canvas", &["error", "pipeline"]),
     ("batch", &["error", "settings", "pipeline"]),
+    ("groups", &["error", "settings", "pipeline", "batch"]),
     ("casework", &["error", "settings", "pipeline", "batch"]),
     ("report", &["error", "settings", "pipeline", "batch", "canvas"]),
-    ("score", &["error", "settings", "pipeline", "batch", "canvas"]),
+    ("score", &["error", "settings", "pipeline", "batch", "groups", "canvas"]),
     ("bench", &["error", "settings", "pipeline", "batch", "score"]),
     ("synth", &["error", "settings", "pipeline", "typeface"]),
     ("train", &["error", "settings", "pipeline", "typeface", "synth"]),

@@ -106,6 +106,9 @@ pub struct Manifest {
     pub weights_sha256: String,
     /// Formats that were expected.
     pub formats: Vec<String>,
+    /// Which photographs were read together, as it was asked for; null for none.
+    #[serde(default)]
+    pub grouping: Option<String>,
     /// Threads over photographs.
     pub threads: usize,
     /// The computer.
@@ -155,6 +158,8 @@ pub struct Setup<'a> {
     pub weights_sha256: String,
     /// Formats that are expected.
     pub formats: Vec<String>,
+    /// Which photographs are read together.
+    pub grouping: Option<String>,
     /// Threads over photographs.
     pub threads: usize,
 }
@@ -174,6 +179,7 @@ impl Manifest {
             engine: setup.engine,
             weights_sha256: setup.weights_sha256,
             formats: setup.formats,
+            grouping: setup.grouping,
             threads: setup.threads,
             machine: Machine {
                 os: std::env::consts::OS.into(),
@@ -203,7 +209,9 @@ impl Manifest {
     /// # Errors
     /// [`Fatal`] where a file cannot be read again, or a line is not this run's.
     pub fn finish(&mut self, out: &Path) -> Result<(), Fatal> {
-        for name in output::FILES {
+        let groups =
+            output::GROUP_FILES.iter().filter(|name| self.grouping.is_some() && out.join(name).exists());
+        for name in output::FILES.iter().chain(groups).copied() {
             let hash = disk::sha256_of(&out.join(name)).map_err(|e| unreadable(&out.join(name), &e))?;
             self.outputs.insert(name.into(), hash);
         }

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// Names of the files in the order of [`Output`]'s own.
 pub const FILES: [&str; 4] = ["results.jsonl", "results.csv", "failures.csv", "timings.csv"];
 
+/// Names of what reading several photographs together writes, where it was asked for.
+pub const GROUP_FILES: [&str; 2] = ["groups.jsonl", "groups.csv"];
+
 /// Between two checkpoints, where all lines are made to reach the disk: a power cut costs no more than
 /// these seconds, and a checkpoint takes some hundredths of one.
 const CHECKPOINT: Duration = Duration::from_secs(5);

@@ -1,7 +1,7 @@
 //! A line of `results.jsonl`.
 
 use crate::error::Failure;
-use crate::pipeline::decode::{GearReading, Position, Reading, Status};
+use crate::pipeline::decode::{GearReading, Position, Reading, Status, ViewScores};
 use crate::pipeline::geometry::Ellipse;
 use crate::pipeline::photo::Scale;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -58,12 +58,18 @@ pub struct Record {
     /// What `confidence` was worked out from, for calibration; see [`Reading::evidence`].
     #[serde(default)]
     pub evidence: Vec<f64>,
+    /// The likeliest ways in which the mark may lie, the best first, each with the scores of all symbols:
+    /// what several photographs are read together from.
+    #[serde(default)]
+    pub views: Vec<ViewScores>,
 }
 
 /// Decimals of a probability: finer than any calibration.
 const P: i32 = 6;
 /// Decimals of a pixel coordinate or an angle in degrees: finer than any edge is found.
 const PX: i32 = 2;
+/// Decimals of a natural logarithm in `views`: a tenth is far below what several photographs differ in.
+const LOG: i32 = 1;
 /// Decimals of a scale in micrometres per pixel.
 const UM: i32 = 5;
 
@@ -109,6 +115,7 @@ impl Record {
             warnings,
             failure: None,
             evidence: reading.evidence.into_iter().map(|x| round(x, P)).collect(),
+            views: reading.views.into_iter().map(view).collect(),
         }
     }
 
@@ -135,7 +142,17 @@ impl Record {
             warnings: Vec::new(),
             failure: Some(failure),
             evidence: Vec::new(),
+            views: Vec::new(),
         }
+    }
+}
+
+fn view(v: ViewScores) -> ViewScores {
+    ViewScores {
+        rotation_deg: round(v.rotation_deg, PX).rem_euclid(360.0),
+        log_p: round(v.log_p, LOG),
+        scores: v.scores.into_iter().map(|s| s.into_iter().map(|x| round(x, LOG)).collect()).collect(),
+        ..v
     }
 }
 
@@ -202,6 +219,13 @@ mod tests {
             mirrored: Some(false),
             warnings: vec!["out_of_focus".into(), "implausible_scale".into()],
             evidence: vec![0.25, -1.5],
+            views: vec![ViewScores {
+                format: "ifm8".into(),
+                rotation_deg: 359.999,
+                mirrored: false,
+                log_p: -0.123_4,
+                scores: vec![vec![0.0, -9.06]],
+            }],
         }
     }
 
@@ -232,6 +256,7 @@ mod tests {
             "warnings",
             "failure",
             "evidence",
+            "views",
         ] {
             let next = text[at..].find(&format!("\"{field}\":")).unwrap_or_else(|| panic!("{field}"));
             at += next;
@@ -242,6 +267,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(r#""rotation_deg":0.0"#));
+        assert!(text.contains(r#""log_p":-0.1,"scores":[[0.0,-9.1]]"#), "{text}");
         assert!(text.contains(r#""warnings":["implausible_scale","out_of_focus"]"#));
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
     }
@@ -251,9 +277,9 @@ mod tests {
         let record = Record::failed("x", None, Failure::new("load", "empty", "copy"));
         let text = serde_json::to_string(&record).unwrap();
         assert!(text.contains(r#""sha256":null,"status":"failed","code":null,"best":null"#));
-        assert!(
-            text.ends_with(r#""failure":{"stage":"load","reason":"empty","hint":"copy"},"evidence":[]}"#)
-        );
+        assert!(text.ends_with(
+            r#""failure":{"stage":"load","reason":"empty","hint":"copy"},"evidence":[],"views":[]}"#
+        ));
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
     }
 

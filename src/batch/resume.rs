@@ -5,7 +5,7 @@ use super::disk::{self, Draft};
 use super::inputs::Photograph;
 use super::manifest::{self, Evidence, Manifest, Previous};
 use super::names::{cell, printable};
-use super::output::{FILES, failures_row, full, heading, line, results_row, timings_row};
+use super::output::{FILES, GROUP_FILES, failures_row, full, heading, line, results_row, timings_row};
 use super::record::Record;
 use super::timing::STAGES;
 use crate::error::Fatal;
@@ -186,6 +186,7 @@ pub fn differences(before: &Manifest, now: &Manifest) -> Vec<String> {
     compare("engine's weights", weights(before), weights(now));
     compare("weights", before.weights_sha256.clone(), now.weights_sha256.clone());
     compare("formats", before.formats.join(", "), now.formats.join(", "));
+    compare("groups", or_none(before.grouping.clone()), or_none(now.grouping.clone()));
     let (then, new) = (leaves(before), leaves(now));
     for key in then.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
         let value = |of: &BTreeMap<String, String>| or_none(of.get(key).cloned());
@@ -243,7 +244,7 @@ fn sizes(bytes: &[u64]) -> String {
 }
 
 /// Keeps the manifest of the run before as `run-1.json`, `run-2.json`, ..., with its signature, and
-/// names it in this run's.
+/// names it in this run's. Its groups, which this run makes anew, are removed.
 ///
 /// # Errors
 /// [`Fatal`] where it cannot be written.
@@ -257,6 +258,10 @@ pub fn follow(out: &Path, earlier: &Earlier, now: &mut Manifest) -> Result<(), F
     if let Ok(bytes) = std::fs::read(&signature) {
         disk::replace(&manifest::signature_of(&kept), &bytes).map_err(unwritable)?;
         std::fs::remove_file(&signature).map_err(unwritable)?;
+    }
+    // What was read together from earlier lines holds no longer.
+    for name in GROUP_FILES.iter().filter(|name| out.join(name).exists()) {
+        std::fs::remove_file(out.join(name)).map_err(unwritable)?;
     }
     now.previous = Some(Previous { file, sha256: sha256(&earlier.bytes) });
     Ok(())

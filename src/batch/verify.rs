@@ -3,7 +3,7 @@
 use super::inputs::{self, Links};
 use super::manifest::{self, Evidence, Manifest};
 use super::names::{self, printable};
-use super::output::FILES;
+use super::output::{FILES, GROUP_FILES};
 use super::signature::{self, VerifyingKey};
 use super::{disk, resume};
 use crate::error::Fatal;
@@ -86,7 +86,7 @@ pub fn verify(out: &Path, order: &Order<'_>) -> Result<Found, Fatal> {
     } else {
         photographs(&run, order.inputs, &mut found)?;
     }
-    others(out, &chained, &mut found);
+    others(out, &run, &chained, &mut found);
     Ok(found)
 }
 
@@ -141,7 +141,8 @@ fn outputs(out: &Path, run: &Manifest, found: &mut Found) {
         let done: usize = run.counts.list().iter().map(|(_, n)| n).sum();
         found.remarks.push(format!("interrupted after {done} of {} photographs", run.photographs));
     }
-    for name in FILES {
+    let groups = GROUP_FILES.iter().filter(|name| run.outputs.contains_key(**name));
+    for name in FILES.iter().chain(groups).copied() {
         match (disk::sha256_of(&out.join(name)), run.outputs.get(name)) {
             (Ok(hash), Some(written)) if hash == *written => found.files += 1,
             (Ok(_), _) => found.differs(format!("{name}: changed since the run wrote it")),
@@ -232,14 +233,15 @@ fn photographs(run: &Manifest, inputs: &[PathBuf], found: &mut Found) -> Result<
 }
 
 /// Files of OUT that the run did not write.
-fn others(out: &Path, chained: &BTreeSet<String>, found: &mut Found) {
+fn others(out: &Path, run: &Manifest, chained: &BTreeSet<String>, found: &mut Found) {
     let Ok(entries) = std::fs::read_dir(out) else { return };
     let mut all: Vec<String> = entries.flatten().map(|e| names::text(&e.file_name())).collect();
     all.sort();
     let mut unknown = Vec::new();
     for name in all {
         let plain = name.trim_end_matches(".sig");
-        if chained.contains(plain) || FILES.contains(&name.as_str()) {
+        let is_output = FILES.contains(&name.as_str()) || run.outputs.contains_key(&name);
+        if chained.contains(plain) || is_output {
             continue;
         }
         if manifest::number(plain).is_some() {

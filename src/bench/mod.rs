@@ -113,7 +113,7 @@ pub fn measure(order: &Order<'_>, pipeline: &Arc<Pipeline>, settings: &Settings)
     // Before the floor, whose decoder has a memory of its own.
     let peak_memory_mb = peak_memory_mb();
     let accuracy = match order.truth {
-        Some(truth) => Some(crate::score::score(&warm, truth, &[])?.overall),
+        Some(truth) => Some(crate::score::score(&warm, truth, &[], None)?.overall),
         None => None,
     };
     let (_, floor_undecoded) = floor::floor(order.photographs, order.threads)?;

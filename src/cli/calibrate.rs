@@ -1,14 +1,18 @@
 //! `microstamp calibrate`: curves and bars from a run whose truth is known.
 
-use super::{Common, Outcome};
+use super::{Common, Outcome, unwritable};
 use crate::error::Fatal;
+use crate::groups::confidence::Calibration as Joint;
+use crate::groups::read_groups;
 use crate::pipeline::confidence::{Calibration, FEATURES};
 use crate::score::fit::{Fit, fit};
+use crate::score::fit_groups::{JointFit, fit_groups};
 use crate::score::interval::Rate;
-use crate::score::{pair, truth};
+use crate::score::pair::{self, Pair};
+use crate::score::truth;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Fit confidences and acceptance bars of `--engine` to a run whose truth is known
 #[derive(Debug, clap::Args)]
@@ -16,7 +20,8 @@ use std::path::PathBuf;
     of them: one wrong code in 1,000 cannot be counted among fewer. What is written is compiled in as \
     src/pipeline/calibration.toml.\n\n\
     Example:\n  microstamp decode validation -o out\n  \
-    microstamp calibrate out --truth validation/truth.csv -o src/pipeline/calibration.toml")]
+    microstamp calibrate out --truth validation/truth.csv -o src/pipeline/calibration.toml\n  \
+    microstamp calibrate out --truth validation/truth.csv --groups -o src/groups/calibration.toml")]
 pub struct Args {
     /// Folder that `decode` wrote
     #[arg(value_name = "OUT")]
@@ -24,7 +29,10 @@ pub struct Args {
     /// Table with a row for each photograph: path, code, gun
     #[arg(long, value_name = "TRUTH.csv")]
     truth: PathBuf,
-    /// File to write; curves of other engines and formats in it are kept
+    /// Fit what photographs that were read together are worth, from OUT's groups.jsonl, in the place of single ones
+    #[arg(long)]
+    groups: bool,
+    /// File to write; curves of other engines, formats and kinds in it are kept
     #[arg(short, long, value_name = "calibration.toml")]
     output: PathBuf,
 }
@@ -33,64 +41,104 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let results = pair::read_results(&args.out)?;
     let table = truth::Truth::read(&args.truth)?;
     let pairs = pair::pair(&table, &results)?;
-    let fits = fit(&pairs);
+    let told = if args.groups { groups(args, common, &pairs)? } else { photographs(args, common, &pairs)? };
+    // A reader that closes the pipe early, such as `head`, has all it wants.
+    let _ = std::io::stdout().write_all(told.as_bytes());
+    Ok(Outcome::Done)
+}
+
+fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<String, Fatal> {
+    let fits = fit(pairs);
     if fits.is_empty() {
         return Err(Fatal::new(
             "no format was read often enough, both rightly and wrongly, to fit a curve",
             "a run over at least 100 photographs of a format, easy and hard ones",
         ));
     }
-    let mut calibration = match std::fs::read_to_string(&args.output) {
-        Ok(text) => Calibration::parse(&text).map_err(|why| {
-            Fatal::new(format!("{}: {why}", args.output.display()), "another file for -o, or delete this one")
-        })?,
-        Err(_) => Calibration {
-            features: FEATURES.iter().map(ToString::to_string).collect(),
-            engine: Default::default(),
-        },
-    };
+    let mut calibration = earlier(&args.output, Calibration::parse)?.unwrap_or_else(|| Calibration {
+        features: FEATURES.iter().map(ToString::to_string).collect(),
+        engine: Default::default(),
+    });
     let curves = calibration.engine.entry(common.engine.clone()).or_default();
     for (format, fit) in &fits {
         curves.insert(format.clone(), fit.curve.clone());
     }
-    let body = toml::to_string(&calibration).map_err(|e| Fatal::new(e.to_string(), "finite figures"))?;
-    let text = format!("{HEAD}{body}");
-    std::fs::write(&args.output, text).map_err(|e| {
-        Fatal::new(
-            format!("cannot write {}: {e}", args.output.display()),
-            "a file in a folder that exists and is yours",
-        )
-    })?;
-    // A reader that closes the pipe early, such as `head`, has all it wants.
-    let _ = std::io::stdout().write_all(summary(&fits).as_bytes());
-    Ok(Outcome::Done)
+    write(&args.output, HEAD, &calibration)?;
+    Ok(fits
+        .iter()
+        .map(|(format, fit)| summary(&format!("{format}: {} photographs", fit.photographs), fit))
+        .collect())
+}
+
+fn groups(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<String, Fatal> {
+    let groups = read_groups(&args.out)?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(common.threads())
+        .build()
+        .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
+    let fits = pool.install(|| fit_groups(&groups, pairs))?;
+    if fits.is_empty() {
+        return Err(Fatal::new(
+            "there are too few groups, read both rightly and wrongly, to fit a curve",
+            "a run over at least 100 groups of two or more photographs, easy and hard ones",
+        ));
+    }
+    let mut calibration = earlier(&args.output, Joint::parse)?.unwrap_or_default();
+    let curves = calibration.engine.entry(common.engine.clone()).or_default();
+    for (kind, fit) in &fits {
+        curves.insert(*kind, fit.curve.clone());
+    }
+    write(&args.output, HEAD_GROUPS, &calibration)?;
+    let mut told = String::new();
+    for (kind, JointFit { curve, fit, loss, independent }) in &fits {
+        told += &summary(&format!("{}: {} groups", kind.word(), fit.photographs), fit);
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            told,
+            "{}: dependence {}, astray {}; loss a character {loss:.4}, as if independent {independent:.4}",
+            kind.word(),
+            curve.dependence,
+            curve.astray
+        );
+    }
+    Ok(told)
+}
+
+/// What the file to be written holds already; `None` where there is none.
+fn earlier<T>(path: &Path, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Fatal> {
+    let Ok(text) = std::fs::read_to_string(path) else { return Ok(None) };
+    parse(&text).map(Some).map_err(|why| {
+        Fatal::new(format!("{}: {why}", path.display()), "another file for -o, or delete this one")
+    })
+}
+
+fn write(path: &Path, head: &str, calibration: &impl serde::Serialize) -> Result<(), Fatal> {
+    let body = toml::to_string(calibration).map_err(|e| Fatal::new(e.to_string(), "finite figures"))?;
+    std::fs::write(path, format!("{head}{body}")).map_err(|e| unwritable(path, &e))
 }
 
 const HEAD: &str = "# Logistic curves from a reading's evidence to probabilities, and bars for acceptance,\n\
     # written by `microstamp calibrate`. An engine or format that is not here is taken at its word\n\
     # and held to strict bars.\n";
 
-fn summary(fits: &std::collections::BTreeMap<String, Fit>) -> String {
-    let mut text = String::new();
-    for (format, fit) in fits {
-        let counted = if fit.counted { "counted" } else { "by the curve, too few to count" };
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{format}: {} photographs of {} guns; bar {} ({counted}); read and right {}; \
-             wrong among them {}; mean confidence less share right {:+.4}; \
-             characters' bar {}, wrong among them {}",
-            fit.photographs,
-            fit.guns,
-            fit.curve.accept,
-            share(&fit.accepted),
-            share(&fit.wrong),
-            fit.bias,
-            fit.curve.accept_character,
-            share(&fit.wrong_characters),
-        );
-    }
-    text
+const HEAD_GROUPS: &str = "# How photographs of a case, and cases of a gun, are added up; logistic curves from the evidence of the\n\
+    # sum to probabilities; and bars for acceptance. Written by `microstamp calibrate --groups`. An engine or\n\
+    # kind that is not here counts photographs as one and is held to strict bars.\n";
+
+fn summary(what: &str, fit: &Fit) -> String {
+    let counted = if fit.counted { "counted" } else { "by the curve, too few to count" };
+    format!(
+        "{what} of {} guns; bar {} ({counted}); read and right {}; \
+         wrong among them {}; mean confidence less share right {:+.4}; \
+         characters' bar {}, wrong among them {}\n",
+        fit.guns,
+        fit.curve.accept,
+        share(&fit.accepted),
+        share(&fit.wrong),
+        fit.bias,
+        fit.curve.accept_character,
+        share(&fit.wrong_characters),
+    )
 }
 
 fn share(rate: &Rate) -> String {

@@ -1,5 +1,6 @@
 //! `microstamp decode`: a folder in, codes out.
 
+use super::group::{self, Grouping};
 use super::{Common, Outcome};
 use crate::batch::inputs::Links;
 use crate::batch::manifest::{Manifest, Setup};
@@ -11,6 +12,7 @@ use crate::batch::signature::{self, SigningKey};
 use crate::batch::{Photograph, inputs, runner};
 use crate::engines;
 use crate::error::Fatal;
+use crate::groups::naming;
 use crate::pipeline::Pipeline;
 use crate::pipeline::decode::Status;
 use crate::pipeline::net::networks;
@@ -57,6 +59,8 @@ pub struct Args {
     /// Sign run.json with this Ed25519 private key (PEM), for `verify --key`
     #[arg(long, value_name = "FILE.pem")]
     sign_key: Option<PathBuf>,
+    #[command(flatten)]
+    grouping: Grouping,
     /// Only list which files would be read and which are left out, and why
     #[arg(long)]
     dry_run: bool,
@@ -79,6 +83,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     inputs::keep_apart(&args.inputs, out)?;
     let key = args.sign_key.as_deref().map(signature::private_key).transpose()?;
+    let by = args.grouping.by()?;
+    if let Some(by) = &by {
+        // Before anything is read: a pattern that fits nothing would be found out hours later.
+        let paths: Vec<&str> = found.taken.iter().map(|p| p.name.as_str()).collect();
+        naming::name(&paths, by)?;
+    }
     let engine = engines::by_name(&common.engine, &settings)?;
     let mut manifest = Manifest::start(Setup {
         command: std::env::args_os().map(|a| crate::batch::names::text(&a)).collect(),
@@ -89,6 +99,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         engine: engine.identity(),
         weights_sha256: networks::built_in_sha256(),
         formats: schemes.iter().map(|s| s.id.clone()).collect(),
+        grouping: args.grouping.text()?,
         threads: common.threads(),
     });
     let run = runner::Run {
@@ -135,7 +146,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let mut progress = Progress::start(rest.len(), common.quiet);
     runner::run(&run, rest, &mut output, &mut progress)?;
     output.sync()?;
+    drop(output);
     manifest.finish(out)?;
+    if let Some(by) = by.filter(|_| manifest.complete) {
+        group::make(out, &by, &args.grouping, &common.engine, out)?;
+        manifest.finish(out)?;
+    }
     progress.finish(&manifest.counts.list());
     let hash = manifest.write(out)?;
     sign(out, key.as_ref())?;

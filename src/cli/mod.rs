@@ -5,6 +5,7 @@
 mod bench;
 mod calibrate;
 mod decode;
+mod group;
 mod inspect;
 mod link;
 mod registry;
@@ -132,6 +133,7 @@ enum Verb {
     Bench(bench::Args),
     Calibrate(calibrate::Args),
     Decode(decode::Args),
+    Group(group::Args),
     Inspect(inspect::Args),
     Link(link::Args),
     Registry(registry::Args),
@@ -150,6 +152,7 @@ impl Verb {
             Self::Bench(args) => bench::run(args, common),
             Self::Calibrate(args) => calibrate::run(args, common),
             Self::Decode(args) => decode::run(args, common),
+            Self::Group(args) => group::run(args, common),
             Self::Inspect(args) => inspect::run(args, common),
             Self::Link(args) => link::run(args, common),
             Self::Registry(args) => registry::run(args, common),

@@ -2,6 +2,7 @@
 
 use super::{Common, Outcome, unwritable};
 use crate::error::Fatal;
+use crate::groups::FILES;
 use crate::score::{compare, plot, score, table, verdicts};
 use std::io::Write;
 use std::path::PathBuf;
@@ -28,6 +29,9 @@ pub struct Args {
     /// Examiners' readings, saved by the page of `report --blind`
     #[arg(long, value_name = "VERDICTS.csv", conflicts_with_all = ["by", "plot"])]
     verdicts: Option<PathBuf>,
+    /// Folder with the groups that `group` or `decode --group-by` wrote [default: OUT, if it has any]
+    #[arg(long, value_name = "DIR", conflicts_with = "verdicts")]
+    groups: Option<PathBuf>,
     /// Columns of the truth to split the figures by; numbers with many values are put into quartiles
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     by: Vec<String>,
@@ -50,7 +54,8 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
     let Some(truth) = &args.truth else {
         return Err(Fatal::new("nothing to compare with", "--truth TRUTH.csv or --verdicts VERDICTS.csv"));
     };
-    let score = score(&args.out, truth, &args.by)?;
+    let own = Some(&args.out).filter(|out| out.join(FILES[0]).is_file());
+    let score = score(&args.out, truth, &args.by, args.groups.as_ref().or(own).map(PathBuf::as_path))?;
     if let Some(path) = &args.plot {
         plot::risk_coverage(&score.risk_coverage)
             .save_with_format(path, image::ImageFormat::Png)

@@ -65,6 +65,22 @@ pub struct GearReading {
     pub agrees: bool,
 }
 
+/// One way in which the mark may lie, with all its scores: what several photographs are read together from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewScores {
+    /// Format id.
+    pub format: String,
+    /// Counter-clockwise from upright, degrees, 0-360.
+    pub rotation_deg: f64,
+    /// Whether the mark is mirrored in this view.
+    pub mirrored: bool,
+    /// Natural logarithm of its probability among all views.
+    pub log_p: f64,
+    /// For each character in reading order and each symbol of the format's alphabet, what characters and
+    /// ring say together: natural logarithm of its probability over that of the likeliest symbol.
+    pub scores: Vec<Vec<f64>>,
+}
+
 /// One photograph's reading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
@@ -98,6 +114,8 @@ pub struct Reading {
     /// What `confidence` and the positions' `p` were worked out from: the values that
     /// [`FEATURES`] names, then the log-odds of each position. Empty for no mark.
     pub evidence: Vec<f64>,
+    /// The likeliest views with all their scores, the best first. Empty for no mark.
+    pub views: Vec<ViewScores>,
 }
 
 impl Reading {
@@ -118,6 +136,7 @@ impl Reading {
             mirrored: None,
             warnings: face.warnings.clone(),
             evidence: Vec::new(),
+            views: Vec::new(),
         }
     }
 }
@@ -147,7 +166,8 @@ pub fn decode(
         .map(|i| position(&fused, i, best[i], curve.one(evidence[FEATURES.len() + i]), settings))
         .collect();
 
-    let (status, shown) = accept(&positions, confidence, &curve);
+    let each: Vec<f64> = positions.iter().map(|p| p.p).collect();
+    let (status, shown) = accept(&each, confidence, &curve);
     let text = |show: &[bool]| {
         positions.iter().zip(show).map(|(p, show)| if *show { p.char } else { '?' }).collect::<String>()
     };
@@ -174,19 +194,21 @@ pub fn decode(
         warnings,
         evidence,
         positions,
+        views: fused.views,
         ..nothing
     })
 }
 
-/// Status, and which characters are shown. A whole code needs the whole code's bar: characters
-/// that are sure one by one are not enough, so the weakest of them is then withheld.
-fn accept(positions: &[Position], confidence: f64, curve: &Curve) -> (Status, Vec<bool>) {
+/// Status, and which characters are shown, from the probability of each and of the whole code. A whole
+/// code needs the whole code's bar: characters that are sure one by one are not enough, so the weakest
+/// of them is then withheld.
+pub fn accept(each: &[f64], confidence: f64, curve: &Curve) -> (Status, Vec<bool>) {
     if confidence >= curve.accept {
-        return (Status::Read, vec![true; positions.len()]);
+        return (Status::Read, vec![true; each.len()]);
     }
-    let mut shown: Vec<bool> = positions.iter().map(|p| p.p >= curve.accept_character).collect();
+    let mut shown: Vec<bool> = each.iter().map(|p| *p >= curve.accept_character).collect();
     if shown.iter().all(|s| *s) {
-        let weakest = (0..positions.len()).reduce(|a, b| if positions[b].p < positions[a].p { b } else { a });
+        let weakest = (0..each.len()).reduce(|a, b| if each[b] < each[a] { b } else { a });
         if let Some(weakest) = weakest {
             shown[weakest] = false;
         }

@@ -1,6 +1,7 @@
 //! Characters and gear ring are two measurements of one code: their log-likelihoods are added
 //! position by position, and the whole code's evidence chooses between the views.
 
+use super::decode::ViewScores;
 use super::engine::{Scores, View};
 use super::scheme::{Gear, Scheme};
 use crate::error::Failure;
@@ -8,9 +9,14 @@ use crate::settings::DecodeSettings;
 
 /// Log-odds beyond which evidence counts no further; 12 is one error in 160,000, which no
 /// calibration set can tell from never.
-pub(super) const MOST: f64 = 12.0;
+pub(crate) const MOST: f64 = 12.0;
 /// Views whose rotations differ by less than this (degrees) read the same mark the same way.
-const SAME_WAY: f64 = 20.0;
+pub(crate) const SAME_WAY: f64 = 20.0;
+/// Views that are kept for reading several photographs together, at the most: upright and upside down,
+/// each in two formats.
+const KEPT: usize = 4;
+/// Least probability of a view that is kept: two further photographs that are sure outweigh it.
+const LEAST_KEPT: f64 = 1e-5;
 
 /// What all views together say.
 pub(super) struct Fused<'a> {
@@ -32,6 +38,8 @@ pub(super) struct Fused<'a> {
     pub(super) agreement: f64,
     /// The least of the ring's log-likelihood ratios for the most probable symbols; 0 without a ring.
     pub(super) contradiction: f64,
+    /// The likeliest views with their scores, the best first.
+    pub(super) views: Vec<ViewScores>,
 }
 
 /// One view, its characters and ring added up.
@@ -106,6 +114,7 @@ pub(super) fn fuse<'a>(
         let ratio = |(b, p): (&usize, &Vec<f64>)| (p[*b] * symbols as f64).max(1e-6).ln();
         best_symbols.iter().zip(ring).map(ratio).fold(f64::INFINITY, f64::min)
     });
+    let views = kept(&sums, &shares);
     let sum = sums.swap_remove(best);
     Ok(Some(Fused {
         view,
@@ -117,17 +126,36 @@ pub(super) fn fuse<'a>(
         margin: logit(1.0 - rivals),
         agreement: sum.agreement,
         contradiction,
+        views,
     }))
 }
 
+/// The likeliest views, the best first; of equals the first.
+fn kept(sums: &[Sum<'_>], shares: &[f64]) -> Vec<ViewScores> {
+    let mut order: Vec<usize> = (0..sums.len()).filter(|i| shares[*i] >= LEAST_KEPT).collect();
+    order.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]).then(a.cmp(b)));
+    let against_top = |p: &Vec<f64>| {
+        let top = p[top_of(p)].ln();
+        p.iter().map(|p| p.ln() - top).collect()
+    };
+    let scores = |i: usize| ViewScores {
+        format: sums[i].scheme.id.clone(),
+        rotation_deg: sums[i].view.pose.rotation_deg.rem_euclid(360.0),
+        mirrored: sums[i].view.pose.mirrored,
+        log_p: shares[i].ln(),
+        scores: sums[i].both.iter().map(against_top).collect(),
+    };
+    order.into_iter().take(KEPT).map(scores).collect()
+}
+
 /// Log-odds of a probability, within ±[`MOST`].
-pub(super) fn logit(p: f64) -> f64 {
+pub(crate) fn logit(p: f64) -> f64 {
     let p = p.clamp(0.0, 1.0);
     (p.ln() - (1.0 - p).ln()).clamp(-MOST, MOST)
 }
 
 /// The most probable symbol, the first of equals.
-pub(super) fn top_of(p: &[f64]) -> usize {
+pub(crate) fn top_of(p: &[f64]) -> usize {
     (0..p.len()).reduce(|a, b| if p[b] > p[a] { b } else { a }).unwrap_or(0)
 }
 

@@ -6,7 +6,7 @@ pub mod denoise;
 mod edge;
 pub mod engine;
 pub mod face;
-mod fuse;
+pub(crate) mod fuse;
 pub mod geometry;
 pub mod mark;
 pub mod net;

@@ -47,18 +47,18 @@ pub struct Fit {
     pub bias: f64,
 }
 
-/// One case to learn from.
-struct Case<'a> {
-    gun: Option<&'a str>,
-    part: usize,
-    features: Vec<f64>,
-    right: bool,
+/// One reading, or one character, to learn from.
+pub(super) struct Case<'a> {
+    pub(super) gun: Option<&'a str>,
+    pub(super) part: usize,
+    pub(super) features: Vec<f64>,
+    pub(super) right: bool,
 }
 
 /// Fits a curve to each format that was read often enough, by the format that was *read*.
 /// A format that is missing from the answer has too few photographs.
 pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
-    let parts = parts(pairs);
+    let parts = parts(&pairs.iter().map(Pair::gun).collect::<Vec<_>>());
     let mut whole: BTreeMap<&str, Vec<Case<'_>>> = BTreeMap::new();
     let mut single: BTreeMap<&str, Vec<Case<'_>>> = BTreeMap::new();
     for (pair, part) in pairs.iter().zip(&parts) {
@@ -84,41 +84,45 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
     let mut fits = BTreeMap::new();
     for (format, cases) in &whole {
         let characters = single.get(format).map_or(&[][..], Vec::as_slice);
-        if let (Some(codes), Some(one)) = (fit_one(cases, WRONG_CODES), fit_one(characters, WRONG_CHARACTERS))
-        {
-            let guns: BTreeSet<&str> = cases.iter().filter_map(|c| c.gun).collect();
-            let curve = Curve {
-                bias: codes.weights[0],
-                weights: codes.weights[1..].to_vec(),
-                accept: codes.bar,
-                character: [one.weights[0], one.weights[1]],
-                accept_character: one.bar,
-            };
-            let fit = Fit {
-                curve,
-                photographs: cases.len(),
-                guns: guns.len(),
-                counted: codes.counted,
-                accepted: codes.accepted,
-                wrong: codes.wrong,
-                wrong_characters: one.wrong,
-                bias: codes.bias,
-            };
+        if let Some(fit) = fit_both(cases, characters) {
             fits.insert((*format).to_string(), fit);
         }
     }
     fits
 }
 
-/// The part of each photograph: guns in turn, in the order of their names; a photograph without a gun is one of its own.
-fn parts(pairs: &[Pair<'_>]) -> Vec<usize> {
-    let guns: BTreeSet<&str> = pairs.iter().filter_map(Pair::gun).collect();
+/// Fits both curves: over whole codes, and over their characters, whose only feature is their log-odds.
+/// `None` where there are too few.
+pub(super) fn fit_both(cases: &[Case<'_>], characters: &[Case<'_>]) -> Option<Fit> {
+    let codes = fit_one(cases, WRONG_CODES)?;
+    let one = fit_one(characters, WRONG_CHARACTERS)?;
+    let guns: BTreeSet<&str> = cases.iter().filter_map(|c| c.gun).collect();
+    let curve = Curve {
+        bias: codes.weights[0],
+        weights: codes.weights[1..].to_vec(),
+        accept: codes.bar,
+        character: [one.weights[0], one.weights[1]],
+        accept_character: one.bar,
+    };
+    Some(Fit {
+        curve,
+        photographs: cases.len(),
+        guns: guns.len(),
+        counted: codes.counted,
+        accepted: codes.accepted,
+        wrong: codes.wrong,
+        wrong_characters: one.wrong,
+        bias: codes.bias,
+    })
+}
+
+/// The part of each reading, by its gun: guns in turn, in the order of their names; a reading without a
+/// gun is one of its own.
+pub(super) fn parts(guns_of: &[Option<&str>]) -> Vec<usize> {
+    let guns: BTreeSet<&str> = guns_of.iter().flatten().copied().collect();
     let number: BTreeMap<&str, usize> = guns.into_iter().enumerate().map(|(i, gun)| (gun, i)).collect();
-    pairs
-        .iter()
-        .enumerate()
-        .map(|(i, pair)| pair.gun().and_then(|gun| number.get(gun)).copied().unwrap_or(i) % PARTS)
-        .collect()
+    let of = |(i, gun): (usize, &Option<&str>)| gun.and_then(|gun| number.get(gun)).copied().unwrap_or(i);
+    guns_of.iter().enumerate().map(|at| of(at) % PARTS).collect()
 }
 
 struct Logistic {

@@ -9,11 +9,13 @@ pub mod by;
 pub mod calibration;
 pub mod figures;
 pub mod fit;
+pub mod fit_groups;
 pub mod interval;
 pub mod overlap;
 pub mod pair;
 pub mod plot;
 pub mod table;
+pub mod together;
 pub mod truth;
 pub mod verdicts;
 
@@ -32,24 +34,29 @@ pub struct Score {
     pub risk_coverage: calibration::RiskCoverage,
     /// The same figures for each value of the columns asked for.
     pub by: Vec<by::Split>,
+    /// Photographs that were read together, by what they have in common; empty where none were.
+    pub together: Vec<together::Together>,
 }
 
-/// Scores the folder `out` of a decode run against a table of truth, and by each of its columns `by`.
+/// Scores the folder `out` of a decode run against a table of truth, and by each of its columns `by`; and
+/// the photographs that were read together, if `groups` is a folder that holds them.
 ///
 /// # Errors
 /// [`Fatal`] where a file cannot be read or believed, a photograph is missing, doubled or foreign
 /// in either, or the truth lacks a column.
-pub fn score(out: &Path, truth: &Path, by: &[String]) -> Result<Score, Fatal> {
+pub fn score(out: &Path, truth: &Path, by: &[String], groups: Option<&Path>) -> Result<Score, Fatal> {
     let results = pair::read_results(out)?;
     let mut table = truth::Truth::read(truth)?;
     let splits = by.iter().map(|name| Ok((name, table.column(name)?))).collect::<Result<Vec<_>, Fatal>>()?;
     table.measure(truth.parent().unwrap_or(Path::new("")));
     let pairs = pair::pair(&table, &results)?;
+    let groups = groups.map_or_else(|| Ok(Vec::new()), crate::groups::read_groups)?;
     Ok(Score {
         schema: 1,
         overall: figures::figures(&pairs),
         risk_coverage: calibration::risk_coverage(&pairs),
         by: splits.into_iter().map(|(name, index)| by::split(&pairs, name, index)).collect(),
+        together: together::together(&groups, &pairs)?,
     })
 }
 

@@ -30,6 +30,9 @@ pub fn markdown(score: &Score) -> String {
         let note = (i + 1 == score.by.len()).then(|| SPLIT_NOTE.to_string());
         section(&format!("By {}", split.column), &split_table(split), note.as_slice());
     }
+    for together in &score.together {
+        let _ = writeln!(text, "{}", super::together::markdown(together));
+    }
     text.truncate(text.trim_end().len());
     text.push('\n');
     text

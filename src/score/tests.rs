@@ -67,7 +67,7 @@ impl Run {
 
     fn score(&self, by: &[&str]) -> Result<Score, Fatal> {
         let by: Vec<String> = by.iter().map(|b| b.to_string()).collect();
-        score(self.folder.path(), &self.folder.path().join("truth.csv"), &by)
+        score(self.folder.path(), &self.folder.path().join("truth.csv"), &by, None)
     }
 }
 

@@ -1,0 +1,172 @@
+//! `microstamp group`: photographs of one case, or cases of one gun, read together.
+
+use super::{Common, Outcome};
+use crate::batch::disk::sha256_of;
+use crate::batch::manifest::{self, Manifest};
+use crate::batch::names::printable;
+use crate::error::Fatal;
+use crate::groups::confidence::Calibration;
+use crate::groups::naming::By;
+use crate::groups::{FILES, Group, Kind, read_together, results, write};
+use crate::pipeline::decode::Status;
+use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Which photographs are read together.
+#[derive(Clone, Debug, clap::Args)]
+#[group(id = "grouping")]
+pub struct Grouping {
+    /// Regular expression on a photograph's path as in results.jsonl; its brackets name the case, e.g. '^([^/]+)/'
+    #[arg(long, value_name = "PATTERN", conflicts_with = "groups")]
+    pub group_by: Option<String>,
+    /// Table with the columns path and group, paths as in results.jsonl
+    #[arg(long, value_name = "TABLE.csv")]
+    pub groups: Option<PathBuf>,
+    /// The photographs of a group show several cases of one gun, not one case under several lights
+    #[arg(long)]
+    pub same_gun: bool,
+}
+
+impl Grouping {
+    /// What names the groups, if anything was asked for.
+    ///
+    /// # Errors
+    /// [`Fatal`] for `--same-gun` without either of the two.
+    pub fn by(&self) -> Result<Option<By>, Fatal> {
+        match (&self.group_by, &self.groups) {
+            (Some(pattern), _) => Ok(Some(By::Pattern(pattern.clone()))),
+            (None, Some(table)) => Ok(Some(By::Table(table.clone()))),
+            (None, None) if self.same_gun => Err(Fatal::new(
+                "--same-gun does not say which photographs belong together",
+                "--group-by PATTERN or --groups TABLE.csv beside it",
+            )),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// What is written down of it in `run.json`.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the table cannot be read.
+    pub fn text(&self) -> Result<Option<String>, Fatal> {
+        let same = if self.same_gun { " --same-gun" } else { "" };
+        Ok(match self.by()? {
+            Some(By::Pattern(pattern)) => Some(format!("--group-by {pattern}{same}")),
+            Some(By::Table(path)) => {
+                let hash = sha256_of(&path).map_err(|e| {
+                    Fatal::new(
+                        format!("{}: {e}", path.display()),
+                        "--groups with a table that has the columns path and group",
+                    )
+                })?;
+                Some(format!("--groups (SHA-256 {hash}){same}"))
+            }
+            None => None,
+        })
+    }
+
+    fn kind(&self) -> Kind {
+        if self.same_gun { Kind::Gun } else { Kind::Case }
+    }
+}
+
+/// Read photographs of one case, or cases of one gun, together
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Read photographs of one case, or cases of one gun, together: from results.jsonl alone, so \
+        that nothing is decoded again.\n\ngroups.jsonl and groups.csv are written, and replaced when it is \
+        run again. The photographs' own readings stay as they are.",
+    after_help = "Examples:\n  microstamp group out --group-by '^([^/]+)/'\n  \
+        microstamp group out --groups scenes.csv --same-gun -o together"
+)]
+pub struct Args {
+    /// Folder that `decode` wrote
+    #[arg(value_name = "OUT")]
+    out: PathBuf,
+    #[command(flatten)]
+    grouping: Grouping,
+    /// Folder for groups.jsonl and groups.csv [default: OUT]
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
+    let Some(by) = args.grouping.by()? else {
+        return Err(Fatal::new(
+            "nothing says which photographs belong together",
+            "--group-by '^([^/]+)/' for a folder a case, or --groups TABLE.csv",
+        ));
+    };
+    let manifest = std::fs::read(args.out.join(manifest::NAME)).ok().and_then(|b| Manifest::parse(&b).ok());
+    let folder = args.output.as_ref().unwrap_or(&args.out);
+    if args.output.is_none() && manifest.as_ref().is_some_and(|m| m.outputs.contains_key(FILES[0])) {
+        return Err(Fatal::new(
+            format!("{} has groups of its own, whose hash is in run.json", args.out.display()),
+            "-o with another folder",
+        ));
+    }
+    let engine = manifest.map_or_else(|| common.engine.clone(), |m| m.engine.name);
+    std::fs::create_dir_all(folder).map_err(|e| {
+        Fatal::new(format!("cannot make the folder {}: {e}", folder.display()), "-o with another folder")
+    })?;
+    let groups = make(&args.out, &by, &args.grouping, &engine, folder)?;
+    if !common.quiet {
+        // A reader that closes the pipe early, such as `head`, has all it wants.
+        let _ = std::io::stdout().write_all(summary(&groups, folder).as_bytes());
+    }
+    Ok(Outcome::Done)
+}
+
+/// Reads the groups of `out` and writes them into `folder`.
+///
+/// # Errors
+/// [`Fatal`] where the results or the grouping cannot be used, or a file cannot be written.
+pub fn make(
+    out: &Path,
+    by: &By,
+    grouping: &Grouping,
+    engine: &str,
+    folder: &Path,
+) -> Result<Vec<Group>, Fatal> {
+    let curve = Calibration::built_in().curve(engine, grouping.kind());
+    let groups = read_together(&results(out)?, by, grouping.kind(), &curve)?;
+    write(&groups, folder)?;
+    Ok(groups)
+}
+
+/// Rows that a terminal shows; files hold all.
+const SHOWN: usize = 30;
+
+fn summary(groups: &[Group], folder: &Path) -> String {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN).set_header(["group", "photographs", "code", "confidence", "warnings"]);
+    for group in groups.iter().take(SHOWN) {
+        let taken = group.members.iter().filter(|m| m.weight > 0.0).count();
+        table.add_row([
+            printable(&group.group),
+            format!("{taken} of {}", group.members.len()),
+            group.code.clone().unwrap_or_else(|| "-".into()),
+            group.best.as_ref().map_or_else(|| "-".into(), |_| format!("{:.3}", group.confidence)),
+            group.warnings.join(" "),
+        ]);
+    }
+    let mut text = format!("{table}\n");
+    if groups.len() > SHOWN {
+        let _ = writeln!(text, "and {} more", groups.len() - SHOWN);
+    }
+    let of = |status: Status| groups.iter().filter(|g| g.status == status).count();
+    let _ = writeln!(
+        text,
+        "{} groups: {} read, {} partial, {} unreadable, {} without a mark, {} failed.\nAll of them: {}",
+        groups.len(),
+        of(Status::Read),
+        of(Status::Partial),
+        of(Status::Unreadable),
+        of(Status::NoMark),
+        of(Status::Failed),
+        folder.join(FILES[1]).display()
+    );
+    text
+}

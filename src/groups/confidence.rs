@@ -1,0 +1,200 @@
+//! What several photographs say together, to calibrated probabilities: a data file, fitted on guns of its
+//! own by `microstamp calibrate --groups`.
+
+use super::joint::Joint;
+use super::reading::Kind;
+use crate::batch::Record;
+use crate::pipeline::confidence::{Curve, FEATURES as SINGLE};
+use crate::pipeline::fuse::{MOST, logit};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Names of what is measured about a joint reading, in the order of its evidence. Logarithms are natural.
+///
+/// | name | meaning |
+/// |---|---|
+/// | `whole` | log-odds of the whole code, times the probability of a mark |
+/// | `weakest`, `second` | log-odds of the least and second-least probable characters |
+/// | `margin` | log-odds of format and rotations against all others |
+/// | `presence` | log-odds that there is a mark, of the photograph that is surest of it |
+/// | `members` | logarithm of the number of photographs that were taken |
+/// | `out` | photographs with a mark that were left out |
+/// | `agreement` | log-evidence a character that the photographs say the same |
+/// | `contradiction` | the log-likelihood ratio for the character that any photograph supports least |
+/// | `ring` | 1 where a ring was read in any of them, else 0 |
+/// | `backing` | photographs whose own most probable code is this one |
+/// | `single` | log-odds of the confidence of the surest of these; -[`MOST`] for none |
+pub const FEATURES: [&str; 12] = [
+    "whole",
+    "weakest",
+    "second",
+    "margin",
+    "presence",
+    "members",
+    "out",
+    "agreement",
+    "contradiction",
+    "ring",
+    "backing",
+    "single",
+];
+
+const BUILT_IN: &str = include_str!("calibration.toml");
+
+/// How photographs of one kind of group are added up, and what their sum is worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JointCurve {
+    /// Correlation of what two photographs of a group get wrong, 0-1: of n, each counts 1 / (1 + (n - 1) of it).
+    pub dependence: f64,
+    /// Probability, 0-1, that a photograph with a mark says nothing about the group's code.
+    pub astray: f64,
+    /// Over [`FEATURES`].
+    pub curve: Curve,
+}
+
+impl JointCurve {
+    /// For an engine that was never calibrated on groups: n photographs count as one, and only what is very
+    /// sure is accepted.
+    pub fn unfitted() -> Self {
+        let weights = FEATURES.map(|f| f64::from(u8::from(f == "whole"))).to_vec();
+        Self { dependence: 1.0, astray: 0.1, curve: Curve { weights, ..Curve::unfitted() } }
+    }
+
+    /// Weight of the scores of each of `n` photographs, 0-1.
+    pub fn weight(&self, n: usize) -> f64 {
+        1.0 / (1.0 + n.saturating_sub(1) as f64 * self.dependence)
+    }
+}
+
+/// The curves of all engines and kinds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Must be [`FEATURES`].
+    pub features: Vec<String>,
+    /// By engine, then by kind.
+    #[serde(default)]
+    pub engine: BTreeMap<String, BTreeMap<Kind, JointCurve>>,
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self { features: FEATURES.iter().map(ToString::to_string).collect(), engine: BTreeMap::new() }
+    }
+}
+
+impl Calibration {
+    /// The calibration that is compiled in.
+    pub fn built_in() -> Self {
+        #[allow(clippy::expect_used)] // the file is compiled in, and a test parses it
+        Self::parse(BUILT_IN).expect("built-in calibration of groups")
+    }
+
+    /// Reads a calibration file.
+    ///
+    /// # Errors
+    /// A sentence where the text is no TOML, has other features, or a curve that cannot be.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let read: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+        if read.features != FEATURES {
+            return Err(format!("its features are {:?}, groups have {FEATURES:?}", read.features));
+        }
+        for curve in read.engine.values().flat_map(BTreeMap::values) {
+            let n = curve.curve.weights.len();
+            if n != FEATURES.len() {
+                return Err(format!("{n} weights, {} are needed", FEATURES.len()));
+            }
+            let is_share = |x: f64| (0.0..=1.0).contains(&x);
+            if !is_share(curve.dependence) || !is_share(curve.astray) || curve.astray == 0.0 {
+                return Err("dependence and astray are shares, 0-1, and astray is not 0".into());
+            }
+        }
+        Ok(read)
+    }
+
+    /// The curve for an engine and a kind.
+    pub fn curve(&self, engine: &str, kind: Kind) -> JointCurve {
+        let fitted = self.engine.get(engine).and_then(|kinds| kinds.get(&kind));
+        fitted.cloned().unwrap_or_else(JointCurve::unfitted)
+    }
+}
+
+/// What is known about a joint reading: the [`FEATURES`] of the whole code, then the log-odds of each
+/// character's most probable symbol; four decimals.
+pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record], best: &str) -> Vec<f64> {
+    let taken: Vec<&Record> = members
+        .iter()
+        .zip(&joint.parts)
+        .filter(|(_, part)| part.view.is_some())
+        .map(|(member, _)| *member)
+        .collect();
+    let presence = SINGLE.iter().position(|f| *f == "presence").unwrap_or(0);
+    let presences = taken.iter().filter_map(|m| m.evidence.get(presence)).copied();
+    let log_presence = presences.reduce(f64::max).unwrap_or(0.0);
+    let presence = 1.0 / (1.0 + (-log_presence).exp());
+    let each: Vec<f64> =
+        joint.best.iter().zip(&joint.positions).map(|(b, p)| logit(presence * p[*b])).collect();
+    let mut sorted = each.clone();
+    sorted.sort_by(f64::total_cmp);
+    let nth = |i: usize| sorted.get(i).copied().unwrap_or(0.0);
+    let support = joint.parts.iter().filter(|p| p.view.is_some()).flat_map(|p| &p.support).copied();
+    let backing: Vec<f64> = taken
+        .iter()
+        .filter(|m| m.best.as_deref() == Some(best) && m.format.as_ref() == Some(&joint.scheme.id))
+        .map(|m| logit(m.confidence))
+        .collect();
+    let whole = [
+        logit(presence * joint.whole),
+        nth(0),
+        nth(1),
+        joint.margin,
+        log_presence,
+        (taken.len().max(1) as f64).ln(),
+        (members.len() - taken.len()) as f64,
+        joint.agreement,
+        support.reduce(f64::min).unwrap_or(0.0),
+        f64::from(u8::from(taken.iter().any(|m| m.gear.as_ref().is_some_and(|g| g.present)))),
+        backing.len() as f64,
+        backing.iter().copied().fold(-MOST, f64::max),
+    ];
+    whole.into_iter().chain(each).map(|x| (x * 1e4).round() / 1e4).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_calibration_parses_and_its_bars_are_probabilities() {
+        for joint in Calibration::built_in().engine.values().flat_map(BTreeMap::values) {
+            let curve = &joint.curve;
+            assert!((0.5..=1.0).contains(&curve.accept) && (0.5..=1.0).contains(&curve.accept_character));
+        }
+    }
+
+    #[test]
+    fn photographs_that_depend_on_each_other_count_as_fewer() {
+        let at = |dependence: f64| JointCurve { dependence, ..JointCurve::unfitted() };
+        assert_eq!(at(0.0).weight(4), 1.0);
+        assert_eq!(at(0.5).weight(1), 1.0);
+        assert!((4.0 * at(0.5).weight(4) - 1.6).abs() < 1e-12);
+        assert_eq!(4.0 * at(1.0).weight(4), 1.0);
+    }
+
+    #[test]
+    fn a_calibration_for_other_features_or_without_sense_is_refused() {
+        assert!(Calibration::parse("features = [\"sum\"]").unwrap_err().contains("whole"));
+        let file = |dependence: f64, weights: &[f64]| {
+            format!(
+                "features = {FEATURES:?}\n[engine.learned.gun]\ndependence = {dependence:?}\nastray = 0.1\n\
+                 [engine.learned.gun.curve]\nbias = 0.0\nweights = {weights:?}\naccept = 0.9\n\
+                 character = [0.0, 1.0]\naccept_character = 0.9"
+            )
+        };
+        assert!(Calibration::parse(&file(0.5, &[1.0; 12])).is_ok());
+        assert!(Calibration::parse(&file(0.5, &[1.0])).unwrap_err().contains("1 weights"));
+        assert!(Calibration::parse(&file(1.5, &[1.0; 12])).unwrap_err().contains("shares"));
+    }
+}

@@ -1,0 +1,104 @@
+//! Several photographs of one case, or several cases of one gun, read together: `groups.jsonl`, from
+//! `results.jsonl` alone.
+//!
+//! Each photograph's scores are a measurement of one code, but not an independent one: what the pin or
+//! the strike has damaged is damaged in all of them. So scores are added with a weight below 1 that was
+//! estimated on simulated guns, and the confidence of what they say together has curves of its own
+//! ([`confidence`]). Nothing is averaged blindly: a photograph that fits the others in no view is left
+//! out, and one whose own sure characters contradict them ends in a refusal ([`joint`]).
+
+pub mod confidence;
+pub mod joint;
+pub mod naming;
+mod output;
+pub mod reading;
+
+pub use output::{FILES, SCHEMA, read_groups, write};
+pub use reading::{Group, Kind, Member, Place};
+
+use crate::batch::Record;
+use crate::batch::record::SCHEMA as RESULTS_SCHEMA;
+use crate::error::Fatal;
+use crate::pipeline::photo::sha256;
+use crate::pipeline::scheme::Scheme;
+use confidence::JointCurve;
+use naming::By;
+use std::path::Path;
+
+/// The results of a folder, and the hash of their file.
+#[derive(Debug)]
+pub struct Results {
+    /// Line by line.
+    pub records: Vec<Record>,
+    /// SHA-256 of `results.jsonl`.
+    pub sha256: String,
+}
+
+/// Reads `results.jsonl` of a folder that `decode` wrote.
+///
+/// # Errors
+/// [`Fatal`] where it cannot be read, a line is no row of results, or its marks come without scores.
+pub fn results(out: &Path) -> Result<Results, Fatal> {
+    let path = out.join("results.jsonl");
+    let again = "`microstamp decode` once more into a new folder";
+    let text = std::fs::read_to_string(&path).map_err(|e| {
+        Fatal::new(
+            format!("cannot read the results {}: {e}", path.display()),
+            "the folder that `microstamp decode PHOTOGRAPHS -o OUT` wrote",
+        )
+    })?;
+    let schemes = Scheme::all();
+    let mut records = Vec::new();
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let wrong = |why: String| Fatal::new(format!("{}: line {}: {why}", path.display(), i + 1), again);
+        let record: Record = serde_json::from_str(line).map_err(|e| wrong(e.to_string()))?;
+        if record.schema != RESULTS_SCHEMA {
+            return Err(wrong(format!("schema {} where {RESULTS_SCHEMA} is known", record.schema)));
+        }
+        if record.best.is_some() && record.views.is_empty() {
+            return Err(wrong("no `views`: written by a version that kept no scores".into()));
+        }
+        check(&record, &schemes).map_err(|why| wrong(format!("{}: {why}", record.path)))?;
+        records.push(record);
+    }
+    Ok(Results { records, sha256: sha256(text.as_bytes()) })
+}
+
+/// Refuses scores that are not those of their format.
+fn check(record: &Record, schemes: &[Scheme]) -> Result<(), String> {
+    for view in &record.views {
+        let scheme = schemes.iter().find(|s| s.id == view.format);
+        let scheme = scheme.ok_or_else(|| format!("no code format is called `{}`", view.format))?;
+        let symbols = scheme.alphabet.chars().count();
+        if view.scores.len() != scheme.len() || view.scores.iter().any(|s| s.len() != symbols) {
+            return Err(format!("`views` without {} times {symbols} scores for {}", scheme.len(), scheme.id));
+        }
+        let all = view.scores.iter().flatten().chain([&view.log_p, &view.rotation_deg]);
+        if all.into_iter().any(|x| !x.is_finite()) {
+            return Err("a score that is no number".into());
+        }
+    }
+    Ok(())
+}
+
+/// Reads every group of `results` that `by` names, in the order of their names.
+///
+/// # Errors
+/// [`Fatal`] where `by` cannot be used or names none of the photographs.
+pub fn read_together(
+    results: &Results,
+    by: &By,
+    kind: Kind,
+    curve: &JointCurve,
+) -> Result<Vec<Group>, Fatal> {
+    let schemes = Scheme::all();
+    let paths: Vec<&str> = results.records.iter().map(|r| r.path.as_str()).collect();
+    let named = naming::name(&paths, by)?;
+    Ok(named
+        .into_iter()
+        .map(|(name, members)| {
+            let members: Vec<&Record> = members.into_iter().map(|i| &results.records[i]).collect();
+            reading::read(&name, kind, &members, &schemes, curve, &results.sha256)
+        })
+        .collect())
+}

@@ -1,0 +1,294 @@
+//! A line of `groups.jsonl`: what the photographs of a group say together, and each one's part in it.
+
+use super::confidence::{FEATURES, JointCurve, evidence};
+use super::joint::{Joint, join};
+use super::output::SCHEMA;
+use crate::batch::Record;
+use crate::pipeline::decode::{Status, accept};
+use crate::pipeline::scheme::Scheme;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Sure characters of one photograph that speak against the joint reading, from which on nothing is read:
+/// one in 500 sure characters is wrong by itself, two of one photograph are another code or another view.
+const CONTRADICTS: usize = 2;
+/// Symbols that are listed for each character, as in results.
+const ALTERNATIVES: usize = 5;
+
+/// What the photographs of a group have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The case: one strike, under different light.
+    Case,
+    /// The gun: several strikes of one pin.
+    Gun,
+}
+
+impl Kind {
+    /// As `groups.jsonl` writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Case => "case",
+            Self::Gun => "gun",
+        }
+    }
+}
+
+/// One group's line. Fields stand in the order in which they are written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Version of this layout.
+    pub schema: u32,
+    /// The group's name.
+    pub group: String,
+    /// What its photographs have in common.
+    pub kind: Kind,
+    /// How far they were read together; `no_mark` where none has a mark.
+    pub status: Status,
+    /// The code, `?` where not sure; null where there is no mark.
+    pub code: Option<String>,
+    /// The most probable whole code; null where there is no mark.
+    pub best: Option<String>,
+    /// Calibrated probability that `best` is the whole code, 0-1.
+    pub confidence: f64,
+    /// Format id.
+    pub format: Option<String>,
+    /// Characters in reading order.
+    pub positions: Vec<Place>,
+    /// The photographs, in the order of the results.
+    pub members: Vec<Member>,
+    /// Words such as `members_disagree`.
+    pub warnings: Vec<String>,
+    /// What `confidence` was worked out from: the values that [`FEATURES`] names, then the log-odds of
+    /// each character. Empty where fewer than two photographs have a mark.
+    pub evidence: Vec<f64>,
+    /// SHA-256 of the `results.jsonl` that it was read from.
+    pub results_sha256: String,
+}
+
+/// One character of a joint reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// The most probable symbol.
+    pub char: char,
+    /// Its probability.
+    pub p: f64,
+    /// The likeliest symbols with their probabilities, most probable first.
+    pub alternatives: Vec<(char, f64)>,
+}
+
+/// One photograph's part in a joint reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// As in the results.
+    pub path: String,
+    /// As in the results.
+    pub sha256: Option<String>,
+    /// Its own reading's.
+    pub status: Status,
+    /// Its own reading's.
+    pub code: Option<String>,
+    /// Its own reading's.
+    pub best: Option<String>,
+    /// Its own reading's.
+    pub confidence: f64,
+    /// Weight of its scores, 0-1; 0 where it has no mark or was left out.
+    pub weight: f64,
+    /// How the joint reading takes it to lie, counter-clockwise from upright, degrees; null where left out.
+    pub rotation_deg: Option<f64>,
+    /// Whether the joint reading takes it to be mirrored.
+    pub mirrored: Option<bool>,
+    /// For each character the natural logarithm of the likelihood, by this photograph alone, of the joint
+    /// reading's symbol over that of an arbitrary one: below 0 it speaks against it.
+    pub support: Vec<f64>,
+    /// `left_out`, `contradicts`, `turned` (read another way round than alone), `same_file` (as another
+    /// member: counted once).
+    pub warnings: Vec<String>,
+}
+
+impl Member {
+    fn new(record: &Record) -> Self {
+        Self {
+            path: record.path.clone(),
+            sha256: record.sha256.clone(),
+            status: record.status,
+            code: record.code.clone(),
+            best: record.best.clone(),
+            confidence: record.confidence,
+            weight: 0.0,
+            rotation_deg: None,
+            mirrored: None,
+            support: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Reads the photographs of a group together.
+pub fn read(
+    name: &str,
+    kind: Kind,
+    records: &[&Record],
+    schemes: &[Scheme],
+    curve: &JointCurve,
+    results_sha256: &str,
+) -> Group {
+    let mut group = Group {
+        schema: SCHEMA,
+        group: name.into(),
+        kind,
+        status: Status::NoMark,
+        code: None,
+        best: None,
+        confidence: 0.0,
+        format: None,
+        positions: Vec::new(),
+        members: records.iter().map(|r| Member::new(r)).collect(),
+        warnings: Vec::new(),
+        evidence: Vec::new(),
+        results_sha256: results_sha256.into(),
+    };
+    let usable = usable(records, &mut group.members);
+    let marked: Vec<&Record> = usable.iter().map(|i| records[*i]).collect();
+    match marked.as_slice() {
+        [] if !records.is_empty() && records.iter().all(|r| r.status == Status::Failed) => {
+            group.status = Status::Failed;
+        }
+        [] => {}
+        [only] => alone(&mut group, usable[0], only),
+        _ => {
+            if let Some(joint) = join(&marked, schemes, curve) {
+                together(&mut group, &usable, &marked, &joint, curve);
+            }
+        }
+    }
+    group
+}
+
+/// Numbers of the members that have a mark, each file once.
+fn usable(records: &[&Record], members: &mut [Member]) -> Vec<usize> {
+    let mut seen = BTreeSet::new();
+    let mut usable = Vec::new();
+    for (i, record) in records.iter().enumerate() {
+        if record.views.is_empty() {
+            continue;
+        }
+        if record.sha256.as_ref().is_some_and(|hash| !seen.insert(hash)) {
+            members[i].warnings.push("same_file".into());
+        } else {
+            usable.push(i);
+        }
+    }
+    usable
+}
+
+/// One photograph with a mark: its own reading, with its own calibration.
+fn alone(group: &mut Group, member: usize, record: &Record) {
+    group.status = record.status;
+    group.code.clone_from(&record.code);
+    group.best.clone_from(&record.best);
+    group.confidence = record.confidence;
+    group.format.clone_from(&record.format);
+    group.positions = record
+        .positions
+        .iter()
+        .map(|p| Place { char: p.char, p: p.p, alternatives: p.alternatives.clone() })
+        .collect();
+    group.members[member].weight = 1.0;
+    group.members[member].rotation_deg = record.rotation_deg;
+    group.members[member].mirrored = record.mirrored;
+    group.warnings.push("one_member".into());
+}
+
+fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joint<'_>, curve: &JointCurve) {
+    let symbols: Vec<char> = joint.scheme.alphabet.chars().collect();
+    let best: String = joint.best.iter().map(|b| symbols[*b]).collect();
+    let evidence = evidence(joint, marked, &best);
+    let curve = &curve.curve;
+    let confidence = curve.whole(&evidence);
+    let each: Vec<f64> = evidence[FEATURES.len()..].iter().map(|x| curve.one(*x)).collect();
+    let (mut status, mut shown) = accept(&each, confidence, curve);
+
+    let mut disagree = false;
+    for ((i, record), part) in usable.iter().zip(marked).zip(&joint.parts) {
+        let member = &mut group.members[*i];
+        member.weight = round(part.weight);
+        member.support = part.support.iter().map(|x| (x * 10.0).round() / 10.0 + 0.0).collect();
+        let turned = part.view.is_some_and(|v| Some(v) != record.views.first());
+        if let Some(view) = part.view {
+            member.rotation_deg = Some(view.rotation_deg);
+            member.mirrored = Some(view.mirrored);
+        } else {
+            member.warnings.push("left_out".into());
+        }
+        if turned {
+            member.warnings.push("turned".into());
+        }
+        // What was read the wrong way round was sure of other characters, and says nothing against these.
+        let against = if turned { Vec::new() } else { against(record, &joint.scheme.id, &best) };
+        for k in &against {
+            if let Some(s) = shown.get_mut(*k) {
+                *s = false;
+            }
+        }
+        if against.len() >= CONTRADICTS {
+            disagree = true;
+            member.warnings.push("contradicts".into());
+        }
+    }
+    if disagree {
+        // Another gun's case, or a mark found wrongly: which of them, an examiner has to say.
+        group.warnings.push("members_disagree".into());
+        shown = vec![false; shown.len()];
+    } else if joint.parts.iter().any(|p| p.view.is_none()) {
+        group.warnings.push("members_left_out".into());
+    }
+    if shown.contains(&false) {
+        status = if shown.contains(&true) { Status::Partial } else { Status::Unreadable };
+    }
+    // Another way of reading the marks is nearly as good: as for a single photograph.
+    if joint.margin < 3.0 {
+        group.warnings.push("ambiguous_rotation_or_format".into());
+    }
+    group.status = status;
+    group.code = Some(best.chars().zip(&shown).map(|(c, s)| if *s { c } else { '?' }).collect());
+    group.confidence = round(confidence);
+    group.format = Some(joint.scheme.id.clone());
+    group.positions = (0..each.len()).map(|i| place(joint, i, each[i], &symbols)).collect();
+    group.evidence = evidence;
+    group.best = Some(best);
+}
+
+/// Places where a photograph's own sure characters are others than those of `best`; where it is sure of
+/// another format, all of which it is sure.
+fn against(record: &Record, format: &str, best: &str) -> Vec<usize> {
+    let same = record.format.as_deref() == Some(format);
+    let code = record.code.as_deref().unwrap_or_default();
+    let best: Vec<char> = best.chars().collect();
+    let differs = |(i, c): (usize, char)| (c != '?' && !(same && best.get(i) == Some(&c))).then_some(i);
+    code.chars().enumerate().filter_map(differs).collect()
+}
+
+fn place(joint: &Joint<'_>, i: usize, p: f64, symbols: &[char]) -> Place {
+    let raw = &joint.positions[i];
+    let best = joint.best[i];
+    // The others share what calibration leaves, in the proportions that they had.
+    let rest = (1.0 - p) / (1.0 - raw[best]).max(f64::MIN_POSITIVE);
+    let mut order: Vec<usize> = (0..symbols.len()).collect();
+    order.sort_by(|a, b| raw[*b].total_cmp(&raw[*a]).then(a.cmp(b)));
+    let alternatives = order
+        .into_iter()
+        .take(ALTERNATIVES)
+        .map(|s| (symbols[s], round(if s == best { p } else { rest * raw[s] })))
+        .collect();
+    Place { char: symbols[best], p: round(p), alternatives }
+}
+
+/// Six decimals, as in results.
+fn round(x: f64) -> f64 {
+    (x * 1e6).round() / 1e6 + 0.0
+}
+
+#[cfg(test)]
+mod tests;

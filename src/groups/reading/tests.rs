@@ -1,0 +1,129 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::error::Failure;
+use crate::pipeline::decode::ViewScores;
+
+/// As probable a character as is ever sure, and one that tells a little.
+const SURE: f64 = 0.9999;
+const FAINT: f64 = 0.5;
+
+/// A view in which each character has probability `p`; `?` says nothing.
+fn view(code: &str, p: f64, rotation_deg: f64, log_p: f64) -> ViewScores {
+    let alphabet: Vec<char> = Scheme::all()[0].alphabet.chars().collect();
+    let other = ((1.0 - p) / (alphabet.len() - 1) as f64 / p).ln();
+    let score = |c: char, a: char| if c == '?' || c == a { 0.0 } else { other };
+    let scores = code.chars().map(|c| alphabet.iter().map(|a| score(c, *a)).collect()).collect();
+    ViewScores { format: "ifm8".into(), rotation_deg, mirrored: false, log_p, scores }
+}
+
+/// A photograph whose reading shows `code`, and whose first view is of `best`.
+fn photograph(path: &str, code: &str, best: &str, views: Vec<ViewScores>) -> Record {
+    let evidence = [0.0, 0.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0];
+    Record {
+        status: if code.contains('?') { Status::Partial } else { Status::Read },
+        code: Some(code.into()),
+        best: Some(best.into()),
+        confidence: 0.5,
+        format: Some("ifm8".into()),
+        failure: None,
+        evidence: evidence.into(),
+        views,
+        ..Record::failed(path, Some(path.into()), Failure::new("", "", ""))
+    }
+}
+
+fn plain(path: &str, code: &str, p: f64) -> Record {
+    photograph(path, "????????", &code.replace('?', "A"), vec![view(code, p, 10.0, 0.0)])
+}
+
+fn sure(path: &str, code: &str) -> Record {
+    photograph(path, code, code, vec![view(code, SURE, 10.0, 0.0)])
+}
+
+fn joint(records: &[Record], dependence: f64) -> Group {
+    let curve = JointCurve { dependence, astray: 0.05, ..JointCurve::unfitted() };
+    let all: Vec<&Record> = records.iter().collect();
+    read("17/a", Kind::Case, &all, &Scheme::all(), &curve, "00")
+}
+
+#[test]
+fn what_one_photograph_hides_another_shows() {
+    let group = joint(&[plain("a", "A7CK????", SURE), plain("b", "????2MP4", SURE)], 0.0);
+    assert_eq!(group.best.as_deref(), Some("A7CK2MP4"));
+    assert!(group.warnings.is_empty(), "{:?}", group.warnings);
+    let (first, second) = (&group.members[0], &group.members[1]);
+    assert!(first.support[0] > 3.0 && first.support[7] == 0.0, "{:?}", first.support);
+    assert!(second.support[0] == 0.0 && second.support[7] > 3.0);
+}
+
+#[test]
+fn photographs_that_agree_are_surer_than_each_and_less_sure_where_they_depend_on_each_other() {
+    let three = ["a", "b", "c"].map(|path| plain(path, "A7CK2MP4", FAINT));
+    let p = |records: &[Record], dependence| joint(records, dependence).evidence[FEATURES.len()];
+    let one = FAINT.ln() - (1.0 - FAINT).ln();
+    let (independent, dependent, same) = (p(&three, 0.0), p(&three, 0.5), p(&three, 1.0));
+    assert!(independent > dependent && dependent > one + 0.5, "{independent} {dependent} {one}");
+    // Photographs that wholly depend on each other are one photograph, save that all three may be astray.
+    assert!((same - one).abs() < 0.1, "{same} {one}");
+    assert_eq!(joint(&three, 0.5).members[0].weight, 0.5);
+}
+
+#[test]
+fn another_guns_case_ends_in_a_refusal_that_names_it() {
+    let group = joint(&[sure("a", "A7CK2MP4"), sure("b", "XYZ34567"), sure("c", "A7CK2MP4")], 0.3);
+    assert_eq!((group.status, group.code.as_deref()), (Status::Unreadable, Some("????????")));
+    assert_eq!(group.best.as_deref(), Some("A7CK2MP4"));
+    assert_eq!(group.warnings, ["members_disagree"]);
+    assert_eq!(group.members[1].warnings, ["left_out", "contradicts"]);
+    assert_eq!(group.members[1].weight, 0.0);
+    assert!(group.members[0].warnings.is_empty());
+}
+
+#[test]
+fn a_photograph_that_fits_no_other_and_is_sure_of_nothing_is_left_out() {
+    let group = joint(&[sure("a", "A7CK2MP4"), plain("b", "XYZ34567", 0.8), sure("c", "A7CK2MP4")], 0.3);
+    assert_eq!(group.code.as_deref(), Some("A7CK2MP4"), "{group:?}");
+    assert_eq!(group.warnings, ["members_left_out"]);
+    assert_eq!(group.members[1].warnings, ["left_out"]);
+}
+
+#[test]
+fn one_sure_character_that_differs_is_not_shown() {
+    let mut odd = sure("b", "A7CK2MP4");
+    odd.code = Some("B???????".into());
+    let group = joint(&[sure("a", "A7CK2MP4"), odd, sure("c", "A7CK2MP4")], 0.3);
+    assert_eq!((group.status, group.code.as_deref()), (Status::Partial, Some("?7CK2MP4")));
+}
+
+#[test]
+fn a_half_turn_that_was_read_upside_down_is_turned_by_the_others() {
+    let views = vec![view("XYZ34567", SURE, 190.0, -0.1), view("A7CK2MP4", SURE, 10.0, -2.4)];
+    let group = joint(&[sure("a", "A7CK2MP4"), photograph("b", "XYZ34567", "XYZ34567", views)], 0.0);
+    assert_eq!(group.best.as_deref(), Some("A7CK2MP4"));
+    let turned = &group.members[1];
+    assert_eq!((turned.warnings.as_slice(), turned.rotation_deg), (&["turned".to_string()][..], Some(10.0)));
+    assert_ne!(group.status, Status::Unreadable);
+}
+
+#[test]
+fn a_file_that_is_there_twice_counts_once() {
+    let mut twin = plain("b", "A7CK2MP4", FAINT);
+    twin.sha256 = Some("a".into());
+    let alone = plain("a", "A7CK2MP4", FAINT);
+    let group = joint(&[alone.clone(), twin], 0.0);
+    assert_eq!(group.members[1].warnings, ["same_file"]);
+    assert_eq!((group.confidence, group.status), (alone.confidence, alone.status));
+    assert_eq!(group.warnings, ["one_member"]);
+}
+
+#[test]
+fn photographs_without_a_mark_or_that_failed_are_members_that_say_nothing() {
+    let failed = Record::failed("x", None, Failure::new("load", "empty", "copy"));
+    let unmarked = Record { status: Status::NoMark, failure: None, ..failed.clone() };
+    let group = joint(&[unmarked.clone(), failed.clone(), sure("a", "A7CK2MP4")], 0.3);
+    assert_eq!((group.status, group.code.as_deref()), (Status::Read, Some("A7CK2MP4")));
+    assert_eq!(group.members.iter().map(|m| m.weight).collect::<Vec<_>>(), [0.0, 0.0, 1.0]);
+    let none = joint(&[unmarked, failed.clone()], 0.3);
+    assert_eq!((none.status, none.best, none.confidence), (Status::NoMark, None, 0.0));
+    assert_eq!(joint(&[failed], 0.3).status, Status::Failed);
+}

@@ -1,0 +1,200 @@
+//! Photographs read together, as a laboratory asks for it: during a run, after it, cut off, and by mistake.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{decode, microstamp, truth};
+use microstamp::groups::{FILES, Group, Kind, read_groups};
+use microstamp::pipeline::decode::Status;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The guns of the laboratory folder leave two cases each.
+const BY_GUN: &str = r"^([a-z]+-\d+)-";
+
+fn lab() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lab")
+}
+
+fn bytes(folder: &Path) -> [Vec<u8>; 2] {
+    FILES.map(|name| fs::read(folder.join(name)).unwrap())
+}
+
+fn told(command: &mut assert_cmd::Command, code: i32) -> String {
+    let run = command.assert().code(code);
+    String::from_utf8_lossy(&run.get_output().stderr).into_owned()
+}
+
+fn group(out: &Path, more: &[&str]) -> assert_cmd::Command {
+    let mut command = microstamp();
+    command.arg("group").arg(out).args(more);
+    command
+}
+
+#[test]
+fn cases_of_one_gun_are_read_together_without_a_wrong_code_and_with_the_same_bytes_each_time() {
+    let dir = TempDir::new().unwrap();
+    let run = |name: &str, more: &[&str]| {
+        let out = dir.path().join(name);
+        decode(&lab(), &out, more, 0);
+        out
+    };
+    let asked = ["--group-by", BY_GUN, "--same-gun"];
+    let one = run("one", &[&asked[..], &["--threads", "1"]].concat());
+    for threads in ["2", "8"] {
+        let other = run(threads, &[&asked[..], &["--threads", threads]].concat());
+        assert!(bytes(&one) == bytes(&other), "{threads} threads");
+    }
+    // After the fact, from results.jsonl alone.
+    let plain = run("plain", &[]);
+    group(&plain, &asked).assert().code(0);
+    assert!(bytes(&one) == bytes(&plain));
+
+    let truth = truth(&lab());
+    let groups = read_groups(&one).unwrap();
+    assert_eq!(groups.len(), 15);
+    for group in &groups {
+        assert_eq!((group.kind, group.members.len()), (Kind::Gun, 2), "{}", group.group);
+        let code = truth[&group.members[0].path]["code"].as_str();
+        if group.status == Status::Read {
+            assert_eq!(group.code.as_deref(), Some(code), "{}", group.group);
+        }
+        if code.is_empty() {
+            assert!(group.code.as_ref().is_none_or(|c| c.chars().all(|c| c == '?')), "{group:?}");
+        }
+    }
+    verified_and_resumed(dir.path(), &one, &asked);
+}
+
+/// run.json names the groups: a change is seen, and a run that was cut off makes the same ones again.
+fn verified_and_resumed(dir: &Path, one: &Path, asked: &[&str]) {
+    microstamp().arg("verify").arg(one).assert().code(0);
+    let results = fs::read_to_string(one.join("results.jsonl")).unwrap();
+    let cut = dir.join("cut");
+    fs::create_dir(&cut).unwrap();
+    for name in ["results.csv", "failures.csv", "timings.csv"] {
+        fs::copy(one.join(name), cut.join(name)).unwrap();
+    }
+    let half: String = results.split_inclusive('\n').take(11).collect();
+    fs::write(cut.join("results.jsonl"), &half[..half.len() - 40]).unwrap();
+    let manifest = fs::read(one.join("run.json")).unwrap();
+    let mut manifest = microstamp::batch::manifest::Manifest::parse(&manifest).unwrap();
+    manifest.finished = None;
+    manifest.complete = false;
+    manifest.outputs.clear();
+    manifest.write(&cut).unwrap();
+    let resume = |more: &[&str], code: i32| {
+        let mut command = microstamp();
+        command.args(["decode", "--resume", "--quiet", "-o"]).arg(&cut).arg(lab()).args(more);
+        told(&mut command, code)
+    };
+    // Another grouping is another run.
+    assert!(resume(&["--group-by", "^([^/]+)/"], 2).contains("groups: --group-by"));
+    resume(asked, 0);
+    assert!(bytes(one) == bytes(&cut));
+    microstamp().arg("verify").arg(&cut).assert().code(0);
+
+    // Its own groups are not replaced: run.json would name another hash.
+    assert!(told(&mut group(one, asked), 2).contains("-o with another folder"));
+    let mut text = fs::read(one.join(FILES[0])).unwrap();
+    text[20] ^= 1;
+    fs::write(one.join(FILES[0]), text).unwrap();
+    let run = microstamp().arg("verify").arg(one).assert().code(1);
+    assert!(String::from_utf8_lossy(&run.get_output().stdout).contains("groups.jsonl: changed"));
+}
+
+/// A line of results of a photograph that shows `code`, sure of every character.
+fn line(path: &str, code: &str) -> String {
+    let alphabet = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789";
+    let scores: Vec<Vec<f64>> =
+        code.chars().map(|c| alphabet.chars().map(|a| if a == c { 0.0 } else { -9.0 }).collect()).collect();
+    serde_json::json!({"schema": 1, "path": path, "sha256": path, "status": "read", "code": code, "best": code,
+        "confidence": 0.999, "format": "ifm8", "evidence": [9.0, 9.0, 9.0, 9.0, 9.0, 0.0, 0.0, 0.0],
+        "views": [{"format": "ifm8", "rotation_deg": 0.0, "mirrored": false, "log_p": 0.0, "scores": scores}]})
+    .to_string()
+}
+
+/// Results of two scenes; in the second lies a case of another gun.
+fn scenes() -> (TempDir, PathBuf) {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let lines = [
+        line("17/a.png", "A7CK2MP4"),
+        line("17/b.png", "A7CK2MP4"),
+        line("18/a.png", "B8DL3NR5"),
+        line("18/b.png", "XYZ34567"),
+    ];
+    fs::write(out.join("results.jsonl"), lines.join("\n") + "\n").unwrap();
+    (dir, out)
+}
+
+fn by_name<'a>(groups: &'a [Group], name: &str) -> &'a Group {
+    groups.iter().find(|g| g.group == name).unwrap()
+}
+
+#[test]
+fn a_scene_with_another_guns_case_is_refused_and_said_so() {
+    let (dir, out) = scenes();
+    let run = group(&out, &["--group-by", "^([^/]+)/", "--same-gun"]).assert().code(0);
+    let shown = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    assert!(shown.contains("members_disagree"), "{shown}");
+    let groups = read_groups(&out).unwrap();
+    assert_eq!(by_name(&groups, "17").best.as_deref(), Some("A7CK2MP4"));
+    let mixed = by_name(&groups, "18");
+    assert_eq!((mixed.status, mixed.code.as_deref()), (Status::Unreadable, Some("????????")));
+
+    let truth = dir.path().join("truth.csv");
+    fs::write(
+        &truth,
+        "path,code,gun\n17/a.png,A7CK2MP4,A\n17/b.png,A7CK2MP4,A\n18/a.png,B8DL3NR5,B\n18/b.png,XYZ34567,C\n",
+    )
+    .unwrap();
+    let run = microstamp().arg("score").arg(&out).arg("--truth").arg(&truth).assert().code(0);
+    let text = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    assert!(text.contains("## Read together: 1 groups, 2.0 cases of one gun each"), "{text}");
+    assert!(text.contains("Groups of several codes, left out above: 1, of which 0 got a whole code."));
+}
+
+#[test]
+fn a_table_groups_what_no_pattern_can() {
+    let (dir, out) = scenes();
+    let table = dir.path().join("groups.csv");
+    fs::write(&table, "path,group\n17/a.png,item 1\n18/a.png,item 2\n17/b.png,item 1\n").unwrap();
+    group(&out, &["--groups", table.to_str().unwrap()]).assert().code(0);
+    let groups = read_groups(&out).unwrap();
+    let paths =
+        |name: &str| by_name(&groups, name).members.iter().map(|m| m.path.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (paths("item 1"), paths("item 2")),
+        (vec!["17/a.png".into(), "17/b.png".into()], vec!["18/a.png".into()])
+    );
+}
+
+#[test]
+fn a_grouping_that_cannot_be_meant_ends_before_anything_is_read_and_says_what_to_type() {
+    let (dir, out) = scenes();
+    let table = dir.path().join("groups.csv");
+    fs::write(&table, "path,group\n17/x.png,item 1\n").unwrap();
+    let table = table.to_str().unwrap();
+    for (asked, named) in [
+        (vec!["--group-by", "^case"], "try: --group-by '^([^/]+)/'"),
+        (vec!["--group-by", "(case"], "is no regular expression"),
+        (vec!["--groups", table], "line 2: no photograph 17/x.png"),
+        (vec!["--same-gun"], "--group-by PATTERN"),
+    ] {
+        let after = told(&mut group(&out, &asked), 2);
+        assert!(after.contains(named), "{after}");
+        let fresh = dir.path().join("fresh");
+        let mut command = microstamp();
+        command.args(["decode", "-o"]).arg(&fresh).arg(lab()).args(&asked);
+        let before = told(&mut command, 2);
+        assert!(before.contains(named), "{before}");
+        assert!(!fresh.exists() && !out.join(FILES[0]).exists());
+    }
+    fs::write(out.join("results.jsonl"), line("a.png", "A7CK2MP4").replace("\"views\"", "\"other\""))
+        .unwrap();
+    let old = told(&mut group(&out, &["--group-by", "."]), 2);
+    assert!(old.contains("kept no scores") && old.contains("`microstamp decode`"), "{old}");
+}
