@@ -32,12 +32,31 @@ fn group(out: &Path, more: &[&str]) -> assert_cmd::Command {
     command
 }
 
+/// Guns of the laboratory folder that are read together here: easy and hard ones, and an unmarked one.
+const GUNS: [&str; 4] = ["clean-00000", "field-00001", "mixed-00012", "unmarked-00004"];
+
+/// Their photographs, in a folder of their own.
+fn some_guns(into: &Path) -> PathBuf {
+    for gun in GUNS {
+        for case in ["01", "02"] {
+            let name = format!("{gun}-{case}");
+            fs::create_dir_all(into.join(&name)).unwrap();
+            for photograph in fs::read_dir(lab().join(&name)).unwrap() {
+                let photograph = photograph.unwrap();
+                fs::copy(photograph.path(), into.join(&name).join(photograph.file_name())).unwrap();
+            }
+        }
+    }
+    into.to_path_buf()
+}
+
 #[test]
 fn cases_of_one_gun_are_read_together_without_a_wrong_code_and_with_the_same_bytes_each_time() {
     let dir = TempDir::new().unwrap();
+    let guns = some_guns(&dir.path().join("guns"));
     let run = |name: &str, more: &[&str]| {
         let out = dir.path().join(name);
-        decode(&lab(), &out, more, 0);
+        decode(&guns, &out, more, 0);
         out
     };
     let asked = ["--group-by", BY_GUN, "--same-gun"];
@@ -53,7 +72,7 @@ fn cases_of_one_gun_are_read_together_without_a_wrong_code_and_with_the_same_byt
 
     let truth = truth(&lab());
     let groups = read_groups(&one).unwrap();
-    assert_eq!(groups.len(), 15);
+    assert_eq!(groups.len(), GUNS.len());
     for group in &groups {
         assert_eq!((group.kind, group.members.len()), (Kind::Gun, 2), "{}", group.group);
         let code = truth[&group.members[0].path]["code"].as_str();
@@ -64,36 +83,35 @@ fn cases_of_one_gun_are_read_together_without_a_wrong_code_and_with_the_same_byt
             assert!(group.code.as_ref().is_none_or(|c| c.chars().all(|c| c == '?')), "{group:?}");
         }
     }
-    verified_and_resumed(dir.path(), &one, &asked);
+    verified_and_resumed(&guns, &dir.path().join("cut"), &one, &asked);
 }
 
 /// run.json names the groups: a change is seen, and a run that was cut off makes the same ones again.
-fn verified_and_resumed(dir: &Path, one: &Path, asked: &[&str]) {
+fn verified_and_resumed(guns: &Path, cut: &Path, one: &Path, asked: &[&str]) {
     microstamp().arg("verify").arg(one).assert().code(0);
     let results = fs::read_to_string(one.join("results.jsonl")).unwrap();
-    let cut = dir.join("cut");
-    fs::create_dir(&cut).unwrap();
+    fs::create_dir(cut).unwrap();
     for name in ["results.csv", "failures.csv", "timings.csv"] {
         fs::copy(one.join(name), cut.join(name)).unwrap();
     }
-    let half: String = results.split_inclusive('\n').take(11).collect();
+    let half: String = results.split_inclusive('\n').take(5).collect();
     fs::write(cut.join("results.jsonl"), &half[..half.len() - 40]).unwrap();
     let manifest = fs::read(one.join("run.json")).unwrap();
     let mut manifest = microstamp::batch::manifest::Manifest::parse(&manifest).unwrap();
     manifest.finished = None;
     manifest.complete = false;
     manifest.outputs.clear();
-    manifest.write(&cut).unwrap();
+    manifest.write(cut).unwrap();
     let resume = |more: &[&str], code: i32| {
         let mut command = microstamp();
-        command.args(["decode", "--resume", "--quiet", "-o"]).arg(&cut).arg(lab()).args(more);
+        command.args(["decode", "--resume", "--quiet", "-o"]).arg(cut).arg(guns).args(more);
         told(&mut command, code)
     };
     // Another grouping is another run.
     assert!(resume(&["--group-by", "^([^/]+)/"], 2).contains("groups: --group-by"));
     resume(asked, 0);
-    assert!(bytes(one) == bytes(&cut));
-    microstamp().arg("verify").arg(&cut).assert().code(0);
+    assert!(bytes(one) == bytes(cut));
+    microstamp().arg("verify").arg(cut).assert().code(0);
 
     // Its own groups are not replaced: run.json would name another hash.
     assert!(told(&mut group(one, asked), 2).contains("-o with another folder"));

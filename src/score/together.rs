@@ -149,17 +149,17 @@ pub fn markdown(all: &Together) -> String {
         Kind::Gun => "cases of one gun",
     };
     let mut table = table(&["figure", "together", "share", "95 % guns", "each alone", "share"]);
-    let rows: [(&str, fn(&Figures) -> &Rate); 7] = [
-        ("code right", |f| &f.code_right),
-        ("right as `best`", |f| &f.best_right),
-        ("**wrong among the accepted**", |f| &f.wrong_among_accepted),
-        ("partial leads true", |f| &f.leads_true),
-        ("refused", |f| &f.refused),
-        ("unmarked with a code", |f| &f.unmarked_with_code),
-        ("sure characters wrong", |f| &f.sure_characters_wrong),
+    let (joint, alone) = (&all.joint, &all.alone);
+    let rows: [(&str, &Rate, &Rate); 7] = [
+        ("code right", &joint.code_right, &alone.code_right),
+        ("right as `best`", &joint.best_right, &alone.best_right),
+        ("**wrong among the accepted**", &joint.wrong_among_accepted, &alone.wrong_among_accepted),
+        ("partial leads true", &joint.leads_true, &alone.leads_true),
+        ("refused", &joint.refused, &alone.refused),
+        ("unmarked with a code", &joint.unmarked_with_code, &alone.unmarked_with_code),
+        ("sure characters wrong", &joint.sure_characters_wrong, &alone.sure_characters_wrong),
     ];
-    for (name, of) in rows {
-        let (joint, alone) = (of(&all.joint), of(&all.alone));
+    for (name, joint, alone) in rows {
         table.add_row([
             name.to_string(),
             count(joint),
