@@ -28,6 +28,7 @@ fn main() {
         profiles: Profile::ALL.iter().map(|(p, _)| *p).collect(),
         counts: Counts { cases_per_gun: 2, photos_per_case: 1 },
         long_px: LONG_PX as u16,
+        heights: false,
     };
     write_folder(&order, &Faces::new(Vec::new(), Split::Valid), &photographs).unwrap();
     let found = inputs::collect(&[photographs]).unwrap();

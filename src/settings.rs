@@ -39,6 +39,15 @@ pub struct PhotoSettings {
     /// Most bytes that a byte of the file may unpack to, once a picture has `RATIO_FROM` bytes unpacked. Noise
     /// keeps a camera's pictures below 20 without loss and below 100 as JPEG.
     pub max_ratio: f64,
+    /// Largest height map, millions of points. Instruments measure 1-5 at a time and stitch up to 20; the
+    /// reader then stays under 1 GB.
+    pub max_million_points: f64,
+    /// Slope of a height map, rise over run, that is shown half as bright as what is level. Edges of
+    /// strokes have 0.3-1.5; domed floors stay below 0.2.
+    pub half_slope: f64,
+    /// Standard deviation of the Gaussian that a height map is smoothed with before its slopes are taken,
+    /// micrometres: a third of the narrowest stroke, and wider than the grains of an instrument's noise.
+    pub smooth_um: f64,
     /// Longest time for one photograph, seconds: the largest take some five on a slow core.
     pub max_seconds: f64,
     /// Finest scale believed, micrometres per pixel: light cannot resolve less than about 0.2.
@@ -56,6 +65,9 @@ impl Default for PhotoSettings {
             max_file_mb: 600.0,
             max_pages: 1000,
             max_ratio: 250.0,
+            max_million_points: 25.0,
+            half_slope: 0.3,
+            smooth_um: 4.0,
             max_seconds: 120.0,
             min_um_per_px: 0.2,
             max_um_per_px: 40.0,
@@ -257,6 +269,9 @@ impl Settings {
             ("photo.max_seconds", photo.max_seconds),
             ("photo.min_um_per_px", photo.min_um_per_px),
             ("photo.max_um_per_px", photo.max_um_per_px),
+            ("photo.max_million_points", photo.max_million_points),
+            ("photo.half_slope", photo.half_slope),
+            ("photo.smooth_um", photo.smooth_um),
             ("decode.character_temper", decode.character_temper),
             ("decode.ring_temper", decode.ring_temper),
             ("decode.alternatives", decode.alternatives as f64),

@@ -86,7 +86,7 @@ impl Inputs {
 
 /// Extensions that promise a picture. A file that has one is taken even if its content is none, so
 /// that an empty or broken photograph shows as failed and does not silently go missing.
-const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "tif", "tiff", "bmp"];
+const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "x3p"];
 
 /// Finds the photographs in files and folders; links are followed inside an INPUT.
 ///

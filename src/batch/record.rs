@@ -3,7 +3,8 @@
 use crate::error::Failure;
 use crate::pipeline::decode::{GearReading, Position, Reading, Status, ViewScores};
 use crate::pipeline::geometry::Ellipse;
-use crate::pipeline::photo::Scale;
+use crate::pipeline::heights::Measured;
+use crate::pipeline::photo::Photo;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Version of the line's layout.
@@ -50,6 +51,9 @@ pub struct Record {
     pub um_per_px: Option<f64>,
     /// Where the scale came from, e.g. `tiff`.
     pub um_per_px_from: Option<String>,
+    /// What a height map states of itself; null for a photograph.
+    #[serde(default)]
+    pub heights: Option<Measured>,
     /// Words such as `partial_transfer`.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -75,15 +79,10 @@ const UM: i32 = 5;
 
 impl Record {
     /// The line of a photograph that was read, numbers rounded so that they carry no noise.
-    pub fn new(
-        path: &str,
-        sha256: &str,
-        scale: Option<&Scale>,
-        photo_warnings: &[String],
-        reading: Reading,
-    ) -> Self {
+    pub fn new(photo: &Photo, reading: Reading) -> Self {
+        let scale = photo.scale.as_ref();
         let mut warnings: Vec<String> = Vec::new();
-        for word in photo_warnings.iter().chain(&reading.warnings) {
+        for word in photo.warnings.iter().chain(&reading.warnings) {
             if !warnings.contains(word) {
                 warnings.push(word.clone());
             }
@@ -96,8 +95,8 @@ impl Record {
         };
         Self {
             schema: SCHEMA,
-            path: path.into(),
-            sha256: Some(sha256.into()),
+            path: photo.id.clone(),
+            sha256: Some(photo.sha256.clone()),
             status: reading.status,
             code: reading.code,
             best: reading.best,
@@ -112,6 +111,7 @@ impl Record {
             mirrored: reading.mirrored,
             um_per_px: scale.map(|s| round(s.um_per_px, UM)),
             um_per_px_from: scale.map(|s| s.from.clone()),
+            heights: photo.heights.clone().map(measured),
             warnings,
             failure: None,
             evidence: reading.evidence.into_iter().map(|x| round(x, P)).collect(),
@@ -139,6 +139,7 @@ impl Record {
             mirrored: None,
             um_per_px: None,
             um_per_px_from: None,
+            heights: None,
             warnings: Vec::new(),
             failure: Some(failure),
             evidence: Vec::new(),
@@ -185,6 +186,11 @@ fn ellipse(e: Ellipse) -> Ellipse {
     }
 }
 
+fn measured(m: Measured) -> Measured {
+    let (x, y) = m.spacing_um;
+    Measured { spacing_um: (round(x, UM), round(y, UM)), missing: round(m.missing, P), ..m }
+}
+
 /// Rounds to `decimals`; adding zero turns -0 into 0.
 fn round(x: f64, decimals: i32) -> f64 {
     let factor = 10f64.powi(decimals);
@@ -196,6 +202,7 @@ fn round(x: f64, decimals: i32) -> f64 {
 mod tests {
     use super::*;
     use crate::pipeline::decode::Source;
+    use crate::pipeline::photo::{Pixels, Scale};
 
     fn reading() -> Reading {
         Reading {
@@ -231,8 +238,15 @@ mod tests {
 
     #[test]
     fn fields_are_those_of_the_contract_in_its_order() {
-        let scale = Scale { um_per_px: 2.5, from: "tiff".into() };
-        let record = Record::new("a/b.png", "00", Some(&scale), &["implausible_scale".into()], reading());
+        let photo = Photo {
+            id: "a/b.png".into(),
+            pixels: Pixels::Eight(ndarray::Array2::zeros((1, 1))),
+            scale: Some(Scale { um_per_px: 2.5, from: "tiff".into() }),
+            sha256: "00".into(),
+            warnings: vec!["implausible_scale".into()],
+            heights: None,
+        };
+        let record = Record::new(&photo, reading());
         let text = serde_json::to_string(&record).unwrap();
         let mut at = 0;
         for field in [
@@ -253,6 +267,7 @@ mod tests {
             "mirrored",
             "um_per_px",
             "um_per_px_from",
+            "heights",
             "warnings",
             "failure",
             "evidence",

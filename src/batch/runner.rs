@@ -150,7 +150,7 @@ fn read_noted(
         let reading = run.pipeline.read(&photo, &mut watch)?;
         watch.lap();
         photo.check_scale(reading.primer.as_ref());
-        Ok(Record::new(name, &sha256, photo.scale.as_ref(), &photo.warnings, reading))
+        Ok(Record::new(&photo, reading))
     }));
     let known = || open(noted).clone();
     let record = match result {

@@ -36,6 +36,10 @@ pub(super) struct Args {
     /// Longer side of most photographs, pixels
     #[arg(long, value_name = "PX", default_value_t = 1600, value_parser = clap::value_parser!(u16).range(200..=6400))]
     long_px: u16,
+    /// Height maps (X3P) in place of photographs: of the same cases as photographs of the same seed, each
+    /// side at most --long-px points
+    #[arg(long)]
+    heights: bool,
     /// Folder of TrueType files to draw half of the typefaces from
     #[arg(long, value_name = "DIR")]
     faces: Option<PathBuf>,
@@ -68,6 +72,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         profiles: profiles.map(|(p, _)| *p).collect(),
         counts: Counts { cases_per_gun, photos_per_case },
         long_px: args.long_px,
+        heights: args.heights,
     };
     let faces = Faces::new(read_faces(args.faces.as_deref())?, split);
     let pool = rayon::ThreadPoolBuilder::new()

@@ -91,7 +91,14 @@ mod tests {
     use ndarray::array;
 
     fn photo(pixels: Pixels) -> Photo {
-        Photo { id: String::new(), pixels, scale: None, sha256: String::new(), warnings: Vec::new() }
+        Photo {
+            id: String::new(),
+            pixels,
+            scale: None,
+            sha256: String::new(),
+            warnings: Vec::new(),
+            heights: None,
+        }
     }
 
     #[test]

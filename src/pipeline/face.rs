@@ -376,6 +376,7 @@ mod tests {
                     scale: None,
                     sha256: String::new(),
                     warnings: Vec::new(),
+                    heights: None,
                 };
                 let clean = crate::pipeline::denoise::denoise(&photo);
                 // Whatever the weights say: no ellipse with a number that is none.

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod face;
 pub(crate) mod fuse;
 pub mod geometry;
+pub mod heights;
 pub mod mark;
 pub mod net;
 pub mod photo;
@@ -80,6 +81,9 @@ impl Pipeline {
     /// A [`Failure`] names the stage that gave up; a photograph without a mark is no failure.
     pub fn read(&self, photo: &Photo, watch: &mut dyn Watch) -> Result<Reading, Failure> {
         let s = &self.settings;
+        if photo.warnings.iter().any(|w| w == photo::NO_IMPRESSION_MEASURED) {
+            return Ok(Reading::no_mark(&Face::default()));
+        }
         let clean = denoise::denoise(photo);
         watch.made(Made::Clean(&clean));
         let face = face::find_face(&clean, &self.networks.finder, &s.face);

@@ -15,6 +15,7 @@ mod scale;
 mod tiff;
 
 use super::geometry::Ellipse;
+use super::heights::{self, Measured};
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::Array2;
@@ -70,6 +71,8 @@ pub struct Photo {
     pub sha256: String,
     /// Words such as `implausible_scale`.
     pub warnings: Vec<String>,
+    /// What a height map states of itself; `None` for a photograph.
+    pub heights: Option<Measured>,
 }
 
 /// Diameters between which the visible edge of a primer lies, micrometres: the flat face of a small
@@ -103,11 +106,13 @@ pub enum Kind {
     Tiff,
     /// Windows bitmap, 1-8 bit a channel.
     Bmp,
+    /// Height map of ISO 25178-72.
+    X3p,
 }
 
 impl Kind {
     /// Bytes from a file's start that [`Kind::of`] wants to see.
-    pub const START: usize = 32;
+    pub const START: usize = 64;
 
     /// The format of a file that begins with `start`, or `None`.
     pub fn of(start: &[u8]) -> Option<Self> {
@@ -124,7 +129,7 @@ impl Kind {
             {
                 Some(Self::Bmp)
             }
-            _ => None,
+            _ => heights::is_x3p(start).then_some(Self::X3p),
         }
     }
 }
@@ -136,7 +141,30 @@ struct Raster {
     scales: Vec<Scale>,
     /// Words for the photograph's warnings.
     warnings: Vec<String>,
+    /// What a height map states of itself.
+    heights: Option<Measured>,
 }
+
+impl Raster {
+    /// What a photograph's file gives.
+    fn new(pixels: Pixels, scales: Vec<Scale>, warnings: Vec<String>) -> Self {
+        Self { pixels: grey::fill_range(pixels), scales, warnings, heights: None }
+    }
+}
+
+/// The relief of an X3P.
+fn relief(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure> {
+    let map = heights::load(bytes, settings)?;
+    Ok(Raster {
+        pixels: map.pixels,
+        scales: vec![Scale { um_per_px: map.um_per_px, from: "x3p".into() }],
+        warnings: if map.left_out { vec![NO_IMPRESSION_MEASURED.into()] } else { Vec::new() },
+        heights: Some(map.measured),
+    })
+}
+
+/// Warning: the place of the impression was left out of a height map.
+pub const NO_IMPRESSION_MEASURED: &str = "no_impression_measured";
 
 /// Lower-case hex SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> String {
@@ -167,9 +195,10 @@ pub fn load(
         Some(Kind::Jpeg) => jpeg::decode(&bytes, settings),
         Some(Kind::Tiff) => tiff::decode(&mut bytes, settings),
         Some(Kind::Bmp) => bmp::decode(&bytes, settings),
+        Some(Kind::X3p) => relief(&bytes, settings),
         None => Err(Failure::new(
             "load",
-            format!("the content is {}, not PNG, JPEG, TIFF or BMP", foreign(&bytes)),
+            format!("the content is {}, not PNG, JPEG, TIFF, BMP or X3P", foreign(&bytes)),
             "save the picture as PNG or TIFF with the program that made it",
         )),
     }?;
@@ -180,14 +209,15 @@ pub fn load(
     };
     Ok(Photo {
         id: id.into(),
-        pixels: grey::fill_range(raster.pixels),
+        pixels: raster.pixels,
         scale,
         sha256: sha256.into(),
         warnings,
+        heights: raster.heights,
     })
 }
 
-const COPY_AGAIN: &str = "copy the file again from the original medium";
+pub(super) const COPY_AGAIN: &str = "copy the file again from the original medium";
 
 /// A file that its decoder gave up.
 fn broken(kind: &str, error: impl std::fmt::Display) -> Failure {
@@ -227,7 +257,7 @@ fn room(width: u64, height: u64, settings: &PhotoSettings) -> Result<(), Failure
 const RATIO_FROM: f64 = 16e6;
 
 /// Refuses a picture of `unpacked` bytes from a file of `packed` before anything of that size is allocated.
-fn ratio(unpacked: f64, packed: usize, settings: &PhotoSettings) -> Result<(), Failure> {
+pub(super) fn ratio(unpacked: f64, packed: usize, settings: &PhotoSettings) -> Result<(), Failure> {
     let ratio = unpacked / packed as f64;
     if unpacked >= RATIO_FROM && ratio > settings.max_ratio {
         return Err(Failure::new(

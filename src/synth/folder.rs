@@ -4,10 +4,11 @@ use super::camera::{File, ScaleTag};
 use super::draw::Draw;
 use super::framing::{LABORATORY, LONG_PX, frame};
 use super::gun::Faces;
+use super::instrument::Instrument;
 use super::profile::Profile;
 use super::scene::{Counts, Scene};
 use super::truth::Truth;
-use super::write;
+use super::{write, x3p};
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
 use crate::typeface::Face;
@@ -28,6 +29,8 @@ pub struct Order {
     pub counts: Counts,
     /// Longer side of most photographs, pixels; the others keep their proportion to it.
     pub long_px: u16,
+    /// Height maps in place of photographs.
+    pub heights: bool,
 }
 
 /// Photographs rendered between two writes of the truth, so that memory does not grow with the count.
@@ -68,6 +71,7 @@ pub fn write_folder(order: &Order, faces: &Faces, out: &Path) -> Result<(), Fata
         "cases_per_gun": order.counts.cases_per_gun,
         "long_px": order.long_px,
         "photos_per_case": order.counts.photos_per_case,
+        "heights": order.heights,
         "split": faces.split_name(),
         "typeface_files": faces.file_names(),
     });
@@ -83,6 +87,17 @@ fn photograph(
     out: &Path,
 ) -> Result<Truth, Fatal> {
     let mut scene = Scene::draw(order.seed, index, &order.profiles, order.counts, faces, schemes);
+    let folder = format!("{}-{:05}-{:02}", scene.profile.name(), scene.gun_index, scene.case + 1);
+    let name = |ending: &str| format!("{folder}/{folder}_{}.{ending}", scene.shot_no + 1);
+    if order.heights {
+        let mut d = Draw::new(order.seed, "instrument", index);
+        let instrument = Instrument::draw(&mut d, &scene, order.long_px.into());
+        let z = instrument.measure(&scene.surface(&instrument.window, schemes));
+        let path = name("x3p");
+        let bytes = x3p::encode(&z, &instrument).map_err(|e| cannot(&path, &e))?;
+        put(out, &folder, &path, &bytes)?;
+        return Ok(Truth::new(&scene, &instrument.window, &path, &folder, schemes).of_heights());
+    }
     let window = frame(
         &mut Draw::new(order.seed, "frame", index),
         &scene,
@@ -93,17 +108,20 @@ fn photograph(
         // The encoder writes no resolution into a BMP.
         scene.camera.scale = ScaleTag::None;
     }
-    let folder = format!("{}-{:05}-{:02}", scene.profile.name(), scene.gun_index, scene.case + 1);
-    let name = format!("{folder}_{}.{}", scene.shot_no + 1, write::ending(scene.camera.file));
-    let path = format!("{folder}/{name}");
-    let cannot = |e: &dyn std::fmt::Display| {
-        Fatal::new(format!("cannot write {path}: {e}"), "free space, or another folder with -o OUT")
-    };
+    let path = name(write::ending(scene.camera.file));
     let rendered = scene.render(&window, schemes);
-    let bytes = write::encode(&scene, &rendered, &window).map_err(|e| cannot(&e))?;
-    std::fs::create_dir_all(out.join(&folder)).map_err(|e| cannot(&e))?;
-    std::fs::write(out.join(&path), bytes).map_err(|e| cannot(&e))?;
+    let bytes = write::encode(&scene, &rendered, &window).map_err(|e| cannot(&path, &e))?;
+    put(out, &folder, &path, &bytes)?;
     Ok(Truth::new(&scene, &window, &path, &folder, schemes))
+}
+
+fn cannot(path: &str, e: &dyn std::fmt::Display) -> Fatal {
+    Fatal::new(format!("cannot write {path}: {e}"), "free space, or another folder with -o OUT")
+}
+
+fn put(out: &Path, folder: &str, path: &str, bytes: &[u8]) -> Result<(), Fatal> {
+    std::fs::create_dir_all(out.join(folder)).map_err(|e| cannot(path, &e))?;
+    std::fs::write(out.join(path), bytes).map_err(|e| cannot(path, &e))
 }
 
 /// The TrueType files of a folder, in the order of their names; none for no folder.

@@ -40,3 +40,23 @@ pub fn frame(d: &mut Draw, scene: &Scene, shrink: f32, views: &[f32; 3]) -> Wind
     let (cx, cy) = (at.0 + shift(d, sx, w), at.1 + shift(d, sy, h));
     Window { w, h, um_per_px: um, x0: cx - (w - 1) as f32 / 2.0 * um, y0: cy - (h - 1) as f32 / 2.0 * um }
 }
+
+/// Spacings of instruments with objectives of 20 to 5 times, µm.
+const SPACINGS_UM: (f32, f32) = (0.9, 3.5);
+
+/// The window of a height map of `scene` with at most `most` points a side: the crater with some of the
+/// face round it, or the whole primer, stitched.
+pub fn height_map_frame(d: &mut Draw, scene: &Scene, most: f32) -> Window {
+    let (span, at) = if d.chance(0.7) {
+        (2.0 * scene.rim_um() * d.range(1.15, 1.9), scene.gun.pin.offset_um)
+    } else {
+        (2.0 * scene.cartridge.cup_um * d.range(0.8, 1.1), (0.0, 0.0))
+    };
+    let um = d.log_range(SPACINGS_UM.0, SPACINGS_UM.1).max(span / most);
+    let side = (span / um) as usize;
+    let slack = 0.04 * span;
+    let middle = (if scene.mirrored { -at.0 } else { at.0 }, at.1);
+    let (cx, cy) = (middle.0 + d.range(-slack, slack), middle.1 + d.range(-slack, slack));
+    let half = (side - 1) as f32 / 2.0 * um;
+    Window { w: side, h: side, um_per_px: um, x0: cx - half, y0: cy - half }
+}

@@ -96,8 +96,8 @@ impl Scene {
         self.gun.pin.rx_um * self.gun.pin.rim_ratio
     }
 
-    /// Renders `window`. A mirrored photograph is the mirror image of its window's mirror image.
-    pub fn render(&self, window: &Window, schemes: &[Scheme]) -> Rendered {
+    /// The surface in `window`. A mirrored one is the mirror image of its window's mirror image.
+    pub fn surface(&self, window: &Window, schemes: &[Scheme]) -> Surface {
         let texel = (0.8 * window.um_per_px).max(1.6);
         let imprint =
             self.gun.code.as_ref().map(|code| Imprint::draw(&self.gun, code, &self.shot, schemes, texel));
@@ -107,6 +107,12 @@ impl Scene {
         if self.mirrored {
             surface.mirror(window.w);
         }
+        surface
+    }
+
+    /// Renders `window`.
+    pub fn render(&self, window: &Window, schemes: &[Scheme]) -> Rendered {
+        let surface = self.surface(window, schemes);
         let mut grey = light::shade(&surface, window, &self.rig, &self.cartridge.cup, &self.cartridge.case);
         camera::defocus(&mut grey, &surface, window, &self.camera, self.cartridge.seat_um);
         camera::expose(&mut grey, &surface, window, &self.camera);

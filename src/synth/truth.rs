@@ -172,4 +172,24 @@ impl Truth {
             colour: u8::from(scene.camera.colour),
         }
     }
+
+    /// The same for a height map: there is no light and no camera, and the file states its scale.
+    pub fn of_heights(self) -> Self {
+        Self {
+            scale_in_file: 1,
+            light: "none",
+            defocus_um: 0.0,
+            aperture: 0.0,
+            elevation_deg: 0.0,
+            crossed: 0,
+            electrons: 0,
+            vignette: 0.0,
+            gamma: 1.0,
+            sharpen: 0.0,
+            jpeg: 0,
+            bits: 32,
+            colour: 0,
+            ..self
+        }
+    }
 }

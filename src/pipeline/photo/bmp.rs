@@ -32,5 +32,5 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     let has_density = bytes.get(14).is_some_and(|&size| size >= 40);
     let stated =
         if has_density { scale::from_density("bmp", per_metre(38), per_metre(42), 1e6) } else { None };
-    Ok(Raster { pixels: Pixels::Eight(grey), scales: stated.into_iter().collect(), warnings: Vec::new() })
+    Ok(Raster::new(Pixels::Eight(grey), stated.into_iter().collect(), Vec::new()))
 }

@@ -39,11 +39,7 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
         grey::rgb(&samples, channels, grey.as_slice_mut().unwrap_or_default());
         grey
     };
-    Ok(Raster {
-        pixels: Pixels::Eight(pixels),
-        scales: outline.scale.into_iter().collect(),
-        warnings: Vec::new(),
-    })
+    Ok(Raster::new(Pixels::Eight(pixels), outline.scale.into_iter().collect(), Vec::new()))
 }
 
 /// What the markers of a JPEG stream say about it.

@@ -46,7 +46,7 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     {
         scales.extend(scale::from_density("png", d.xppu.into(), d.yppu.into(), 1e6));
     }
-    Ok(Raster { pixels, scales, warnings: Vec::new() })
+    Ok(Raster::new(pixels, scales, Vec::new()))
 }
 
 /// Folds every row as it is unpacked.

@@ -85,7 +85,7 @@ pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Fail
     if let (Some(table), Pixels::Eight(indices)) = (palette, &mut pixels) {
         indices.mapv_inplace(|i| table.get(usize::from(i)).copied().unwrap_or_default());
     }
-    Ok(Raster { pixels, scales, warnings })
+    Ok(Raster::new(pixels, scales, warnings))
 }
 
 fn bad(error: tiff::TiffError) -> Failure {
