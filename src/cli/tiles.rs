@@ -12,8 +12,8 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  microstamp tiles --kind mark --count 10000 --seed 1 -o marks.tiles")]
 pub(super) struct Args {
-    /// What a tile shows: a crater, or a small copy of a whole photograph
-    #[arg(long, value_parser = ["mark", "photo"])]
+    /// What a tile shows: a crater, one with its surroundings, or a small copy of a whole photograph
+    #[arg(long, value_parser = ["mark", "crater", "photo"])]
     kind: String,
     /// Side of a tile, pixels [default: what the learned reader takes]
     #[arg(long, value_parser = clap::value_parser!(u16).range(64..=1024))]
@@ -42,7 +42,11 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         _ => Split::Valid,
     };
     let faces = Faces::new(read_faces(args.faces.as_deref())?, split);
-    let kind = if args.kind == "mark" { Kind::Mark } else { Kind::Photo };
+    let kind = match args.kind.as_str() {
+        "mark" => Kind::Mark,
+        "crater" => Kind::Crater,
+        _ => Kind::Photo,
+    };
     let size = args.size.map_or_else(|| kind.usual_px(), usize::from);
     let bad = |e: std::io::Error| {
         Fatal::new(format!("cannot write {}: {e}", args.out.display()), "another file with -o FILE")

@@ -193,17 +193,19 @@ def turn(run, pool, limit):
 
 
 def poser(run, pool, limit):
-    """Whether there is a mark; errors of rim and floor."""
-    jitter = {"near_share": 0.0, "centre": 0.06, "size": 0.08}
-    out, truth, _ = collect(run, pool, limit, prepared(lambda g, s, l: views.crater(g, l, jitter)))
-    marked = truth["mark"] > 0.5
-    figures = {"mark_auc": auc(out["mark"][marked, 0], out["mark"][~marked, 0])}
-    for name in ("rim", "floor"):
-        gap = (out[name] - truth[name]).abs()
-        place = gap[:, :2].norm(dim=1) / truth[name][:, 2].exp()
-        for what, values in (("centre", place), ("size", gap[:, 2]), ("shape", gap[:, 3:].norm(dim=1))):
-            figures[f"{name}_{what}_median"] = values.median().item()
-            figures[f"{name}_{what}_p95"] = values.quantile(0.95).item()
+    """Whether there is a mark; errors of rim and floor, from a rim found nearly where it is and from one far off."""
+    figures = {}
+    for name, centre, size in (("", 0.05, 0.06), ("_off", 0.15, 0.25)):
+        jitter = {"near_share": 1.0, "centre_near": centre, "centre_far": 0.0, "size_near": size, "size_far": 0.0}
+        out, truth, _ = collect(run, pool, limit, prepared(lambda g, s, l: views.crater(g, l, jitter)))
+        marked = truth["mark"] > 0.5
+        figures[f"mark_auc{name}"] = auc(out["mark"][marked, 0], out["mark"][~marked, 0])
+        for part in ("rim", "floor"):
+            gap = (out[part] - truth[part]).abs()
+            place = gap[:, :2].norm(dim=1) / truth[part][:, 2].exp()
+            for what, values in (("centre", place), ("size", gap[:, 2]), ("shape", gap[:, 3:].norm(dim=1))):
+                figures[f"{part}_{what}{name}_median"] = values.median().item()
+                figures[f"{part}_{what}{name}_p95"] = values.quantile(0.95).item()
     return figures
 
 
@@ -236,7 +238,7 @@ OF = {"finder": finder, "poser": poser, "turn": turn, "layout": layout, "glyph":
 # What to show on the one line a validation prints.
 SHOWN = {
     "finder": ["iou_face", "iou_floor", "face_radius_median", "rim_radius_median", "impression_present"],
-    "poser": ["mark_auc", "rim_centre_median", "rim_size_median", "floor_centre_median", "floor_size_median"],
+    "poser": ["mark_auc", "rim_centre_median", "rim_size_median", "rim_size_off_median", "rim_size_off_p95", "floor_size_median"],
     "turn": ["first", "among_3", "first_clean", "first_field", "first_mixed", "first_severe"],
     "layout": ["format", "gear", "ok_auc", "pose_deg", "middle_p90", "height_p90"],
     "glyph": ["chars", "code_clean", "code_field", "code_mixed", "code_severe", "mark_auc", "offset_p90"],

@@ -29,7 +29,7 @@ from networks import FINE, MAKERS, TILE
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Which tiles a network learns from.
-KIND = {"finder": "photo", "poser": "mark", "turn": "mark", "layout": "mark", "glyph": "mark", "ring": "mark"}
+KIND = {"finder": "photo", "poser": "crater", "turn": "mark", "layout": "mark", "glyph": "mark", "ring": "mark"}
 # Those that look at pieces of the finer tile.
 FINER = {"glyph", "ring"}
 

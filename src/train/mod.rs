@@ -1,8 +1,8 @@
 //! Generator to training tiles for the learned reader.
 //!
-//! Two kinds: `photo` tiles show a whole photograph on a small square, with the
+//! Three kinds: `photo` tiles show a whole photograph on a small square, with the
 //! class of every pixel; `mark` tiles show the crater at a fixed size, with the
-//! strokes that are really there.
+//! strokes that are really there; `crater` tiles show it with what lies round it.
 
 use crate::pipeline::scheme::Scheme;
 use crate::synth::draw::Draw;
@@ -22,6 +22,8 @@ pub enum Kind {
     Photo,
     /// Craters.
     Mark,
+    /// Craters with their surroundings, less fine.
+    Crater,
 }
 
 /// Side of a photo tile, pixels: the finder's input.
@@ -30,6 +32,10 @@ const PHOTO_PX: usize = 192;
 const MARK_PX: usize = 384;
 /// Half side of a mark tile in rim radii.
 const MARK_SPAN: f32 = 1.3;
+/// Side of a crater tile, pixels: as fine as the poser's crop of a rim that was found where it is.
+const CRATER_PX: usize = 256;
+/// Half side of a crater tile in rim radii: all that is seen round a rim that was found half as large again.
+const CRATER_SPAN: f32 = 2.5;
 /// Tiles rendered between two writes.
 const BLOCK: u64 = 256;
 /// Whole case heads are the hardest to find one's way about in, and so the most frequent: case head,
@@ -50,6 +56,16 @@ impl Kind {
         match self {
             Self::Photo => PHOTO_PX,
             Self::Mark => MARK_PX,
+            Self::Crater => CRATER_PX,
+        }
+    }
+
+    /// Its name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Photo => "photo",
+            Self::Mark => "mark",
+            Self::Crater => "crater",
         }
     }
 }
@@ -70,7 +86,7 @@ pub fn tiles(
     let labels = if kind == Kind::Photo { PHOTO_LABELS } else { MARK_LABELS };
     let names: Vec<&str> = labels.split_whitespace().collect();
     let header = serde_json::json!({
-        "kind": if kind == Kind::Photo { "photo" } else { "mark" },
+        "kind": kind.name(),
         "count": count, "size": size, "planes": 2, "labels": names,
     })
     .to_string();
@@ -84,7 +100,8 @@ pub fn tiles(
             .into_par_iter()
             .map(|i| match kind {
                 Kind::Photo => photo_tile(seed, i, size, faces, &schemes),
-                Kind::Mark => mark_tile(seed, i, size, faces, &schemes),
+                Kind::Mark => mark_tile(seed, i, size, MARK_SPAN, faces, &schemes),
+                Kind::Crater => mark_tile(seed, i, size, CRATER_SPAN, faces, &schemes),
             })
             .collect();
         for record in block {
@@ -118,13 +135,14 @@ fn finish(grey: &[f32], second: Vec<u8>, labels: &[f32]) -> Vec<u8> {
     record
 }
 
-fn mark_tile(seed: u64, index: u64, size: usize, faces: &Faces, schemes: &[Scheme]) -> Vec<u8> {
+/// A crater, with `span` rim radii from its middle to the tile's edge.
+fn mark_tile(seed: u64, index: u64, size: usize, span: f32, faces: &Faces, schemes: &[Scheme]) -> Vec<u8> {
     // Two cases a gun, so that guns outnumber wear states.
     let counts = Counts { cases_per_gun: 2, photos_per_case: 1 };
     let scene = Scene::draw(seed, index, &MIX, counts, faces, schemes);
     let mut d = Draw::new(seed, "tile", index);
     // The photograph's own resolution: coarse ones are enlarged, as the reader has to.
-    let side_um = 2.0 * MARK_SPAN * scene.rim_um();
+    let side_um = 2.0 * span * scene.rim_um();
     let native = (side_um / d.log_range(1.8, 7.0)).clamp((size as f32).min(110.0), size as f32) as usize;
     let um = side_um / native as f32;
     let (ox, oy) = scene.gun.pin.offset_um;

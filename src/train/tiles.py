@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 MAGIC = b"MSTILES1"
-# Seeds of shard n: base * STRIDE + n; splits and kinds must never share one.
+# Seeds of shard n: base * STRIDE + n, and where each kind begins; splits and kinds must never share one.
 STRIDE = 1_000_000
+BEGINS = {"mark": 0, "crater": STRIDE // 2, "photo": STRIDE}
 
 
 def read(path):
@@ -46,7 +47,7 @@ class Maker:
         self.workers = workers
         self.running = []
         # Kinds in the order of their seeds.
-        self.next = {("mark", "train"): 0, ("photo", "train"): 0, ("mark", "valid"): 0, ("photo", "valid"): 0}
+        self.next = {(kind, split): 0 for kind in BEGINS for split in ("train", "valid")}
         self.given = set()
 
     def path(self, kind, split, number):
@@ -82,7 +83,7 @@ class Maker:
             if path.exists():
                 continue
             base = self.recipe["valid_seed"] if split == "valid" else self.seed
-            seed = (2 * base + (kind == "photo")) * STRIDE + number
+            seed = 2 * base * STRIDE + BEGINS[kind] + number
             part = path.with_suffix(".part")
             count = str(self.recipe["shard"])
             # Training goes first: a generator only takes what it leaves.

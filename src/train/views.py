@@ -14,10 +14,12 @@ from networks import (
     BEFORE, CELL, CELL_SPAN, REPEATED, RING_RADII, ROWS, SECTOR, SECTORS, SPAN, STRIP, TILE, TURN_RADII, UNROLLED, steps,
 )
 
-# Half the side of a mark tile, pixels, and what that is in larger semi-axes of the rim.
-HALF, RIM_SPAN = 192.0, 1.3
-# The poser's crop, pixels.
-CROP = 128
+# Half the side of a mark tile, pixels.
+HALF = 192.0
+# The poser's crop, pixels, and half of it in larger semi-axes of the rim as it was found. Of the crater tile it is cut
+# from: half the side, pixels, and what that is in larger semi-axes of the true rim.
+CROP, CROP_SPAN = 128, 1.3
+CRATER_HALF, CRATER_SPAN = 128.0, 2.5
 # What an index of the alphabet is worth in the gear ring, where I, O and Q keep their places.
 VALUES = ["ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".index(s) for s in "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"]
 
@@ -105,18 +107,17 @@ def ellipse(labels, name, matrix, centre, turned, mirrored):
 def crater(grey, labels, jitter):
     """The poser's view and answers, at any turn, mirrored or not.
 
-    `jitter`: centre (radii) and size, for a share of the tiles only a third of it.
+    `jitter`: how far the rim that was found is off, of which it sees CROP_SPAN; centre in radii, size (ln), near for a
+    share of the tiles and far for the others.
     """
     like = labels["marked"]
-    near = spread(like, 0, 1) < jitter["near_share"]
-    radius = HALF / RIM_SPAN * torch.where(near, 1 / 3, 1.0)
+    either = functools.partial(drawn, spread(like, 0, 1) < jitter["near_share"], jitter)
     turned, mirrored = spread(like, 0, 360), (spread(like, 0, 1) < 0.5).float()
-    offset = torch.stack([spread(like, -1, 1), spread(like, -1, 1)], -1) * jitter["centre"]
+    radius = CRATER_HALF / CRATER_SPAN * either("size").exp()
+    offset = torch.stack([either("centre"), either("centre")], -1)
     centre = point(labels, "rim_cx", "rim_cy") + offset * radius[:, None]
-    half = HALF * (1 + spread(like, -1, 1) * jitter["size"] * torch.where(near, 1 / 3, 1.0))
-    matrix = half[:, None, None] * turn(turned) @ flip(mirrored)
-    # The view is a third as fine as the tile: averaging first keeps the sampling cheap.
-    view = cut(averaged(grey, int(2 * HALF / CROP)), matrix, centre, CROP, 2 * HALF)
+    matrix = (CROP_SPAN * radius)[:, None, None] * turn(turned) @ flip(mirrored)
+    view = cut(grey, matrix, centre, CROP, 2 * CRATER_HALF)
     return view, {
         "rim": ellipse(labels, "rim", matrix, centre, turned, mirrored),
         "floor": ellipse(labels, "floor", matrix, centre, turned, mirrored),
