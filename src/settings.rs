@@ -143,6 +143,9 @@ pub struct LearnedSettings {
     pub second_reading_within: f32,
     /// Weight of the cells' old places when they are set right, in characters.
     pub cell_hold: f64,
+    /// Distance (character heights; ln of the size, radians) by which no cell may have been set right for its first
+    /// reading to count: the network was trained on cells that are further off.
+    pub cell_still: f64,
     /// Most log-odds, either way, that one cell counts for or against a view.
     pub cell_most: f32,
     /// What a cell's log-odds are multiplied by: cells of one mark err together.
@@ -166,8 +169,9 @@ impl Default for LearnedSettings {
             least_format: 0.01,
             ring_bar: 0.5,
             ring_still: 0.005,
-            second_reading_within: 10.0,
+            second_reading_within: 6.0,
             cell_hold: 1.0,
+            cell_still: 0.02,
             cell_most: 4.0,
             cell_weight: 0.5,
             cell_presence: 0.5,

@@ -66,6 +66,8 @@ struct Draft<'a> {
     weight: f32,
     /// Its cells, set right.
     block: Block,
+    /// The first reading, where the cells lay right already.
+    glyphs: Option<Glyphs>,
 }
 
 /// What `glyph` says of the characters of a block.
@@ -166,16 +168,18 @@ impl Learned {
             let seen = self.glyphs(tile, &block, scheme);
             let before = looked.weight() + said.formats[f];
             let weight = before + seen.evidence(&self.settings);
-            let block = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
-            Draft { looked, tile, scheme, before, weight, block }
+            let right = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
+            let still = block.apart(&right, scheme) <= self.settings.cell_still;
+            let (block, glyphs) = if still { (block, Some(seen)) } else { (right, None) };
+            Draft { looked, tile, scheme, before, weight, block, glyphs }
         })
     }
 
     /// A draft read: the view, and the evidence of its cells.
-    fn view(&self, draft: &Draft<'_>) -> (View, f32) {
-        let Draft { looked, tile, scheme, before, block, .. } = draft;
+    fn view(&self, draft: Draft<'_>) -> (View, f32) {
+        let Draft { looked, tile, scheme, before, ref block, glyphs, .. } = draft;
         let said = &looked.said;
-        let glyphs = self.glyphs(tile, block, scheme);
+        let glyphs = glyphs.unwrap_or_else(|| self.glyphs(tile, block, scheme));
         let gear = scheme.sectors().filter(|_| said.ring >= self.settings.ring_bar).map(|sectors| {
             let ring = Ring {
                 centre: (f64::from(said.pose[0]), f64::from(said.pose[1])),
@@ -246,7 +250,7 @@ impl Engine for Learned {
         let bar =
             drafts.iter().map(|d| d.weight).fold(f32::MIN, f32::max) - self.settings.second_reading_within;
         let views: Vec<(View, f32)> =
-            drafts.iter().filter(|d| d.weight >= bar).map(|d| self.view(d)).collect();
+            drafts.into_iter().filter(|d| d.weight >= bar).map(|d| self.view(d)).collect();
         let cells =
             views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight)).map_or(0.0, |v| v.1);
         // Three opinions on one question: of the poser, the layout and the cells. The first two look at

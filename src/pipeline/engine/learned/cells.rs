@@ -99,6 +99,17 @@ impl Block {
     }
 }
 
+impl Block {
+    /// How far the farthest cell of `other` is off this block's: of place, size (ln) and turn (radians) the most, in
+    /// character heights.
+    pub(super) fn apart(&self, other: &Self, scheme: &Scheme) -> f64 {
+        let gap = |a: &Cell, b: &Cell| (a.middle.0 - b.middle.0).hypot(a.middle.1 - b.middle.1) / self.height;
+        let place = self.cells(scheme).into_iter().zip(other.cells(scheme)).map(|(a, b)| gap(&a, &b));
+        let size = (other.height / self.height).ln().abs();
+        place.fold(size.max((other.turn - self.turn).abs()), f64::max)
+    }
+}
+
 /// The glyph network's input: a cell, upright.
 pub(super) fn upright(tile: &Prepared, cell: &Cell) -> Vec<f32> {
     let half = CELL_SPAN * cell.height;
