@@ -133,6 +133,9 @@ pub struct LearnedSettings {
     pub second_look_loss: f32,
     /// Least probability of a format, 0-1, for it to be put forward.
     pub least_format: f32,
+    /// Ways and formats whose cells are read, at the most: on 500 photographs of other guns none that was right
+    /// stood behind the third before.
+    pub drafts: usize,
     /// Least probability of a gear ring, 0-1, for its sectors to be used.
     pub ring_bar: f32,
     /// Shift and size (shares of the floor's radius) and turn (radians) by which a ring may be off and is still not
@@ -152,6 +155,9 @@ pub struct LearnedSettings {
     pub cell_weight: f32,
     /// What the best view's cells count for that there is a mark at all, as a share of what they count for the view.
     pub cell_presence: f32,
+    /// Probability of a mark after the first reading, 0-1, below which a floor is taken for bare: reading cells again
+    /// brings those of a mark less than that.
+    pub bare_first: f32,
     /// Probability of a mark, 0-1, below which a floor is taken for bare: the cells of a bare floor look
     /// like characters now and then.
     pub bare_below: f32,
@@ -167,6 +173,7 @@ impl Default for LearnedSettings {
             second_look_within: 6.0,
             second_look_loss: 2.0,
             least_format: 0.01,
+            drafts: 4,
             ring_bar: 0.5,
             ring_still: 0.005,
             second_reading_within: 6.0,
@@ -175,6 +182,7 @@ impl Default for LearnedSettings {
             cell_most: 4.0,
             cell_weight: 0.5,
             cell_presence: 0.5,
+            bare_first: 0.5,
             bare_below: 0.95,
         }
     }

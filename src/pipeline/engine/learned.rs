@@ -61,9 +61,9 @@ struct Draft<'a> {
     /// The finer tile of its pose.
     tile: &'a Prepared,
     scheme: &'a Scheme,
-    /// Log-probability before its cells were read, and after.
+    /// Log-probability before its cells were read, and what they added.
     before: f32,
-    weight: f32,
+    evidence: f32,
     /// Its cells, set right.
     block: Block,
     /// The first reading, where the cells lay right already.
@@ -159,20 +159,34 @@ impl Learned {
         teeth
     }
 
-    /// The formats that are likely enough, each with its cells set right by a first reading.
-    fn drafts<'a>(&'a self, looked: &'a Looked<'_>, tile: &'a Prepared) -> impl Iterator<Item = Draft<'a>> {
-        let said = &looked.said;
-        let likely = move |(f, _): &(usize, &Scheme)| said.formats[*f] >= self.settings.least_format.ln();
-        self.schemes.iter().enumerate().filter(likely).map(move |(f, scheme)| {
-            let block = block(&said.pose, &said.cells[5 * f..5 * f + 5]);
+    /// The likeliest ways and formats, each with its cells set right by a first reading.
+    fn drafts<'a>(&'a self, looked: &'a [Looked<'a>], tiles: &'a [Prepared]) -> Vec<Draft<'a>> {
+        let least = self.settings.least_format.ln();
+        let mut likely: Vec<(f32, usize, usize)> = Vec::new();
+        for (l, look) in looked.iter().enumerate() {
+            let formats = look.said.formats.iter().enumerate().filter(|(_, p)| **p >= least);
+            likely.extend(formats.map(|(f, p)| (look.weight() + p, l, f)));
+        }
+        likely.sort_by(|a, b| b.0.total_cmp(&a.0));
+        likely.truncate(self.settings.drafts);
+        let draft = |(before, l, f): (f32, usize, usize)| {
+            let (looked, tile, scheme) = (&looked[l], &tiles[l], &self.schemes[f]);
+            let block = block(&looked.said.pose, &looked.said.cells[5 * f..5 * f + 5]);
             let seen = self.glyphs(tile, &block, scheme);
-            let before = looked.weight() + said.formats[f];
-            let weight = before + seen.evidence(&self.settings);
+            let evidence = seen.evidence(&self.settings);
             let right = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
             let still = block.apart(&right, scheme) <= self.settings.cell_still;
             let (block, glyphs) = if still { (block, Some(seen)) } else { (right, None) };
-            Draft { looked, tile, scheme, before, weight, block, glyphs }
-        })
+            Draft { looked, tile, scheme, before, evidence, block, glyphs }
+        };
+        likely.into_iter().map(draft).collect()
+    }
+
+    /// Probability that there is a mark, of three opinions on one question: of the poser, the layout and the cells.
+    /// The first two look at the whole floor and err together: their log-odds are averaged.
+    fn presence(&self, mark: &Mark, ok: f32, cells: f32) -> f32 {
+        let poser = mark.presence.clamp(1e-6, 1.0 - 1e-6);
+        sigmoid(0.5 * ((poser / (1.0 - poser)).ln() + ok) + self.settings.cell_presence * cells)
     }
 
     /// A draft read: the view, and the evidence of its cells.
@@ -212,8 +226,8 @@ impl Engine for Learned {
 
     /// Every hypothesis is looked at once, the likeliest first; where the first is beyond doubt, it is
     /// the only one. Those that are not clearly worse than the best are looked at a second time, with
-    /// the pose set right by what the first look said, and their cells are read; those of the ways and
-    /// formats that then are not clearly worse than the best are set right and read again.
+    /// the pose set right by what the first look said. The cells of the likeliest ways and formats are
+    /// read; those that then are not clearly worse than the best are set right and read again.
     fn read(&self, mark: &Mark) -> Result<Scores, Failure> {
         let nothing = Scores { presence: mark.presence, ..Scores::default() };
         if mark.presence < self.settings.presence_bar {
@@ -245,21 +259,24 @@ impl Engine for Learned {
         let ok = best.said.ok;
         let tiles: Vec<Prepared> =
             looked.iter().map(|l| Prepared::new(&mark.fine_tile(&l.pose), TILE_SPAN)).collect();
-        let drafts: Vec<Draft<'_>> =
-            looked.iter().zip(&tiles).flat_map(|(l, tile)| self.drafts(l, tile)).collect();
-        let bar =
-            drafts.iter().map(|d| d.weight).fold(f32::MIN, f32::max) - self.settings.second_reading_within;
+        let bare = || Scores { presence: 0.0, ink: ink.clone(), ..Scores::default() };
+        let drafts = self.drafts(&looked, &tiles);
+        let weight = |d: &Draft<'_>| d.before + d.evidence;
+        let best = drafts.iter().max_by(|a, b| weight(a).total_cmp(&weight(b)));
+        let Some((bar, cells)) = best.map(|d| (weight(d) - self.settings.second_reading_within, d.evidence)) else {
+            return Ok(bare());
+        };
+        // On a floor that is bare most likely, setting the cells right only costs time.
+        if self.presence(mark, ok, cells) < self.settings.bare_first {
+            return Ok(bare());
+        }
         let views: Vec<(View, f32)> =
-            drafts.into_iter().filter(|d| d.weight >= bar).map(|d| self.view(d)).collect();
+            drafts.into_iter().filter(|d| weight(d) >= bar).map(|d| self.view(d)).collect();
         let cells =
             views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight)).map_or(0.0, |v| v.1);
-        // Three opinions on one question: of the poser, the layout and the cells. The first two look at
-        // the whole floor and err together: their log-odds are averaged.
-        let poser = mark.presence.clamp(1e-6, 1.0 - 1e-6);
-        let presence =
-            sigmoid(0.5 * ((poser / (1.0 - poser)).ln() + ok) + self.settings.cell_presence * cells);
+        let presence = self.presence(mark, ok, cells);
         if presence < self.settings.bare_below {
-            return Ok(Scores { presence: 0.0, ink, ..Scores::default() });
+            return Ok(bare());
         }
         Ok(Scores { views: views.into_iter().map(|v| v.0).collect(), presence, ink })
     }
@@ -391,6 +408,7 @@ mod tests {
             least_format: 0.0,
             ring_bar: 0.0,
             second_reading_within: 1e9,
+            bare_first: 0.0,
             bare_below: 0.0,
             ..LearnedSettings::default()
         };
