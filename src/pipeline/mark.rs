@@ -62,7 +62,7 @@ const UNROLLED_RADII: (f64, f64) = (0.06, 1.06);
 /// Half the side of the poser's picture in larger semi-axes of the rim.
 const CROP_SPAN: f64 = 1.3;
 /// The poser looks again where it was shown a crater off its middle, or of another size, by more than
-/// this share of its radius: it sees most from near.
+/// this share of its radius: the nearer the crop, the better it sees.
 const LOOK_AGAIN: f64 = 0.06;
 /// Looks at the most.
 const LOOKS: usize = 3;
