@@ -18,6 +18,7 @@ pub mod names;
 pub mod output;
 pub mod progress;
 pub mod record;
+pub mod results;
 pub mod resume;
 pub mod runner;
 pub mod signature;

@@ -1,8 +1,7 @@
 //! The readings of folders that `decode` wrote, as questions.
 
 use super::question::Question;
-use crate::batch::Record;
-use crate::batch::record::SCHEMA;
+use crate::batch::{self, results::AGAIN};
 use crate::error::Fatal;
 use crate::pipeline::decode::Status;
 use crate::pipeline::scheme::Scheme;
@@ -38,27 +37,13 @@ pub fn is_out(path: &Path) -> bool {
 /// # Errors
 /// [`Fatal`] where there are none, or a line is no row of results or contradicts itself.
 pub fn read(out: &Path) -> Result<Results, Fatal> {
-    let path = out.join("results.jsonl");
-    let text = std::fs::read_to_string(&path).map_err(|e| {
-        Fatal::new(
-            format!("cannot read the results {}: {e}", path.display()),
-            "the folder that `microstamp decode PHOTOGRAPHS -o OUT` wrote",
-        )
-    })?;
     let schemes = Scheme::all();
     let mut results = Results::default();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for record in batch::results::read(out)?.records {
         let wrong = |why: String| {
-            Fatal::new(
-                format!("{}: line {}: {why}", path.display(), i + 1),
-                "`microstamp decode` once more into a new folder",
-            )
+            Fatal::new(format!("{}: {}: {why}", out.join("results.jsonl").display(), record.path), AGAIN)
         };
-        let record: Record = serde_json::from_str(line).map_err(|e| wrong(e.to_string()))?;
-        if record.schema != SCHEMA {
-            return Err(wrong(format!("schema {} where {SCHEMA} is known", record.schema)));
-        }
-        match Question::read(&record, &schemes).map_err(|why| wrong(format!("{}: {why}", record.path)))? {
+        match Question::read(&record, &schemes).map_err(wrong)? {
             Some(question) => results.readings.push(MarkRead {
                 out: out.display().to_string(),
                 status: record.status,

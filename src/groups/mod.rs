@@ -17,51 +17,30 @@ pub use output::{FILES, SCHEMA, read_groups, write};
 pub use reading::{Group, Kind, Member, Place};
 
 use crate::batch::Record;
-use crate::batch::record::SCHEMA as RESULTS_SCHEMA;
+use crate::batch::results::{self, AGAIN, Results};
 use crate::error::Fatal;
-use crate::pipeline::photo::sha256;
 use crate::pipeline::scheme::Scheme;
 use confidence::JointCurve;
 use naming::By;
 use std::path::Path;
 
-/// The results of a folder, and the hash of their file.
-#[derive(Debug)]
-pub struct Results {
-    /// Line by line.
-    pub records: Vec<Record>,
-    /// SHA-256 of `results.jsonl`.
-    pub sha256: String,
-}
-
 /// Reads `results.jsonl` of a folder that `decode` wrote.
 ///
 /// # Errors
-/// [`Fatal`] where it cannot be read, a line is no row of results, or its marks come without scores.
+/// [`Fatal`] where [`results::read`] fails, or its marks come without scores.
 pub fn results(out: &Path) -> Result<Results, Fatal> {
-    let path = out.join("results.jsonl");
-    let again = "`microstamp decode` once more into a new folder";
-    let text = std::fs::read_to_string(&path).map_err(|e| {
-        Fatal::new(
-            format!("cannot read the results {}: {e}", path.display()),
-            "the folder that `microstamp decode PHOTOGRAPHS -o OUT` wrote",
-        )
-    })?;
+    let results = results::read(out)?;
     let schemes = Scheme::all();
-    let mut records = Vec::new();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let wrong = |why: String| Fatal::new(format!("{}: line {}: {why}", path.display(), i + 1), again);
-        let record: Record = serde_json::from_str(line).map_err(|e| wrong(e.to_string()))?;
-        if record.schema != RESULTS_SCHEMA {
-            return Err(wrong(format!("schema {} where {RESULTS_SCHEMA} is known", record.schema)));
-        }
+    for record in &results.records {
+        let wrong = |why: String| {
+            Fatal::new(format!("{}: {}: {why}", out.join("results.jsonl").display(), record.path), AGAIN)
+        };
         if record.best.is_some() && record.views.is_empty() {
             return Err(wrong("no `views`: written by a version that kept no scores".into()));
         }
-        check(&record, &schemes).map_err(|why| wrong(format!("{}: {why}", record.path)))?;
-        records.push(record);
+        check(record, &schemes).map_err(wrong)?;
     }
-    Ok(Results { records, sha256: sha256(text.as_bytes()) })
+    Ok(results)
 }
 
 /// Refuses scores that are not those of their format.

@@ -1,7 +1,8 @@
 //! What a report is made of: the lines of results, the run's own record, and the photographs.
 
+use crate::batch::Record;
 use crate::batch::inputs::{self, Links};
-use crate::batch::record::{Record, SCHEMA};
+use crate::batch::results::{self, Results};
 use crate::error::Fatal;
 use crate::pipeline::photo::sha256;
 use serde_json::Value;
@@ -43,12 +44,10 @@ impl Batch {
     /// [`Fatal`] where `results.jsonl` or `run.json` cannot be read or believed, or a folder of
     /// `inputs` cannot be listed.
     pub fn read(out: &Path, inputs: &[PathBuf]) -> Result<Self, Fatal> {
-        let results = open(out, "results.jsonl")?;
+        let Results { records, sha256: hash } = results::read(out)?;
         let run = open(out, "run.json")?;
-        let records = lines(&results).map_err(|why| broken(out, "results.jsonl", &why))?;
         let manifest: Value =
             serde_json::from_slice(&run).map_err(|e| broken(out, "run.json", &e.to_string()))?;
-        let hash = sha256(&results);
         let inputs = if inputs.is_empty() { stated_inputs(&manifest) } else { inputs.to_vec() };
         Ok(Self {
             places: places(&inputs)?,
@@ -93,19 +92,6 @@ fn broken(out: &Path, name: &str, why: &str) -> Fatal {
         format!("{}: {why}", out.join(name).display()),
         "`microstamp decode` once more into a new folder",
     )
-}
-
-fn lines(bytes: &[u8]) -> Result<Vec<Record>, String> {
-    let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
-    let mut records = Vec::new();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let record: Record = serde_json::from_str(line).map_err(|e| format!("line {}: {e}", i + 1))?;
-        if record.schema != SCHEMA {
-            return Err(format!("line {}: schema {} where {SCHEMA} is known", i + 1, record.schema));
-        }
-        records.push(record);
-    }
-    Ok(records)
 }
 
 /// INPUTs of the run that still exist: one that has moved leaves its photographs absent, which their pages say.

@@ -2,7 +2,8 @@
 
 use super::name_some;
 use super::truth::{Row, Truth};
-use crate::batch::record::{Record, SCHEMA};
+use crate::batch::Record;
+use crate::batch::results;
 use crate::error::Fatal;
 use crate::pipeline::decode::Status;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,68 +46,23 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// Reads `results.jsonl` of a folder that `decode` wrote.
+/// Reads the results of a folder that `decode` wrote.
 ///
 /// # Errors
-/// [`Fatal`] where the file cannot be read, a line is no row of results, contradicts itself, or a
-/// photograph has two rows.
+/// As [`results::read`], and where a photograph has two rows.
 pub fn read_results(out: &Path) -> Result<Vec<Record>, Fatal> {
-    let path = out.join("results.jsonl");
-    let text = std::fs::read_to_string(&path).map_err(|e| {
-        Fatal::new(
-            format!("cannot read the results {}: {e}", path.display()),
-            "the folder that `microstamp decode PHOTOGRAPHS -o OUT` wrote",
-        )
-    })?;
-    parse_results(&text).map_err(|f| Fatal::new(format!("results {}: {}", path.display(), f.what), f.hint))
-}
-
-/// Reads rows of results from text.
-///
-/// # Errors
-/// As [`read_results`].
-pub fn parse_results(text: &str) -> Result<Vec<Record>, Fatal> {
-    let again = "`microstamp decode` once more into a new folder";
-    let mut records: Vec<Record> = Vec::new();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let wrong = |why: String| Fatal::new(format!("line {}: {why}", i + 1), again);
-        let record: Record = serde_json::from_str(line).map_err(|e| wrong(e.to_string()))?;
-        check(&record).map_err(|why| wrong(format!("{}: {why}", record.path)))?;
-        records.push(record);
-    }
+    let records = results::read(out)?.records;
     let mut seen = BTreeSet::new();
     let doubled: Vec<&str> =
         records.iter().map(|r| r.path.as_str()).filter(|path| !seen.insert(*path)).collect();
-    if !doubled.is_empty() {
-        return Err(Fatal::new(
-            format!("more than one row for {}", name_some(&doubled)),
-            "`microstamp decode` of the one folder that the truth's paths count from: \
-             two folders with the same names in them cannot be told apart",
-        ));
+    if doubled.is_empty() {
+        return Ok(records);
     }
-    Ok(records)
-}
-
-/// What makes a row impossible to score.
-fn check(record: &Record) -> Result<(), String> {
-    if record.schema != SCHEMA {
-        return Err(format!("schema {} where {SCHEMA} is known", record.schema));
-    }
-    if !(0.0..=1.0).contains(&record.confidence) {
-        return Err(format!("confidence {} is not between 0 and 1", record.confidence));
-    }
-    let unsure = record.code.as_ref().map(|code| code.contains('?'));
-    let sure = record.code.as_ref().is_some_and(|code| code.chars().any(|c| c != '?'));
-    match record.status {
-        Status::Read if unsure != Some(false) || !sure => Err("status read without a whole code".into()),
-        Status::Partial if unsure != Some(true) || !sure => {
-            Err("status partial without a code that has both sure characters and a `?`".into())
-        }
-        Status::NoMark | Status::Failed if record.code.is_some() || record.best.is_some() => {
-            Err("a code where nothing was read".into())
-        }
-        _ => Ok(()),
-    }
+    Err(Fatal::new(
+        format!("more than one row for {}", name_some(&doubled)),
+        "`microstamp decode` of the one folder that the truth's paths count from: \
+         two folders with the same names in them cannot be told apart",
+    ))
 }
 
 /// Puts truth and results together, in the order of the truth.

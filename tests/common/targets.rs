@@ -1,9 +1,9 @@
 //! What is fuzzed: input from outside in, nothing but an answer or a refusal out. Each panics where that fails.
 
 use microstamp::batch::Record;
+use microstamp::batch::results;
 use microstamp::casework::source::Source;
 use microstamp::pipeline::photo;
-use microstamp::score::pair::parse_results;
 use microstamp::{Settings, settings::PhotoSettings};
 use std::io::Write;
 
@@ -81,7 +81,7 @@ pub fn settings(bytes: &[u8]) {
 
 /// A `results.jsonl`.
 pub fn results(bytes: &[u8]) {
-    match parse_results(&String::from_utf8_lossy(bytes)) {
+    match results::parse(&String::from_utf8_lossy(bytes)) {
         Ok(records) => {
             for record in records {
                 assert!((0.0..=1.0).contains(&record.confidence));
