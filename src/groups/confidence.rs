@@ -22,9 +22,8 @@ use std::collections::BTreeMap;
 /// | `agreement` | log-evidence a character that the photographs say the same |
 /// | `contradiction` | the log-likelihood ratio for the character that any photograph supports least |
 /// | `ring` | 1 where a ring was read in any of them, else 0 |
-/// | `backing` | photographs whose own most probable code is this one |
-/// | `single` | log-odds of the confidence of the surest of these; -[`MOST`] for none |
-pub const FEATURES: [&str; 12] = [
+/// | `single` | log-odds of the confidence of the surest photograph whose own most probable code is this one; -[`MOST`] for none |
+pub const FEATURES: [&str; 11] = [
     "whole",
     "weakest",
     "second",
@@ -35,7 +34,6 @@ pub const FEATURES: [&str; 12] = [
     "agreement",
     "contradiction",
     "ring",
-    "backing",
     "single",
 ];
 
@@ -139,11 +137,10 @@ pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record], best: &str) -> Ve
     sorted.sort_by(f64::total_cmp);
     let nth = |i: usize| sorted.get(i).copied().unwrap_or(0.0);
     let support = joint.parts.iter().filter(|p| p.view.is_some()).flat_map(|p| &p.support).copied();
-    let backing: Vec<f64> = taken
+    let single = taken
         .iter()
         .filter(|m| m.best.as_deref() == Some(best) && m.format.as_ref() == Some(&joint.scheme.id))
-        .map(|m| logit(m.confidence))
-        .collect();
+        .map(|m| logit(m.confidence));
     let whole = [
         logit(presence * joint.whole),
         nth(0),
@@ -155,8 +152,7 @@ pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record], best: &str) -> Ve
         joint.agreement,
         support.reduce(f64::min).unwrap_or(0.0),
         f64::from(u8::from(taken.iter().any(|m| m.gear.as_ref().is_some_and(|g| g.present)))),
-        backing.len() as f64,
-        backing.iter().copied().fold(-MOST, f64::max),
+        single.fold(-MOST, f64::max),
     ];
     whole.into_iter().chain(each).map(|x| (x * 1e4).round() / 1e4).collect()
 }
@@ -193,8 +189,8 @@ mod tests {
                  character = [0.0, 1.0]\naccept_character = 0.9"
             )
         };
-        assert!(Calibration::parse(&file(0.5, &[1.0; 12])).is_ok());
+        assert!(Calibration::parse(&file(0.5, &[1.0; 11])).is_ok());
         assert!(Calibration::parse(&file(0.5, &[1.0])).unwrap_err().contains("1 weights"));
-        assert!(Calibration::parse(&file(1.5, &[1.0; 12])).unwrap_err().contains("shares"));
+        assert!(Calibration::parse(&file(1.5, &[1.0; 11])).unwrap_err().contains("shares"));
     }
 }

@@ -71,6 +71,8 @@ struct Hypothesis {
     /// Logarithm of the probability of the views.
     prior: f64,
     evidence: f64,
+    /// For each place and symbol the sum of the log-probabilities of the photographs that are in.
+    sums: Vec<Vec<f64>>,
     /// For each place the probability of every symbol.
     positions: Vec<Vec<f64>>,
     agreement: f64,
@@ -166,18 +168,34 @@ fn differs(a: &Hypothesis, b: &Hypothesis, known: &[Vec<Known<'_>>]) -> bool {
         })
 }
 
+/// log( 1/S  sum over symbols t of p(t)^w ) for the weight w of so many photographs that are in (from 1), by
+/// that number, photograph, view and place.
+type Norms = Vec<Vec<Vec<Vec<f64>>>>;
+
+fn norms(known: &[Vec<Known<'_>>], symbols: usize, curve: &JointCurve) -> Norms {
+    let of = |p: &[f64], w: f64| (p.iter().map(|p| (w * p).exp()).sum::<f64>() / symbols as f64).ln();
+    let of_view = |k: &Known<'_>, w: f64| k.log_p.iter().map(|p| of(p, w)).collect();
+    (1..=known.len())
+        .map(|n| curve.weight(n))
+        .map(|w| known.iter().map(|views| views.iter().map(|k| of_view(k, w)).collect()).collect())
+        .collect()
+}
+
 /// The likeliest hypotheses of one format.
 fn hypotheses(known: &[Vec<Known<'_>>], scheme: &Scheme, curve: &JointCurve) -> Vec<Hypothesis> {
+    let symbols = scheme.alphabet.chars().count();
+    let norms = norms(known, symbols, curve);
     let start = Hypothesis {
         views: Vec::new(),
         prior: 0.0,
         evidence: 0.0,
+        sums: vec![vec![0.0; symbols]; scheme.len()],
         positions: Vec::new(),
         agreement: 0.0,
         scheme: 0,
     };
     let mut kept = vec![start];
-    for (m, views) in known.iter().enumerate() {
+    for views in known {
         let mut next = Vec::new();
         for h in &kept {
             let choices =
@@ -186,7 +204,11 @@ fn hypotheses(known: &[Vec<Known<'_>>], scheme: &Scheme, curve: &JointCurve) -> 
                 let mut grown = h.clone();
                 grown.views.push(choice);
                 grown.prior += prior;
-                weigh(&mut grown, &known[..=m], scheme, curve);
+                if let Some(v) = choice {
+                    let log_p = views[v].log_p.iter().flatten();
+                    grown.sums.iter_mut().flatten().zip(log_p).for_each(|(sum, p)| *sum += p);
+                }
+                weigh(&mut grown, &norms, curve);
                 next.push(grown);
             }
         }
@@ -199,26 +221,23 @@ fn hypotheses(known: &[Vec<Known<'_>>], scheme: &Scheme, curve: &JointCurve) -> 
 }
 
 /// Works out a hypothesis's places and evidence.
-fn weigh(h: &mut Hypothesis, known: &[Vec<Known<'_>>], scheme: &Scheme, curve: &JointCurve) {
-    let symbols = scheme.alphabet.chars().count();
-    let taken: Vec<&Known<'_>> =
-        h.views.iter().zip(known).filter_map(|(view, known)| view.map(|v| &known[v])).collect();
+fn weigh(h: &mut Hypothesis, norms: &Norms, curve: &JointCurve) {
+    let taken: Vec<(usize, usize)> =
+        h.views.iter().enumerate().filter_map(|(m, view)| view.map(|v| (m, v))).collect();
     let weight = curve.weight(taken.len());
     let mut together = 0.0;
-    h.positions = (0..scheme.len())
-        .map(|i| {
-            let mut log = vec![0.0; symbols];
-            for known in &taken {
-                let p = &known.log_p[i];
-                let norm = (p.iter().map(|p| (weight * p).exp()).sum::<f64>() / symbols as f64).ln();
-                log.iter_mut().zip(p).for_each(|(l, p)| *l += weight * p - norm);
-            }
-            let top = log.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = log.iter().map(|l| (l - top).exp()).sum();
-            together += (sum / symbols as f64).ln() + top;
-            log.iter().map(|l| (l - top).exp() / sum).collect()
+    h.positions = h
+        .sums
+        .iter()
+        .enumerate()
+        .map(|(i, sums)| {
+            let norm: f64 = taken.iter().map(|(m, v)| norms[taken.len() - 1][*m][*v][i]).sum();
+            let top = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = sums.iter().map(|s| (weight * (s - top)).exp()).sum();
+            together += (sum / sums.len() as f64).ln() + weight * top - norm;
+            sums.iter().map(|s| (weight * (s - top)).exp() / sum).collect()
         })
         .collect();
-    h.agreement = if taken.len() > 1 { together / scheme.len() as f64 } else { 0.0 };
+    h.agreement = if taken.len() > 1 { together / h.sums.len() as f64 } else { 0.0 };
     h.evidence = h.prior + together;
 }

@@ -6,6 +6,10 @@ use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// Photographs of a group, at the most: a scene has fewer cases of one gun, and a pattern that takes all of a
+/// laboratory's photographs for one case is a mistake.
+const MOST: usize = 200;
+
 /// What names a photograph's group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
@@ -21,11 +25,22 @@ pub enum By {
 ///
 /// # Errors
 /// [`Fatal`] where the pattern is none, the table cannot be read or names a photograph that is not
-/// there, or no photograph is in a group.
+/// there, no photograph is in a group, or a group has more than [`MOST`].
 pub fn name(paths: &[&str], by: &By) -> Result<BTreeMap<String, Vec<usize>>, Fatal> {
-    match by {
+    let groups = match by {
         By::Pattern(pattern) => by_pattern(paths, pattern),
         By::Table(path) => by_table(paths, path),
+    }?;
+    match groups.iter().find(|(_, members)| members.len() > MOST) {
+        Some((name, members)) => Err(Fatal::new(
+            format!(
+                "group `{}` has {} photographs, at most {MOST} are read together",
+                printable(name),
+                members.len()
+            ),
+            EXAMPLE,
+        )),
+        None => Ok(groups),
     }
 }
 
@@ -113,6 +128,9 @@ mod tests {
         assert!(
             none.what.contains("none of the 1 paths, such as 17/a.png") && none.hint.contains("'^([^/]+)/'")
         );
+        let paths: Vec<String> = (0..=MOST).map(|i| format!("17/{i}.png")).collect();
+        let all = pattern(&paths.iter().map(String::as_str).collect::<Vec<_>>(), ".").unwrap_err();
+        assert!(all.what.contains("group `1` has 201 photographs"), "{all}");
         let broken = pattern(&["17/a.png"], "(").unwrap_err();
         assert!(broken.what.contains("`(` is no regular expression: unclosed group"), "{broken}");
     }
