@@ -15,7 +15,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("batch", &["error", "settings", "pipeline"]),
     ("groups", &["error", "settings", "pipeline", "batch"]),
     ("casework", &["error", "settings", "pipeline", "batch"]),
-    ("report", &["error", "settings", "pipeline", "batch", "canvas"]),
+    ("report", &["error", "settings", "pipeline", "batch", "groups", "canvas"]),
     ("score", &["error", "settings", "pipeline", "batch", "groups", "canvas"]),
     ("bench", &["error", "settings", "pipeline", "batch", "score"]),
     ("synth", &["error", "settings", "pipeline", "typeface"]),

@@ -124,6 +124,22 @@ fn a_report_is_the_same_for_any_number_of_threads_and_names_no_address() {
 }
 
 #[test]
+fn what_was_read_together_is_shown_with_each_photographs_part_in_it() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, _) = lab(dir.path());
+    // A gun a group, and a group of the hostile name alone.
+    let by = r"^(clean-\d+|<b>scene)";
+    microstamp().arg("group").arg(&out).args(["--same-gun", "--group-by", by]).assert().code(0);
+    report(&out, &[], 0);
+    let page = |name: &str| std::fs::read_to_string(out.join("report").join(name)).unwrap();
+    let groups = page("groups.html");
+    assert!(groups.contains("<bdi>clean-00000</bdi>: 2 cases of one gun"), "{groups}");
+    assert!(groups.contains(r#"<a href="photographs/00001.html"><bdi>"#));
+    assert!(groups.contains("this is its own reading") && !groups.contains("<b>scene"));
+    assert!(page("index.html").contains(r#"<a href="groups.html">Read together</a>"#));
+}
+
+#[test]
 fn photographs_that_changed_or_are_gone_are_named_and_not_shown() {
     let dir = TempDir::new().unwrap();
     let (photographs, out, records) = lab(dir.path());
@@ -182,6 +198,8 @@ fn in_a_browser() {
     let dir = TempDir::new().unwrap();
     let (photographs, out, mut records) = lab(dir.path());
     casework(&out, &records);
+    let by = r"^([a-z]+-\d+)-";
+    microstamp().arg("group").arg(&out).args(["--same-gun", "--group-by", by]).assert().code(0);
 
     let four = dir.path().join("four");
     std::fs::create_dir(&four).unwrap();

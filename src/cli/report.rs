@@ -21,7 +21,7 @@ const NAMED: usize = 5;
     long_about = "Write a run as a folder of pages that opens from disk in any browser: counts, settings \
         and hashes, the photographs in a list that can be filtered and sorted, and a page a photograph \
         with outlines over the untouched picture, the straightened mark, every position's alternatives \
-        and the provenance. Leads and traces get pages where there are any.\n\n\
+        and the provenance. Groups, leads and traces get pages where there are any.\n\n\
         Nothing is read again: the pages show what `decode` wrote down. Photographs are looked for where \
         they were then, and shown only if their SHA-256 is the one in the results.\n\n\
         With --blind the folder is for a second examiner who has not seen the machine's reading.",
@@ -37,7 +37,7 @@ pub struct Args {
     /// Where the photographs are, if not where they were; the INPUT that was decoded. May be given several times
     #[arg(long, value_name = "FOLDER")]
     inputs: Vec<PathBuf>,
-    /// Folder with leads.jsonl and traces.jsonl [default: OUT]
+    /// Folder with leads.jsonl, traces.jsonl and groups.jsonl [default: OUT]
     #[arg(long, value_name = "DIR", conflicts_with = "blind")]
     leads: Option<PathBuf>,
     /// Hide the machine's reading until the examiner's own is kept
@@ -52,10 +52,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let batch = Batch::read(&args.run, &args.inputs)?;
     let casework = Casework::read(args.leads.as_deref().unwrap_or(&args.run))?;
-    if let (Some(folder), false, false) = (&args.leads, casework.has_leads(), casework.has_traces()) {
+    let has_any = casework.has_leads() || casework.has_traces() || casework.has_groups();
+    if let (Some(folder), false) = (&args.leads, has_any) {
         return Err(Fatal::new(
-            format!("neither leads.jsonl nor traces.jsonl in {}", folder.display()),
-            "--leads with the folder that `microstamp link` or `microstamp trace` wrote",
+            format!("no leads.jsonl, traces.jsonl or groups.jsonl in {}", folder.display()),
+            "--leads with the folder that `microstamp link`, `trace` or `group` wrote",
         ));
     }
     let name = if args.blind { "blind" } else { "report" };

@@ -1,9 +1,11 @@
-//! Leads and traces of casework as pages: tables, and scenes as a graph.
+//! Groups, leads and traces of casework as pages: tables, and scenes as a graph.
 
 use super::batch::Batch;
 use super::site::Site;
+use super::together;
 use super::view::{self, text};
 use crate::error::Fatal;
+use crate::groups;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -32,9 +34,10 @@ const RECORD: [(&str, &str); 13] = [
     ("from", "Pin in this firearm from"),
 ];
 
-/// The lines of `leads.jsonl` and `traces.jsonl`, where these exist.
+/// The lines of `groups.jsonl`, `leads.jsonl` and `traces.jsonl`, where these exist.
 #[derive(Debug, Default)]
 pub struct Casework {
+    together: Option<Vec<groups::Group>>,
     leads: Option<Vec<Value>>,
     traces: Option<Vec<Value>>,
 }
@@ -90,15 +93,22 @@ struct Candidate {
 }
 
 impl Casework {
-    /// Reads `leads.jsonl` and `traces.jsonl` of `folder`; what is not there is not shown.
+    /// Reads `groups.jsonl`, `leads.jsonl` and `traces.jsonl` of `folder`; what is not there is not shown.
     ///
     /// # Errors
     /// [`Fatal`] where one of them cannot be read, or a line is no JSON.
     pub fn read(folder: &Path) -> Result<Self, Fatal> {
+        let has_groups = folder.join(groups::FILES[0]).exists();
         Ok(Self {
+            together: has_groups.then(|| groups::read_groups(folder)).transpose()?,
             leads: lines(folder, "leads.jsonl", "link")?,
             traces: lines(folder, "traces.jsonl", "trace")?,
         })
+    }
+
+    /// Whether there are photographs that were read together.
+    pub fn has_groups(&self) -> bool {
+        self.together.is_some()
     }
 
     /// Whether there are leads to show.
@@ -134,6 +144,9 @@ impl Casework {
     /// [`Fatal`] where a page cannot be written.
     pub fn write(&self, site: &Site, batch: &Batch, head: &dyn Fn(&str, &str) -> Value) -> Result<(), Fatal> {
         let pages = numbers(batch);
+        if let Some(groups) = &self.together {
+            together::write(groups, &pages, site, &head("Read together", ""))?;
+        }
         if let Some(lines) = &self.leads {
             let (pairs, groups) = leads(lines, &pages);
             let scenes = graph::panels(&pairs);

@@ -8,6 +8,7 @@
 //! | [`overlay`] | one line of results | outlines in the photograph's pixels and in the straightened frame |
 //! | [`view`] | one line of results | the words and numbers of its page |
 //! | [`casework`] | `leads.jsonl`, `traces.jsonl` | their tables, and scenes as a graph |
+//! | [`together`] | `groups.jsonl` | what each photograph of a group says for every character |
 //! | [`pages`] | all of these | the folder of pages |
 //! | [`blind`] | the same | a folder in which an examiner reads before seeing the machine's reading |
 //!
@@ -21,4 +22,5 @@ pub mod pages;
 pub mod picture;
 pub mod site;
 pub mod stages;
+pub mod together;
 pub mod view;

@@ -5,7 +5,7 @@
 //! | `index.html` | counts, settings, hashes, scenes, failures |
 //! | `list-001.html`, ... | the photographs, 100 a page; a script filters and sorts over the whole batch |
 //! | `photographs/00001.html`, ... | a page a photograph, numbered in the order of the results |
-//! | `leads.html`, `traces.html` | where there are leads and traces |
+//! | `groups.html`, `leads.html`, `traces.html` | where there are groups, leads and traces |
 //! | `pictures`, `assets`, `rows.js` | what the pages show |
 
 use super::batch::{Batch, Original};
@@ -57,7 +57,7 @@ pub fn write(
     let shown = pictures(batch, &site, wanted, setup)?;
     let alike = view::alike(&batch.records);
     let mentions = casework.mentions();
-    let head = |title: &str, root: &str| json!({ "title": title, "root": root, "leads": casework.has_leads(), "traces": casework.has_traces() });
+    let head = |title: &str, root: &str| json!({ "title": title, "root": root, "together": casework.has_groups(), "leads": casework.has_leads(), "traces": casework.has_traces() });
     (0..batch.records.len()).into_par_iter().try_for_each(|i| {
         let page = Page::new(batch, &shown, i, &alike[i]);
         let name = view::file(i);

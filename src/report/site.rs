@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// The templates by name. `.html` turns escaping on for everything that they print.
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("base.html", include_str!("templates/base.html")),
     ("drawing.html", include_str!("templates/drawing.html")),
     ("rows.html", include_str!("templates/rows.html")),
@@ -16,6 +16,7 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("list.html", include_str!("templates/list.html")),
     ("photograph.html", include_str!("templates/photograph.html")),
     ("leads.html", include_str!("templates/leads.html")),
+    ("groups.html", include_str!("templates/groups.html")),
     ("traces.html", include_str!("templates/traces.html")),
     ("blind.html", include_str!("templates/blind.html")),
 ];

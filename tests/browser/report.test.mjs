@@ -161,7 +161,7 @@ test("names and records that look like markup are text", async () => {
   await page.locator("#photographs tbody a").click();
   await page.waitForURL(/photographs/);
   assert.ok((await page.locator("h1").textContent()).includes(HOSTILE));
-  for (const name of ["index.html", "leads.html", "traces.html"]) {
+  for (const name of ["index.html", "groups.html", "leads.html", "traces.html"]) {
     await page.goto(address(REPORT, name));
     assert.equal(await page.locator("img[src=x], b").count(), 0, name);
   }
@@ -284,7 +284,7 @@ for (const colorScheme of ["light", "dark"]) {
         const serious = violations.filter((v) => ["serious", "critical"].includes(v.impact));
         assert.deepEqual(serious.map((v) => `${name} ${v.id}: ${v.nodes[0].html}`), []);
       };
-      for (const name of ["index.html", "list-001.html", SURE_PAGE, "leads.html", "traces.html"]) {
+      for (const name of ["index.html", "list-001.html", SURE_PAGE, "groups.html", "leads.html", "traces.html"]) {
         await page.goto(address(REPORT, name));
         await look(name);
       }

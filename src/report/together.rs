@@ -1,0 +1,111 @@
+//! Photographs that were read together, as a page: what each says for every character.
+
+use super::site::Site;
+use super::view::{self, text};
+use crate::batch::record::word;
+use crate::error::Fatal;
+use crate::groups::{Group, Kind};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Groups shown on the page; the file holds the rest.
+const MOST: usize = 500;
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    name: String,
+    what: &'static str,
+    status: &'static str,
+    code: String,
+    best: String,
+    confidence: String,
+    format: String,
+    /// Symbol and probability of each place.
+    places: Vec<(char, String)>,
+    members: Vec<Member>,
+    notes: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Member {
+    path: String,
+    /// Its page in this report.
+    file: Option<String>,
+    code: String,
+    weight: String,
+    support: Vec<Support>,
+    notes: Vec<&'static str>,
+}
+
+/// What a photograph says of a place's symbol.
+#[derive(Debug, Serialize)]
+struct Support {
+    value: String,
+    against: bool,
+}
+
+/// Writes the page of `groups`; `pages` are those of the photographs by SHA-256.
+///
+/// # Errors
+/// [`Fatal`] where it cannot be written.
+pub fn write(
+    groups: &[Group],
+    pages: &BTreeMap<&str, String>,
+    site: &Site,
+    head: &Value,
+) -> Result<(), Fatal> {
+    let shown: Vec<Shown> = groups.iter().take(MOST).map(|group| shown(group, pages)).collect();
+    site.page("groups.html", "groups.html", json!({ "head": head, "groups": shown, "count": groups.len() }))
+}
+
+fn shown(group: &Group, pages: &BTreeMap<&str, String>) -> Shown {
+    let dash = |value: &Option<String>| value.as_deref().map_or_else(|| "-".into(), text);
+    Shown {
+        name: text(&group.group),
+        what: match group.kind {
+            Kind::Case => "photographs of one case",
+            Kind::Gun => "cases of one gun",
+        },
+        status: word(group.status),
+        code: dash(&group.code),
+        best: dash(&group.best),
+        confidence: group.best.as_ref().map_or_else(|| "-".into(), |_| view::share(group.confidence)),
+        format: dash(&group.format),
+        places: group.positions.iter().map(|p| (p.char, view::share(p.p))).collect(),
+        members: group
+            .members
+            .iter()
+            .map(|m| Member {
+                path: text(&m.path),
+                file: m.sha256.as_deref().and_then(|hash| pages.get(hash)).cloned(),
+                code: dash(&m.code),
+                weight: if m.weight > 0.0 { format!("{:.2}", m.weight) } else { "-".into() },
+                support: m
+                    .support
+                    .iter()
+                    .map(|x| Support { value: format!("{x:.1}"), against: *x < 0.0 })
+                    .collect(),
+                notes: m.warnings.iter().map(|w| note(w)).collect(),
+            })
+            .collect(),
+        notes: group.warnings.iter().map(|w| note(w)).collect(),
+    }
+}
+
+/// A warning as a sentence.
+fn note(warning: &str) -> &'static str {
+    match warning {
+        "members_disagree" => {
+            "Sure characters contradict each other: another gun's case may be among them, so nothing is read."
+        }
+        "members_left_out" => "A photograph that fits the others in no way was left out.",
+        "one_member" => "Only one photograph shows a mark: this is its own reading.",
+        "ambiguous_rotation_or_format" => "Another rotation or format is nearly as likely.",
+        "left_out" => "Left out: it fits the others in no way.",
+        "contradicts" => "Its own sure characters contradict the joint reading.",
+        "turned" => "Taken to lie another way round than when it was read alone.",
+        "same_file" => "The same file as another: counted once.",
+        _ => "See groups.jsonl for a warning that this version does not know.",
+    }
+}
