@@ -29,6 +29,7 @@ fn main() {
         counts: Counts { cases_per_gun: 2, photos_per_case: 1 },
         long_px: LONG_PX as u16,
         heights: false,
+        planes: 0,
     };
     write_folder(&order, &Faces::new(Vec::new(), Split::Valid), &photographs).unwrap();
     let found = inputs::collect(&[photographs]).unwrap();
@@ -36,7 +37,13 @@ fn main() {
     let engine = engines::by_name(engines::DEFAULT, &settings).unwrap();
     let pipeline = Arc::new(Pipeline::new(settings.clone(), Scheme::all(), engine).unwrap());
     for threads in [1, 2] {
-        let order = Order { photographs: &found.taken, threads, runs: ROUNDS, um_per_px: None, truth: None };
+        let order = Order {
+            photographs: &found.taken,
+            threads,
+            runs: ROUNDS,
+            asked: Default::default(),
+            truth: None,
+        };
         println!("{}", table::markdown(&measure(&order, &pipeline, &settings).unwrap()));
     }
 }

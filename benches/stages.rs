@@ -56,7 +56,9 @@ fn tiff_file(picture: &GrayImage, bits: u8) -> Vec<u8> {
 fn stages(c: &mut Criterion) {
     let settings = Settings::default();
     let networks = Networks::built_in().unwrap();
-    let load = |bytes: &[u8]| photo::load("bench", "", bytes.to_vec(), None, &settings.photo).unwrap();
+    let load = |bytes: &[u8]| {
+        photo::load("bench", "", bytes.to_vec(), &Default::default(), &settings.photo).unwrap()
+    };
     for (size, width, height) in SIZES {
         let picture = drawn(width, height);
         for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp] {

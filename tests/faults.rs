@@ -167,7 +167,7 @@ fn run_with(engine: Box<dyn Engine>, settings: Settings) -> runner::Run {
     runner::Run {
         photo: settings.photo.clone(),
         pipeline: Arc::new(Pipeline::new(settings, Scheme::all(), engine).unwrap()),
-        um_per_px: None,
+        asked: Default::default(),
         threads: 1,
         stop: Arc::default(),
     }

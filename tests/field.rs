@@ -59,7 +59,7 @@ fn primer_and_impression_lie_where_the_truth_says() {
         // Its edge is in the frame where the smallest circle that may count is.
         let (cx, cy) = (number("primer_cx"), number("primer_cy"));
         let bytes = std::fs::read(folder.join(&record.path)).unwrap();
-        let photo = photo::load("", "", bytes, None, &Settings::default().photo).unwrap();
+        let photo = photo::load("", "", bytes, &Default::default(), &Settings::default().photo).unwrap();
         let (height, width) = photo.pixels.dim();
         let inside = cx.min(cy).min(width as f64 - cx).min(height as f64 - cy);
         if number("primer_face_r") < inside {

@@ -57,6 +57,20 @@ fn metadata_gives_a_credible_scale_or_none() {
 }
 
 #[test]
+fn height_maps_are_read_or_refused_with_a_hint() {
+    let whole = seeds::X3P_XML
+        .replace("NUMBER", "D")
+        .replace("UNIT", "1")
+        .replace("COLUMNS", "3")
+        .replace("ROWS", "2");
+    let absolute = whole.replace("<AxisType>I", "<AxisType>A").replace(">3<", ">1<");
+    let list = "<DataList><Datum>1e-6</Datum><Datum/><Datum>3e-6</Datum></DataList></Record3>";
+    let inline =
+        whole.replace("</Record3>", list).replace("<DataLink>", "<No>").replace("</DataLink>", "</No>");
+    attack(&[whole, absolute, inline].map(String::into_bytes), targets::height_map);
+}
+
+#[test]
 fn settings_are_taken_or_refused_with_a_hint() {
     let all = toml::to_string(&microstamp::Settings::default()).unwrap();
     let seeds =

@@ -50,7 +50,7 @@ const NAMES: [&str; 7] = [
 type Values = [Option<f64>; 7];
 
 fn load(bytes: Vec<u8>) -> Photo {
-    photo::load("statistics", "", bytes, None, &Settings::default().photo).unwrap()
+    photo::load("statistics", "", bytes, &Default::default(), &Settings::default().photo).unwrap()
 }
 
 fn mean_and_spread(values: &[f64]) -> (f64, f64) {

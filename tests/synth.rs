@@ -40,7 +40,7 @@ fn truth(scene: &Scene) -> Truth {
 }
 
 fn load(bytes: Vec<u8>) -> Photo {
-    photo::load("simulated", "", bytes, None, &Settings::default().photo).unwrap()
+    photo::load("simulated", "", bytes, &Default::default(), &Settings::default().photo).unwrap()
 }
 
 /// Every file below `folder`: relative path and bytes.

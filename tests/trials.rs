@@ -202,7 +202,7 @@ fn run_here(settings: Settings, threads: usize) -> runner::Run {
     runner::Run {
         photo: settings.photo.clone(),
         pipeline: Arc::new(Pipeline::new(settings, Scheme::all(), engine).unwrap()),
-        um_per_px: None,
+        asked: Default::default(),
         threads,
         stop: Arc::default(),
     }

@@ -5,7 +5,7 @@ use super::{disk, names, output};
 use crate::error::Fatal;
 use crate::pipeline::decode::Status;
 use crate::pipeline::engine::Identity;
-use crate::pipeline::photo::sha256;
+use crate::pipeline::photo::{Asked, Page, sha256};
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -99,6 +99,9 @@ pub struct Manifest {
     pub settings: Settings,
     /// Scale of `--um-per-px`.
     pub um_per_px: Option<f64>,
+    /// What `--page` asked for of files that hold several pictures.
+    #[serde(default)]
+    pub page: Option<Page>,
     /// Who read.
     pub engine: Identity,
     /// SHA-256 of the whole file of weights that the program carries.
@@ -150,8 +153,8 @@ pub struct Setup<'a> {
     pub found: &'a Inputs,
     /// All settings in effect.
     pub settings: &'a Settings,
-    /// Scale of `--um-per-px`.
-    pub um_per_px: Option<f64>,
+    /// What the user says of the photographs.
+    pub asked: Asked,
     /// Who reads.
     pub engine: Identity,
     /// SHA-256 of the file of weights.
@@ -175,7 +178,8 @@ impl Manifest {
             command: setup.command,
             inputs: setup.inputs.iter().map(|i| names::text(i.as_os_str())).collect(),
             settings: setup.settings.clone(),
-            um_per_px: setup.um_per_px,
+            um_per_px: setup.asked.um_per_px,
+            page: setup.asked.page,
             engine: setup.engine,
             weights_sha256: setup.weights_sha256,
             formats: setup.formats,

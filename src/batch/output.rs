@@ -83,7 +83,7 @@ pub struct Output {
     checkpoint: Instant,
 }
 
-const RESULTS: [&str; 26] = [
+const RESULTS: [&str; 28] = [
     "path",
     "status",
     "code",
@@ -107,6 +107,8 @@ const RESULTS: [&str; 26] = [
     "mirrored",
     "um_per_px",
     "um_per_px_from",
+    "heights_missing",
+    "page",
     "warnings",
     "failure",
     "sha256",
@@ -252,6 +254,8 @@ fn flat(r: &Record) -> Vec<String> {
         text(r.mirrored),
         text(r.um_per_px),
         text(r.um_per_px_from.as_ref()),
+        text(r.heights.as_ref().map(|h| h.missing)),
+        text(r.page.map(|p| p.page.map_or_else(|| p.asked.to_string(), |n| n.to_string()))),
         r.warnings.join(" "),
         text(r.failure.as_ref().map(|f| cell(&f.reason))),
         text(r.sha256.as_ref()),

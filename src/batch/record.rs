@@ -4,7 +4,7 @@ use crate::error::Failure;
 use crate::pipeline::decode::{GearReading, Position, Reading, Status, ViewScores};
 use crate::pipeline::geometry::Ellipse;
 use crate::pipeline::heights::Measured;
-use crate::pipeline::photo::Photo;
+use crate::pipeline::photo::{Chosen, Photo};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Version of the line's layout.
@@ -54,6 +54,9 @@ pub struct Record {
     /// What a height map states of itself; null for a photograph.
     #[serde(default)]
     pub heights: Option<Measured>,
+    /// What was read of a file that holds several pictures of the same size; null for one picture.
+    #[serde(default)]
+    pub page: Option<Chosen>,
     /// Words such as `partial_transfer`.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -112,6 +115,7 @@ impl Record {
             um_per_px: scale.map(|s| round(s.um_per_px, UM)),
             um_per_px_from: scale.map(|s| s.from.clone()),
             heights: photo.heights.clone().map(measured),
+            page: photo.page,
             warnings,
             failure: None,
             evidence: reading.evidence.into_iter().map(|x| round(x, P)).collect(),
@@ -140,6 +144,7 @@ impl Record {
             um_per_px: None,
             um_per_px_from: None,
             heights: None,
+            page: None,
             warnings: Vec::new(),
             failure: Some(failure),
             evidence: Vec::new(),
@@ -245,6 +250,7 @@ mod tests {
             sha256: "00".into(),
             warnings: vec!["implausible_scale".into()],
             heights: None,
+            page: None,
         };
         let record = Record::new(&photo, reading());
         let text = serde_json::to_string(&record).unwrap();
@@ -268,6 +274,7 @@ mod tests {
             "um_per_px",
             "um_per_px_from",
             "heights",
+            "page",
             "warnings",
             "failure",
             "evidence",

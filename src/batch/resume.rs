@@ -180,6 +180,8 @@ pub fn differences(before: &Manifest, now: &Manifest) -> Vec<String> {
     compare("commit", or_none(before.commit.clone()), or_none(now.commit.clone()));
     let scale = |m: &Manifest| or_none(m.um_per_px.map(|x| x.to_string()));
     compare("--um-per-px", scale(before), scale(now));
+    let page = |m: &Manifest| or_none(m.page.map(|page| page.to_string()));
+    compare("--page", page(before), page(now));
     compare("engine", before.engine.name.clone(), now.engine.name.clone());
     compare("engine's version", before.engine.version.clone(), now.engine.version.clone());
     let weights = |m: &Manifest| or_none(m.engine.weights_sha256.clone());

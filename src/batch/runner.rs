@@ -8,7 +8,8 @@ use super::progress::Progress;
 use super::record::Record;
 use super::timing::{Noted, Stopwatch, Timed};
 use crate::error::{Failure, Fatal};
-use crate::pipeline::{Pipeline, Watch, photo};
+use crate::pipeline::photo::{self, Asked};
+use crate::pipeline::{Pipeline, Watch};
 use crate::settings::PhotoSettings;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,8 +26,8 @@ pub struct Run {
     pub pipeline: Arc<Pipeline>,
     /// Limits of what is opened.
     pub photo: PhotoSettings,
-    /// Scale of `--um-per-px`.
-    pub um_per_px: Option<f64>,
+    /// What the user says of the photographs.
+    pub asked: Asked,
     /// Threads over photographs.
     pub threads: usize,
     /// Set from outside to stop after the photographs at hand.
@@ -145,7 +146,7 @@ fn read_noted(
         let bytes = contents(photograph, &run.photo)?;
         let sha256 = photo::sha256(&bytes);
         open(noted).sha256 = Some(sha256.clone());
-        let mut photo = photo::load(name, &sha256, bytes, run.um_per_px, &run.photo)?;
+        let mut photo = photo::load(name, &sha256, bytes, &run.asked, &run.photo)?;
         watch.lap();
         let reading = run.pipeline.read(&photo, &mut watch)?;
         watch.lap();

@@ -12,6 +12,7 @@ use crate::batch::runner::{self, Run};
 use crate::batch::timing::STAGES;
 use crate::error::Fatal;
 use crate::pipeline::Pipeline;
+use crate::pipeline::photo::Asked;
 use crate::score::figures::Figures as Accuracy;
 use crate::settings::Settings;
 use serde::Serialize;
@@ -27,8 +28,8 @@ pub struct Order<'a> {
     pub threads: usize,
     /// Rounds after one to warm up.
     pub runs: usize,
-    /// Scale of `--um-per-px`.
-    pub um_per_px: Option<f64>,
+    /// What the user says of the photographs.
+    pub asked: Asked,
     /// Table of truth, for the accuracy.
     pub truth: Option<&'a Path>,
 }
@@ -163,7 +164,7 @@ fn decode_once(
     let run = Run {
         pipeline: Arc::clone(pipeline),
         photo: settings.photo.clone(),
-        um_per_px: order.um_per_px,
+        asked: order.asked,
         threads,
         stop: Arc::default(),
     };

@@ -39,7 +39,7 @@ pub struct Args {
 pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let schemes = common.schemes()?;
-    let um_per_px = common.scale(&settings)?;
+    let asked = common.asked(&settings)?;
     let found = inputs::collect(&args.inputs)?;
     if found.taken.is_empty() {
         return Err(Fatal::new(
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         photographs: &found.taken,
         threads: common.threads(),
         runs: usize::from(args.runs),
-        um_per_px,
+        asked,
         truth: args.truth.as_deref(),
     };
     let figures = measure(&order, &pipeline, &settings)?;

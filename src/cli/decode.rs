@@ -69,7 +69,7 @@ pub struct Args {
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let schemes = common.schemes()?;
-    let um_per_px = common.scale(&settings)?;
+    let asked = common.asked(&settings)?;
     let links = if args.follow_links { Links::Anywhere } else { Links::Inside };
     let found = inputs::find(&args.inputs, links)?;
     let Some(out) = args.out.as_deref().filter(|_| !args.dry_run) else {
@@ -95,7 +95,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         inputs: &args.inputs,
         found: &found,
         settings: &settings,
-        um_per_px,
+        asked,
         engine: engine.identity(),
         weights_sha256: networks::built_in_sha256(),
         formats: schemes.iter().map(|s| s.id.clone()).collect(),
@@ -105,7 +105,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let run = runner::Run {
         pipeline: Arc::new(Pipeline::new(settings.clone(), schemes, engine)?),
         photo: settings.photo,
-        um_per_px,
+        asked,
         threads: common.threads(),
         stop: stop_on_interrupt(),
     };

@@ -32,7 +32,7 @@ pub struct Args {
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let schemes = common.schemes()?;
-    let um_per_px = common.scale(&settings)?;
+    let asked = common.asked(&settings)?;
     if args.photo.is_dir() {
         return Err(Fatal::new(
             format!("{} is a folder", args.photo.display()),
@@ -46,7 +46,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let run = runner::Run {
         pipeline: Arc::new(Pipeline::new(settings.clone(), schemes.clone(), engine)?),
         photo: settings.photo,
-        um_per_px,
+        asked,
         threads: 1,
         stop: Arc::default(),
     };

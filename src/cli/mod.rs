@@ -20,6 +20,7 @@ mod verify;
 use crate::batch::names::printable;
 use crate::engines;
 use crate::error::Fatal;
+use crate::pipeline::photo::{Asked, Page};
 use crate::pipeline::scheme::Scheme;
 use crate::settings::Settings;
 use clap::{Args, Parser, Subcommand};
@@ -80,6 +81,10 @@ pub struct Common {
     /// Scale of the photographs, micrometres per pixel; overrides what the files state
     #[arg(long, value_name = "X", global = true)]
     pub um_per_px: Option<f64>,
+    /// What to read of files that hold several pictures: one of them by its number from 1, the sharpest of a
+    /// focus stack, or all of them fused by focus
+    #[arg(long, value_name = "N|sharpest|fuse", global = true)]
+    pub page: Option<Page>,
 }
 
 impl Common {
@@ -107,18 +112,18 @@ impl Common {
         Ok(all.into_iter().filter(|s| self.formats.is_empty() || self.formats.contains(&s.id)).collect())
     }
 
-    /// The scale of `--um-per-px`.
+    /// What `--um-per-px` and `--page` say of the photographs.
     ///
     /// # Errors
     /// [`Fatal`] for a scale that the settings do not believe.
-    pub fn scale(&self, settings: &Settings) -> Result<Option<f64>, Fatal> {
+    pub fn asked(&self, settings: &Settings) -> Result<Asked, Fatal> {
         let (min, max) = (settings.photo.min_um_per_px, settings.photo.max_um_per_px);
         match self.um_per_px {
             Some(x) if !(min..=max).contains(&x) => Err(Fatal::new(
                 format!("--um-per-px {x} is not between {min} and {max} micrometres per pixel"),
                 "--um-per-px 3.45",
             )),
-            other => Ok(other),
+            um_per_px => Ok(Asked { um_per_px, page: self.page }),
         }
     }
 

@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// side at most --long-px points
     #[arg(long)]
     heights: bool,
+    /// Focus stacks (OME-TIFF) of N planes over 400 micrometres in place of photographs
+    #[arg(long, value_name = "N", conflicts_with = "heights", value_parser = clap::value_parser!(u16).range(2..=100))]
+    stack: Option<u16>,
     /// Folder of TrueType files to draw half of the typefaces from
     #[arg(long, value_name = "DIR")]
     faces: Option<PathBuf>,
@@ -73,6 +76,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         counts: Counts { cases_per_gun, photos_per_case },
         long_px: args.long_px,
         heights: args.heights,
+        planes: args.stack.unwrap_or(0),
     };
     let faces = Faces::new(read_faces(args.faces.as_deref())?, split);
     let pool = rayon::ThreadPoolBuilder::new()

@@ -98,6 +98,7 @@ mod tests {
             sha256: String::new(),
             warnings: Vec::new(),
             heights: None,
+            page: None,
         }
     }
 

@@ -377,6 +377,7 @@ mod tests {
                     sha256: String::new(),
                     warnings: Vec::new(),
                     heights: None,
+                    page: None,
                 };
                 let clean = crate::pipeline::denoise::denoise(&photo);
                 // Whatever the weights say: no ellipse with a number that is none.

@@ -12,7 +12,10 @@ mod grey;
 mod jpeg;
 mod png;
 mod scale;
+mod stack;
 mod tiff;
+
+pub use stack::{Chosen, Page};
 
 use super::geometry::Ellipse;
 use super::heights::{self, Measured};
@@ -73,6 +76,8 @@ pub struct Photo {
     pub warnings: Vec<String>,
     /// What a height map states of itself; `None` for a photograph.
     pub heights: Option<Measured>,
+    /// What was read of a file that holds several pictures of the same size; `None` for one picture.
+    pub page: Option<Chosen>,
 }
 
 /// Diameters between which the visible edge of a primer lies, micrometres: the flat face of a small
@@ -143,12 +148,14 @@ struct Raster {
     warnings: Vec<String>,
     /// What a height map states of itself.
     heights: Option<Measured>,
+    /// What was taken of several pictures.
+    page: Option<Chosen>,
 }
 
 impl Raster {
     /// What a photograph's file gives.
     fn new(pixels: Pixels, scales: Vec<Scale>, warnings: Vec<String>) -> Self {
-        Self { pixels: grey::fill_range(pixels), scales, warnings, heights: None }
+        Self { pixels: grey::fill_range(pixels), scales, warnings, heights: None, page: None }
     }
 }
 
@@ -160,6 +167,7 @@ fn relief(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure> {
         scales: vec![Scale { um_per_px: map.um_per_px, from: "x3p".into() }],
         warnings: if map.left_out { vec![NO_IMPRESSION_MEASURED.into()] } else { Vec::new() },
         heights: Some(map.measured),
+        page: None,
     })
 }
 
@@ -171,20 +179,30 @@ pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// What the user says of the photographs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// Micrometres per pixel, where the files are not to be believed.
+    pub um_per_px: Option<f64>,
+    /// What to read of files that hold several pictures.
+    pub page: Option<Page>,
+}
+
 /// Decodes a photograph's file, whose hash is `sha256`.
 ///
-/// `um_per_px` is the user's scale and goes before what the file states. A
+/// The user's scale goes before what the file states. A
 /// stated scale outside the settings' range is refused with the warning
 /// `implausible_scale`; an unknown one stays `None`.
 ///
 /// # Errors
 /// A [`Failure`] of stage `load` for a file that is empty, no picture, broken,
-/// truncated, of a kind that is not read, or larger than the settings allow.
+/// truncated, of a kind that is not read, larger than the settings allow, or that holds several pictures
+/// of the same size where no page was asked for.
 pub fn load(
     id: &str,
     sha256: &str,
     mut bytes: Vec<u8>,
-    um_per_px: Option<f64>,
+    asked: &Asked,
     settings: &PhotoSettings,
 ) -> Result<Photo, Failure> {
     if bytes.is_empty() {
@@ -193,7 +211,7 @@ pub fn load(
     let raster = match Kind::of(&bytes) {
         Some(Kind::Png) => png::decode(&bytes, settings),
         Some(Kind::Jpeg) => jpeg::decode(&bytes, settings),
-        Some(Kind::Tiff) => tiff::decode(&mut bytes, settings),
+        Some(Kind::Tiff) => tiff::decode(&mut bytes, asked.page, settings),
         Some(Kind::Bmp) => bmp::decode(&bytes, settings),
         Some(Kind::X3p) => relief(&bytes, settings),
         None => Err(Failure::new(
@@ -203,7 +221,7 @@ pub fn load(
         )),
     }?;
     let mut warnings = raster.warnings;
-    let scale = match um_per_px {
+    let scale = match asked.um_per_px {
         Some(um_per_px) => Some(Scale { um_per_px, from: "flag".into() }),
         None => scale::choose(raster.scales, settings, &mut warnings),
     };
@@ -214,6 +232,7 @@ pub fn load(
         sha256: sha256.into(),
         warnings,
         heights: raster.heights,
+        page: raster.page,
     })
 }
 

@@ -17,7 +17,7 @@ use crate::batch::manifest::Counts;
 use crate::batch::record::word;
 use crate::error::Fatal;
 use crate::pipeline::net::Networks;
-use crate::pipeline::photo;
+use crate::pipeline::photo::{self, Asked};
 use crate::settings::PhotoSettings;
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -108,9 +108,11 @@ pub fn pictures(
             )),
             Original::Same(bytes) => {
                 let hash = record.sha256.as_deref().unwrap_or_default();
+                let page = record.page.map(|p| p.page.map_or(p.asked, photo::Page::Number));
+                let asked = Asked { um_per_px: None, page };
                 // A decoder that panics on a broken file takes one picture with it, not the report.
                 let loaded = catch_unwind(AssertUnwindSafe(|| {
-                    photo::load(&record.path, hash, bytes, None, setup.photo)
+                    photo::load(&record.path, hash, bytes, &asked, setup.photo)
                 }));
                 match loaded {
                     Ok(Ok(photo)) => Shown {

@@ -302,6 +302,7 @@ mod tests {
             sha256: String::new(),
             warnings: Vec::new(),
             heights: None,
+            page: None,
         };
         let rim = Ellipse::circle(60.0, 45.0, 30.0);
         let pose = Pose { cx: 60.0, cy: 45.0, radius: 25.0, rotation_deg: 30.0, mirrored: false };

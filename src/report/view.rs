@@ -308,8 +308,24 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
         ("Gear ring", gear),
         ("Mark", lies),
         ("Scale", scale),
+        ("Picture", picture(record)),
         ("Warnings", if record.warnings.is_empty() { none() } else { text(&record.warnings.join(", ")) }),
     ]
+}
+
+/// What was read: a photograph, one of several pictures in a file, or a height map.
+fn picture(record: &Record) -> String {
+    if let Some(h) = &record.heights {
+        let ((columns, rows), (x, y)) = (h.grid, h.spacing_um);
+        let missing = share(h.missing);
+        return format!(
+            "slopes of a height map of {columns} x {rows} points, {x} x {y} µm apart, {missing} not measured"
+        );
+    }
+    record.page.map_or("the only one of the file".into(), |p| match p.page {
+        Some(page) => format!("{page} of {} in the file, asked for: {}", p.of, p.asked),
+        None => format!("{} of {} in the file, fused by focus", p.planes, p.of),
+    })
 }
 
 /// For each line the others whose sure characters agree with its own in every place that both are

@@ -31,7 +31,12 @@ pub struct Order {
     pub long_px: u16,
     /// Height maps in place of photographs.
     pub heights: bool,
+    /// Focus stacks of so many planes in place of photographs; 0 for photographs.
+    pub planes: u16,
 }
+
+/// Distance between the lowest and the highest plane of a focus stack, µm: an impression's depth.
+const STACK_UM: f32 = 400.0;
 
 /// Photographs rendered between two writes of the truth, so that memory does not grow with the count.
 const BLOCK: u64 = 64;
@@ -72,6 +77,7 @@ pub fn write_folder(order: &Order, faces: &Faces, out: &Path) -> Result<(), Fata
         "long_px": order.long_px,
         "photos_per_case": order.counts.photos_per_case,
         "heights": order.heights,
+        "planes": order.planes,
         "split": faces.split_name(),
         "typeface_files": faces.file_names(),
     });
@@ -107,6 +113,19 @@ fn photograph(
     if scene.camera.scale == ScaleTag::True && scene.camera.file == File::Bmp {
         // The encoder writes no resolution into a BMP.
         scene.camera.scale = ScaleTag::None;
+    }
+    if order.planes > 0 {
+        let step = STACK_UM / f32::from(order.planes.max(2) - 1);
+        // The lowest plane lies at the floor or up to a quarter of the stack below it.
+        let below = Draw::new(order.seed, "stack", index).range(0.0, STACK_UM / 4.0);
+        let lowest = scene.cartridge.seat_um - scene.gun.pin.depth_um - below;
+        let focus: Vec<f32> = (0..order.planes).map(|i| lowest + step * f32::from(i)).collect();
+        let planes = scene.render_stack(&window, schemes, &focus);
+        let path = name("tif");
+        let bytes =
+            write::encode_stack(&planes, &window, scene.camera.bits, step).map_err(|e| cannot(&path, &e))?;
+        put(out, &folder, &path, &bytes)?;
+        return Ok(Truth::new(&scene, &window, &path, &folder, schemes).of_stack(step));
     }
     let path = name(write::ending(scene.camera.file));
     let rendered = scene.render(&window, schemes);

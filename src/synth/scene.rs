@@ -113,10 +113,28 @@ impl Scene {
     /// Renders `window`.
     pub fn render(&self, window: &Window, schemes: &[Scheme]) -> Rendered {
         let surface = self.surface(window, schemes);
-        let mut grey = light::shade(&surface, window, &self.rig, &self.cartridge.cup, &self.cartridge.case);
-        camera::defocus(&mut grey, &surface, window, &self.camera, self.cartridge.seat_um);
-        camera::expose(&mut grey, &surface, window, &self.camera);
+        let lit = light::shade(&surface, window, &self.rig, &self.cartridge.cup, &self.cartridge.case);
+        let grey = self.photograph(lit, &surface, window, &self.camera);
         Rendered { grey, surface }
+    }
+
+    /// Renders `window` once for each height in focus, µm over the primer's undisturbed face.
+    pub fn render_stack(&self, window: &Window, schemes: &[Scheme], focus_um: &[f32]) -> Vec<Vec<f32>> {
+        let surface = self.surface(window, schemes);
+        let lit = light::shade(&surface, window, &self.rig, &self.cartridge.cup, &self.cartridge.case);
+        let one = |(i, focus_um): (usize, &f32)| {
+            // The sensor's noise is another in each picture.
+            let key = self.camera.key ^ (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let camera = Camera { focus_um: *focus_um, key, ..self.camera.clone() };
+            self.photograph(lit.clone(), &surface, window, &camera)
+        };
+        focus_um.iter().enumerate().map(one).collect()
+    }
+
+    fn photograph(&self, mut lit: Vec<f32>, surface: &Surface, window: &Window, camera: &Camera) -> Vec<f32> {
+        camera::defocus(&mut lit, surface, window, camera, self.cartridge.seat_um);
+        camera::expose(&mut lit, surface, window, camera);
+        lit
     }
 
     /// The mark counter-clockwise from upright in the photograph, degrees 0-360.

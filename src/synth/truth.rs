@@ -173,6 +173,12 @@ impl Truth {
         }
     }
 
+    /// The same for a focus stack whose planes are `step_um` apart: grey, with its scale, the floor within
+    /// half a step of a plane.
+    pub fn of_stack(self, step_um: f32) -> Self {
+        Self { scale_in_file: 1, defocus_um: step_um / 2.0, jpeg: 0, colour: 0, ..self }
+    }
+
     /// The same for a height map: there is no light and no camera, and the file states its scale.
     pub fn of_heights(self) -> Self {
         Self {

@@ -125,6 +125,47 @@ pub fn encode(scene: &Scene, rendered: &Rendered, window: &Window) -> Result<Vec
     Ok(out.into_inner())
 }
 
+/// A focus stack as the bytes of an OME-TIFF, grey, the lowest plane first, `step_um` apart.
+///
+/// # Errors
+/// The encoder's message.
+pub fn encode_stack(
+    planes: &[Vec<f32>],
+    window: &Window,
+    bits: u8,
+    step_um: f32,
+) -> Result<Vec<u8>, tiff::TiffError> {
+    use tiff::encoder::{TiffEncoder, colortype};
+    use tiff::tags::Tag;
+    let (w, h, um) = (window.w as u32, window.h as u32, window.um_per_px);
+    let mut out = Cursor::new(Vec::new());
+    let mut file = TiffEncoder::new(&mut out)?;
+    let ome = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
+         <OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\"><Image ID=\"Image:0\">\
+         <Pixels ID=\"Pixels:0\" DimensionOrder=\"XYZCT\" Type=\"uint{bits}\" SizeX=\"{w}\" SizeY=\"{h}\" \
+         SizeZ=\"{}\" SizeC=\"1\" SizeT=\"1\" PhysicalSizeX=\"{um}\" PhysicalSizeXUnit=\"&#181;m\" \
+         PhysicalSizeY=\"{um}\" PhysicalSizeYUnit=\"&#181;m\" PhysicalSizeZ=\"{step_um}\" \
+         PhysicalSizeZUnit=\"&#181;m\"><Channel ID=\"Channel:0:0\" SamplesPerPixel=\"1\"/><TiffData/>\
+         </Pixels></Image></OME>",
+        planes.len()
+    );
+    for (i, plane) in planes.iter().enumerate() {
+        macro_rules! write {
+            ($colour:ty, $sample:ty) => {{
+                let mut image = file.new_image::<$colour>(w, h)?;
+                if i == 0 {
+                    image.encoder().write_tag(Tag::ImageDescription, ome.as_str())?;
+                }
+                let most = f32::from(<$sample>::MAX);
+                image.write_data(&plane.iter().map(|v| (v * most + 0.5) as $sample).collect::<Vec<_>>())?;
+            }};
+        }
+        if bits == 16 { write!(colortype::Gray16, u16) } else { write!(colortype::Gray8, u8) }
+    }
+    Ok(out.into_inner())
+}
+
 fn kind(channels: usize) -> image::ExtendedColorType {
     if channels == 1 { image::ExtendedColorType::L8 } else { image::ExtendedColorType::Rgb8 }
 }

@@ -57,7 +57,58 @@ pub fn files(picture: &GrayImage) -> Vec<(&'static str, Vec<u8>)> {
     files.push(("tif", tiff(picture, Compression::Lzw, OME)));
     files.push(("tif", tiff(picture, Compression::Uncompressed, IMAGEJ)));
     files.push(("tif", pages(picture)));
+    for number in ["D", "F", "L", "I"] {
+        files.push(("x3p", x3p(picture, number)));
+    }
     files
+}
+
+/// The picture's greys as heights, a hundredth of a micrometre each, stored as numbers of this kind.
+fn x3p(picture: &GrayImage, number: &str) -> Vec<u8> {
+    let data: Vec<u8> = picture
+        .iter()
+        .flat_map(|v| match number {
+            "D" => (f64::from(*v) * 1e-8).to_le_bytes().to_vec(),
+            "F" => (f32::from(*v) * 1e-8).to_le_bytes().to_vec(),
+            "L" => i32::from(*v).to_le_bytes().to_vec(),
+            _ => i16::from(*v).to_le_bytes().to_vec(),
+        })
+        .collect();
+    let unit = if number == "D" || number == "F" { "1" } else { "1e-8" };
+    let xml = X3P_XML
+        .replace("NUMBER", number)
+        .replace("UNIT", unit)
+        .replace("COLUMNS", &picture.width().to_string())
+        .replace("ROWS", &picture.height().to_string());
+    x3p_of(&xml, &data)
+}
+
+/// `main.xml` with words in the place of what depends on the data.
+pub const X3P_XML: &str = "<?xml version=\"1.0\"?><p:ISO5436_2 xmlns:p=\"x\"><Record1><Revision>ISO5436 - 2000</Revision>\
+    <FeatureType>SUR</FeatureType><Axes><CX><AxisType>I</AxisType><DataType>D</DataType><Increment>2e-6</Increment>\
+    <Offset>0</Offset></CX><CY><AxisType>I</AxisType><DataType>D</DataType><Increment>2e-6</Increment><Offset>0</Offset></CY>\
+    <CZ><AxisType>A</AxisType><DataType>NUMBER</DataType><Increment>UNIT</Increment><Offset>0</Offset></CZ></Axes></Record1>\
+    <Record3><MatrixDimension><SizeX>COLUMNS</SizeX><SizeY>ROWS</SizeY><SizeZ>1</SizeZ></MatrixDimension><DataLink>\
+    <PointDataLink>bindata/data.bin</PointDataLink><MD5ChecksumPointData>SUM</MD5ChecksumPointData></DataLink></Record3>\
+    <Record4><ChecksumFile>md5checksum.hex</ChecksumFile></Record4></p:ISO5436_2>";
+
+/// An X3P of these parts with the sums that they have; `SUM` in the XML becomes that of the data.
+pub fn x3p_of(xml: &str, data: &[u8]) -> Vec<u8> {
+    use md5::{Digest, Md5};
+    let sum = |bytes: &[u8]| Md5::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let xml = xml.replace("SUM", &sum(data));
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let parts = [
+        ("main.xml", xml.as_bytes()),
+        ("bindata/data.bin", data),
+        ("md5checksum.hex", sum(xml.as_bytes()).as_bytes()),
+    ]
+    .map(|(name, bytes)| (name, bytes.to_vec()));
+    for (name, bytes) in parts {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, &bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
 }
 
 fn palette(picture: &GrayImage) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! What is fuzzed: input from outside in, nothing but an answer or a refusal out. Each panics where that fails.
 
+use crate::seeds::x3p_of;
 use microstamp::batch::Record;
 use microstamp::batch::results;
 use microstamp::casework::source::Source;
@@ -9,13 +10,19 @@ use std::io::Write;
 
 /// Limits so low that a file which gets round one of them is noticed by what it costs.
 fn small() -> PhotoSettings {
-    PhotoSettings { max_megapixels: 0.25, max_file_mb: 1.0, max_pages: 50, ..PhotoSettings::default() }
+    PhotoSettings {
+        max_megapixels: 0.25,
+        max_file_mb: 1.0,
+        max_pages: 50,
+        max_million_points: 0.25,
+        ..PhotoSettings::default()
+    }
 }
 
 /// A photograph's file: PNG, JPEG, TIFF, BMP, or none of them.
 pub fn photograph(bytes: &[u8]) {
     let settings = small();
-    match photo::load("fuzz", "00", bytes.to_vec(), None, &settings) {
+    match photo::load("fuzz", "00", bytes.to_vec(), &Default::default(), &settings) {
         Ok(photo) => {
             let (h, w) = photo.pixels.dim();
             assert!(h > 0 && w > 0 && (h * w) as f64 <= settings.max_megapixels * 1e6);
@@ -26,6 +33,11 @@ pub fn photograph(bytes: &[u8]) {
             assert!(failure.stage == "load" && !failure.reason.is_empty() && !failure.hint.is_empty())
         }
     }
+}
+
+/// `main.xml` of a height map, whose MD5 is right whatever it says.
+pub fn height_map(xml: &[u8]) {
+    photograph(&x3p_of(&String::from_utf8_lossy(xml), &[0; 48]));
 }
 
 /// The description of a TIFF: OME-XML, ImageJ's lines, or anything.

@@ -8,7 +8,7 @@ use ::tiff::tags::Tag;
 use std::io::Cursor;
 
 fn read(bytes: Vec<u8>) -> Result<Photo, Failure> {
-    load("test", "00", bytes, None, &PhotoSettings::default())
+    load("test", "00", bytes, &Asked::default(), &PhotoSettings::default())
 }
 
 /// 5 x 3 grey ramp, row by row.
@@ -227,7 +227,8 @@ fn the_flag_goes_before_the_file_and_the_file_before_nothing() {
         out.into_inner()
     };
     let scale = |bytes: Vec<u8>, flag| {
-        let photo = load("test", "00", bytes, flag, &PhotoSettings::default()).unwrap();
+        let asked = Asked { um_per_px: flag, page: None };
+        let photo = load("test", "00", bytes, &asked, &PhotoSettings::default()).unwrap();
         (photo.scale.map(|s| (s.um_per_px, s.from)), photo.warnings)
     };
     let known = |um: f64, from: &str| (Some((um, from.to_string())), Vec::new());
@@ -285,4 +286,46 @@ fn names_are_not_needed_and_text_is_no_bitmap() {
     assert_eq!(Kind::of(b"BM is not what this letter to the laboratory begins with"), None);
     assert_eq!(Kind::of(b""), None);
     assert_eq!(Kind::of(b"MM\0*"), Some(Kind::Tiff));
+}
+
+/// A TIFF of grey pictures: columns, rows, NewSubfileType, grey value.
+fn several(pictures: &[(u32, u32, u32, u8)]) -> Vec<u8> {
+    let mut out = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut out).unwrap();
+    for (w, h, kind, grey) in pictures {
+        let mut image = encoder.new_image::<colortype::Gray8>(*w, *h).unwrap();
+        image.encoder().write_tag(Tag::NewSubfileType, *kind).unwrap();
+        image.write_data(&vec![*grey; (w * h) as usize]).unwrap();
+    }
+    out.into_inner()
+}
+
+#[test]
+fn of_several_pictures_one_is_read_only_where_it_was_asked_for() {
+    let stack = several(&[(5, 3, 1, 0), (5, 3, 0, 10), (5, 3, 0, 20), (2, 2, 0, 99), (5, 3, 0, 30)]);
+    let failure = read(stack.clone()).unwrap_err();
+    assert!(failure.reason.contains("3 pictures") && failure.hint.contains("--page"), "{failure}");
+    let page = |page: &str| {
+        let asked = Asked { um_per_px: None, page: Some(page.parse().unwrap()) };
+        load("test", "00", stack.clone(), &asked, &PhotoSettings::default())
+    };
+    let photo = page("2").unwrap();
+    assert_eq!(eight(&photo), [20; 15]);
+    assert_eq!(photo.page, Some(Chosen { of: 3, asked: Page::Number(2), page: Some(2), planes: 1 }));
+    assert_eq!(photo.warnings, ["several_images"]);
+    // Nothing is sharp: all count alike.
+    assert_eq!(eight(&page("fuse").unwrap()), [20; 15]);
+    assert_eq!(page("sharpest").unwrap().page.unwrap().page, Some(1));
+    assert!(page("4").unwrap_err().reason.contains("page 4"));
+    // A copy for the screen and a label beside the only photograph ask nothing.
+    let one = read(several(&[(5, 3, 1, 0), (5, 3, 0, 10), (2, 2, 0, 99)])).unwrap();
+    assert_eq!((eight(&one), one.page, one.warnings), (vec![10; 15], None, vec!["several_images".into()]));
+}
+
+#[test]
+fn a_stack_that_is_cut_off_is_broken_and_not_read_in_part() {
+    let mut stack = several(&[(5, 3, 0, 10), (5, 3, 0, 20), (5, 3, 0, 30)]);
+    stack.truncate(stack.len() - 40);
+    let asked = Asked { um_per_px: None, page: Some(Page::Fuse) };
+    assert!(load("test", "00", stack, &asked, &PhotoSettings::default()).is_err());
 }

@@ -1,6 +1,7 @@
 //! TIFF and BigTIFF: strips or tiles, one at a time.
 
 use super::grey::Sample;
+use super::stack::{self, Chosen, Fused, Page};
 use super::{
     COPY_AGAIN, Pixels, Raster, Scale, broken, directory, grey, jpeg, ratio, room, scale, unsupported,
 };
@@ -8,10 +9,10 @@ use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::{Array2, s};
 use std::io::Cursor;
-use tiff::ColorType;
 use tiff::decoder::ifd::Value;
 use tiff::decoder::{ChunkType, Decoder, Limits, TiffCodingUnit};
 use tiff::tags::{SampleFormat, Tag};
+use tiff::{ColorType, TiffError};
 
 /// More channels than any camera has: alpha, infrared and a few more are dropped.
 const MAX_CHANNELS: u16 = 8;
@@ -20,19 +21,113 @@ const MAX_TAG_BYTES: usize = 16 << 20;
 
 type Reader<'b> = Decoder<Cursor<&'b [u8]>>;
 
-pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Failure> {
+pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) -> Result<Raster, Failure> {
     directory::count(bytes, settings)?;
     let palette = palette(bytes, settings)?;
     if palette.is_some() {
         // The decoder refuses palettes; as grey it hands the indices over.
         directory::declare_grey(bytes);
     }
+    let bytes = &*bytes;
     let mut reader = open(bytes, settings)?;
-    let mut warnings = Vec::new();
-    skip_thumbnails(&mut reader)?;
-    if reader.more_images() {
-        warnings.push("several_images".into());
+    let Survey { pages, others, torn } = survey(bytes, settings)?;
+    let warnings = if others || torn.is_some() { vec!["several_images".into()] } else { Vec::new() };
+    if let Some(error) = torn.filter(|_| pages.len() > 1) {
+        return Err(bad(error));
     }
+    reader.seek_to_image(pages[0]).map_err(bad)?;
+    let scales = scales(&mut reader);
+    // The palette is that of the first directory.
+    let palette = |directory: usize| palette.as_deref().filter(|_| directory == 0);
+    let mut take = |page: usize| picture(&mut reader, pages[page], bytes, palette(pages[page]), settings);
+    if pages.len() == 1 {
+        return Ok(Raster::new(take(0)?, scales, warnings));
+    }
+    let of = pages.len();
+    let planes = {
+        let mut first = open(bytes, settings)?;
+        first.seek_to_image(pages[0]).map_err(bad)?;
+        let samples = first.colortype().map_or(1, |colour| colour.num_samples());
+        let description = first.get_tag_ascii_string(Tag::ImageDescription).unwrap_or_default();
+        stack::planes(&description, of, samples.into())
+    };
+    let asked = page.ok_or_else(|| stack::undecided(of))?;
+    let (pixels, page, planes) = match asked {
+        Page::Number(n) if n > of => return Err(stack::no_such(n, of)),
+        Page::Number(n) => (take(n - 1)?, Some(n), 1),
+        Page::Sharpest => {
+            let (mut best, mut most) = (planes[0], f64::MIN);
+            for plane in &planes {
+                let focus = stack::focus(&take(*plane)?);
+                if focus > most {
+                    (best, most) = (*plane, focus);
+                }
+            }
+            (take(best)?, Some(best + 1), planes.len())
+        }
+        Page::Fuse => {
+            let first = take(planes[0])?;
+            stack::room(first.dim())?;
+            let mut fused = Fused::new(&first);
+            drop(first);
+            for plane in &planes[1..] {
+                fused.add(&take(*plane)?);
+            }
+            (fused.finish(), None, planes.len())
+        }
+    };
+    Ok(Raster { page: Some(Chosen { of, asked, page, planes }), ..Raster::new(pixels, scales, warnings) })
+}
+
+/// The pictures of a file.
+struct Survey {
+    /// Directories of the first picture that is no reduced copy, and of those of the same size: at least one.
+    pages: Vec<usize>,
+    /// Whether there are pictures of another size besides.
+    others: bool,
+    /// Why the chain of directories could not be followed to its end.
+    torn: Option<TiffError>,
+}
+
+fn survey(bytes: &[u8], settings: &PhotoSettings) -> Result<Survey, Failure> {
+    let mut reader = open(bytes, settings)?;
+    let mut survey = Survey { pages: Vec::new(), others: false, torn: None };
+    let mut size = None;
+    for index in 0.. {
+        // Bit 0 of NewSubfileType says that a picture is a reduced copy, bit 2 that it is a mask.
+        let kind = reader.find_tag_unsigned::<u32>(Tag::NewSubfileType).ok().flatten().unwrap_or(0);
+        // Where all are copies the last one is read.
+        if kind & 0b101 == 0 || (size.is_none() && !reader.more_images()) {
+            let here = reader.dimensions().map_err(bad)?;
+            if *size.get_or_insert(here) == here {
+                survey.pages.push(index);
+            } else {
+                survey.others = true;
+            }
+        }
+        if !reader.more_images() {
+            break;
+        }
+        if let Err(error) = reader.next_image() {
+            if size.is_none() {
+                return Err(bad(error));
+            }
+            survey.torn = Some(error);
+            break;
+        }
+    }
+    Ok(survey)
+}
+
+/// The picture of directory `index`, as grey.
+fn picture(
+    reader: &mut Reader<'_>,
+    index: usize,
+    bytes: &[u8],
+    palette: Option<&[u8]>,
+    settings: &PhotoSettings,
+) -> Result<Pixels, Failure> {
+    reader.seek_to_image(index).map_err(bad)?;
     let (width, height) = reader.dimensions().map_err(bad)?;
     room(width.into(), height.into(), settings)?;
     if reader.get_chunk_type() == ChunkType::Tile {
@@ -48,8 +143,7 @@ pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Fail
     if channels > MAX_CHANNELS {
         return Err(unsupported("TIFF", format!("{channels} channels")));
     }
-    check_embedded_jpegs(bytes, &mut reader)?;
-    let scales = scales(&mut reader);
+    check_embedded_jpegs(bytes, reader)?;
 
     let colour = reader.colortype().map_err(bad)?;
     let is_rgb = match colour {
@@ -63,10 +157,10 @@ pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Fail
     let layout =
         Layout { size: (height as usize, width as usize), channels: colour.num_samples().into(), is_rgb };
     let mut pixels = match colour.bit_depth() {
-        16 => Pixels::Sixteen(chunks(&mut reader, &layout, |row, _, out| {
+        16 => Pixels::Sixteen(chunks(reader, &layout, |row, _, out| {
             grey::words(row, u16::from_ne_bytes, out);
         })?),
-        8 => Pixels::Eight(chunks(&mut reader, &layout, |row, _, out| {
+        8 => Pixels::Eight(chunks(reader, &layout, |row, _, out| {
             out.clear();
             out.extend_from_slice(row);
         })?),
@@ -75,7 +169,7 @@ pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Fail
             let bits = usize::from(bits);
             let top = (1u16 << bits) - 1;
             let stretch = if palette.is_some() { 1 } else { 255 / top };
-            Pixels::Eight(chunks(&mut reader, &layout, |row, columns, out| {
+            Pixels::Eight(chunks(reader, &layout, |row, columns, out| {
                 let sample = |i: usize| u16::from(row[i * bits / 8]) >> (8 - bits - i * bits % 8) & top;
                 out.clear();
                 out.extend((0..columns).map(|i| (sample(i) * stretch) as u8));
@@ -85,7 +179,7 @@ pub fn decode(bytes: &mut [u8], settings: &PhotoSettings) -> Result<Raster, Fail
     if let (Some(table), Pixels::Eight(indices)) = (palette, &mut pixels) {
         indices.mapv_inplace(|i| table.get(usize::from(i)).copied().unwrap_or_default());
     }
-    Ok(Raster::new(pixels, scales, warnings))
+    Ok(pixels)
 }
 
 fn bad(error: tiff::TiffError) -> Failure {
@@ -106,17 +200,6 @@ fn open<'b>(bytes: &'b [u8], settings: &PhotoSettings) -> Result<Reader<'b>, Fai
     // A whole uncompressed photograph may be one strip, and no strip is longer than the file.
     limits.intermediate_buffer_size = (settings.max_file_mb * 1e6) as usize;
     Ok(Decoder::new(Cursor::new(bytes)).map_err(bad)?.with_limits(limits))
-}
-
-/// Steps over pictures that call themselves reduced copies (bit 0 of NewSubfileType).
-fn skip_thumbnails(reader: &mut Reader<'_>) -> Result<(), Failure> {
-    let reduced = |r: &mut Reader<'_>| {
-        r.find_tag_unsigned::<u32>(Tag::NewSubfileType).ok().flatten().is_some_and(|t| t & 1 == 1)
-    };
-    while reduced(reader) && reader.more_images() {
-        reader.next_image().map_err(bad)?;
-    }
-    Ok(())
 }
 
 /// What the samples of a picture mean.
