@@ -86,14 +86,15 @@ const PRIMER_UM: (f64, f64) = (3380.0, 5330.0);
 
 impl Photo {
     /// Drops a scale from the file by which the primer would be less than half or more than twice
-    /// as large as primers are, with the warning `implausible_scale`. The user's own scale stays.
+    /// as large as primers are, with the warning `implausible_scale`. The user's own scale stays, and that of an instrument
+    /// that measured it.
     pub fn check_scale(&mut self, primer: Option<&Ellipse>) {
         let (Some(scale), Some(primer)) = (&self.scale, primer) else { return };
         let diameter = 2.0 * (primer.rx * primer.ry).sqrt() * scale.um_per_px;
         let credible = PRIMER_UM.0 / 2.0..=PRIMER_UM.1 * 2.0;
         if !credible.contains(&diameter) {
             self.warnings.push("implausible_scale".into());
-            if scale.from != "flag" {
+            if !["flag", "x3p"].contains(&scale.from.as_str()) {
                 self.scale = None;
             }
         }

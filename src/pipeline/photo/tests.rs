@@ -254,6 +254,7 @@ fn a_scale_that_makes_the_primer_a_plate_is_dropped_unless_the_user_gave_it() {
     // 1200 dpi on the same photograph.
     assert_eq!(checked(21.17, "tiff", 700.0), (false, 1));
     assert_eq!(checked(21.17, "flag", 700.0), (true, 1));
+    assert_eq!(checked(0.87, "x3p", 120.0), (true, 1));
     let mut photo = read(file.clone()).unwrap();
     photo.check_scale(None);
     assert!(photo.scale.is_none() && photo.warnings.is_empty());
