@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 /// | `agreement` | log-evidence a character that the photographs say the same |
 /// | `contradiction` | the log-likelihood ratio for the character that any photograph supports least |
 /// | `ring` | 1 where a ring was read in any of them, else 0 |
-/// | `single` | log-odds of the confidence of the surest photograph whose own most probable code is this one; -[`MOST`] for none |
+/// | `single` | log-odds of the confidence of the surest photograph whose own most probable code is this one; -12 for none |
 pub const FEATURES: [&str; 11] = [
     "whole",
     "weakest",

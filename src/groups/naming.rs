@@ -25,7 +25,7 @@ pub enum By {
 ///
 /// # Errors
 /// [`Fatal`] where the pattern is none, the table cannot be read or names a photograph that is not
-/// there, no photograph is in a group, or a group has more than [`MOST`].
+/// there, no photograph is in a group, or a group has more than 200.
 pub fn name(paths: &[&str], by: &By) -> Result<BTreeMap<String, Vec<usize>>, Fatal> {
     let groups = match by {
         By::Pattern(pattern) => by_pattern(paths, pattern),

@@ -61,7 +61,7 @@ pub struct Map {
 /// Reads an X3P and makes its relief.
 ///
 /// # Errors
-/// A [`Failure`] of stage `load`, as [`x3p::read`], and where nothing at all was measured.
+/// A [`Failure`] of stage `load`, where the file is no X3P that can be read, and where nothing at all was measured.
 pub fn load(bytes: &[u8], settings: &PhotoSettings) -> Result<Map, Failure> {
     let heights = x3p::read(bytes, settings)?;
     let (rows, columns) = heights.z.dim();
