@@ -4,7 +4,7 @@
 use super::joint::Joint;
 use super::reading::Kind;
 use crate::batch::Record;
-use crate::pipeline::confidence::{Curve, FEATURES as SINGLE};
+use crate::pipeline::confidence::{Curve, FEATURES as SINGLE, characters};
 use crate::pipeline::fuse::{MOST, logit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -131,11 +131,7 @@ pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record], best: &str) -> Ve
     let presences = taken.iter().filter_map(|m| m.evidence.get(presence)).copied();
     let log_presence = presences.reduce(f64::max).unwrap_or(0.0);
     let presence = 1.0 / (1.0 + (-log_presence).exp());
-    let each: Vec<f64> =
-        joint.best.iter().zip(&joint.positions).map(|(b, p)| logit(presence * p[*b])).collect();
-    let mut sorted = each.clone();
-    sorted.sort_by(f64::total_cmp);
-    let nth = |i: usize| sorted.get(i).copied().unwrap_or(0.0);
+    let (each, [weakest, second]) = characters(&joint.best, &joint.positions, presence);
     let support = joint.parts.iter().filter(|p| p.view.is_some()).flat_map(|p| &p.support).copied();
     let single = taken
         .iter()
@@ -143,8 +139,8 @@ pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record], best: &str) -> Ve
         .map(|m| logit(m.confidence));
     let whole = [
         logit(presence * joint.whole),
-        nth(0),
-        nth(1),
+        weakest,
+        second,
         joint.margin,
         log_presence,
         (taken.len().max(1) as f64).ln(),

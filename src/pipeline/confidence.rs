@@ -103,17 +103,23 @@ impl Calibration {
     }
 }
 
+/// Log-odds of each character's most probable symbol, and the two least of them; 0 where there is none.
+pub(crate) fn characters(best: &[usize], positions: &[Vec<f64>], presence: f64) -> (Vec<f64>, [f64; 2]) {
+    let each: Vec<f64> = best.iter().zip(positions).map(|(b, p)| logit(presence * p[*b])).collect();
+    let mut sorted = each.clone();
+    sorted.sort_by(f64::total_cmp);
+    let least = [0, 1].map(|i| sorted.get(i).copied().unwrap_or(0.0));
+    (each, least)
+}
+
 /// What is known about a reading: the [`FEATURES`] of the whole code, then the log-odds of each
 /// character's most probable symbol. Four decimals, so that a record holds exactly what was used.
 pub(super) fn evidence(fused: &Fused<'_>, best: &[usize], presence: f64) -> Vec<f64> {
-    let each: Vec<f64> = best.iter().zip(&fused.positions).map(|(b, p)| logit(presence * p[*b])).collect();
-    let mut sorted = each.clone();
-    sorted.sort_by(f64::total_cmp);
-    let nth = |i: usize| sorted.get(i).copied().unwrap_or(0.0);
+    let (each, [weakest, second]) = characters(best, &fused.positions, presence);
     let whole = [
         logit(presence * fused.whole),
-        nth(0),
-        nth(1),
+        weakest,
+        second,
         fused.margin,
         logit(presence),
         f64::from(u8::from(fused.ring.is_some())),

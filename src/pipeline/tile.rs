@@ -88,7 +88,7 @@ pub fn sample(pixels: &Pixels, pose: &Pose, span: f64, size: usize) -> Array2<f3
 }
 
 /// The value at (`x`, `y`), which must lie within the pixel centres.
-fn bilinear(grey: &Array2<f32>, x: f64, y: f64) -> f32 {
+pub(super) fn bilinear(grey: &Array2<f32>, x: f64, y: f64) -> f32 {
     let (h, w) = grey.dim();
     let (x0, y0) = (x as usize, y as usize);
     let (x1, y1) = ((x0 + 1).min(w - 1), (y0 + 1).min(h - 1));

@@ -1,5 +1,6 @@
 //! Values for points that were not measured, from those around.
 
+use crate::pipeline::tile::bilinear;
 use ndarray::Array2;
 
 /// Fills what is NaN: each gap with means of ever larger squares, until one has something measured in it,
@@ -57,13 +58,7 @@ pub fn means(z: &Array2<f32>, factor: usize) -> Array2<f32> {
 /// The value between four, edges repeated.
 fn between(grid: &Array2<f32>, y: f32, x: f32) -> f32 {
     let (h, w) = grid.dim();
-    let (y, x) = (y.clamp(0.0, (h - 1) as f32), x.clamp(0.0, (w - 1) as f32));
-    let (i, j) = (y as usize, x as usize);
-    let (k, l) = ((i + 1).min(h - 1), (j + 1).min(w - 1));
-    let (fy, fx) = (y - i as f32, x - j as f32);
-    let upper = grid[[i, j]] + (grid[[i, l]] - grid[[i, j]]) * fx;
-    let lower = grid[[k, j]] + (grid[[k, l]] - grid[[k, j]]) * fx;
-    upper + (lower - upper) * fy
+    bilinear(grid, x.clamp(0.0, (w - 1) as f32).into(), y.clamp(0.0, (h - 1) as f32).into())
 }
 
 #[cfg(test)]
