@@ -51,8 +51,16 @@ fn height_maps_are_read_with_the_grid_and_spacing_that_they_were_written_with() 
         );
     }
     microstamp().arg("report").arg(&out).arg("--inputs").arg(&folder).arg("--quiet").assert().code(0);
-    let pictures = std::fs::read_dir(out.join("report/pictures")).unwrap().count();
-    assert!(pictures >= 2, "{pictures}");
+    // For the eye there is the map under a lamp, as large as the picture that was read and not the same.
+    let picture = |name: &str| image::open(out.join("report/pictures").join(name)).unwrap().to_luma8();
+    for (read, lit) in [("00001.jpg", "00001-lit.jpg"), ("00001-mark.jpg", "00001-lit-mark.jpg")] {
+        let (read, lit) = (picture(read), picture(lit));
+        assert_eq!(read.dimensions(), lit.dimensions());
+        let apart = read.iter().zip(lit.iter()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>();
+        assert!(apart / lit.len() as f64 > 20.0, "{apart}");
+    }
+    let page = std::fs::read_to_string(out.join("report/photographs/00001.html")).unwrap();
+    assert!(page.contains("00001-lit.jpg") && page.contains("under one lamp"));
 }
 
 #[test]

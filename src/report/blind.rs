@@ -39,7 +39,7 @@ const FACTS: [&str; 6] = [
 /// [`Fatal`] where a file cannot be written.
 pub fn write(batch: &Batch, folder: &Path, setup: &Setup<'_>) -> Result<Vec<Shown>, Fatal> {
     let site = Site::begin(folder, &["pictures", "reveal"], &["report.css", "blind.js"])?;
-    let wanted = Wanted { straightened: false, networks: None };
+    let wanted = Wanted { straightened: false, networks: None, lit: None };
     let shown = pages::pictures(batch, &site, wanted, setup)?;
     let mut photographs = Vec::new();
     for (i, (record, shown)) in batch.records.iter().zip(&shown).enumerate() {

@@ -107,6 +107,7 @@ pub struct Drawing {
     cells: Vec<Cell>,
     ring: Option<Ring>,
     ink: Option<Placed>,
+    lit: Option<Placed>,
     bar: Option<Bar>,
     /// Height of a character written beside its cell.
     letter: f64,
@@ -137,6 +138,7 @@ pub fn photograph(record: &Record, pictures: &Pictures, file: &str) -> Drawing {
         cells: cells(record, |p| p),
         ring: pose.filter(|_| has_ring(record)).map(|p| ring(p.cx, p.cy, p.radius)),
         ink: None,
+        lit: pictures.lit.then(|| Placed::new(format!("{file}-lit.jpg"), &pictures.whole)),
         bar: record.um_per_px.and_then(|um| bar((0.0, height), width, 1.0 / um)),
         letter: round(record.impression.map_or(12.0, |rim| rim.mean_radius() / 9.0)),
     }
@@ -166,6 +168,7 @@ pub fn straightened(record: &Record, pictures: &Pictures, file: &str) -> Option<
         up: None,
         cells: cells(record, to_mark),
         ring: has_ring(record).then(|| ring(0.0, 0.0, UNITS)),
+        lit: pictures.lit.then(|| Placed::new(format!("{file}-lit-mark.jpg"), &area)),
         ink: pictures.ink.then(|| Placed::new(format!("{file}-ink.png"), &square(TILE_SPAN))),
         bar: um.and_then(|um| bar((area.x, area.y + area.height), area.width, 1.0 / um)),
         letter: 90.0,

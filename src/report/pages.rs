@@ -15,7 +15,8 @@ use super::site::Site;
 use super::view::{self, Page, Row, Shown};
 use crate::batch::manifest::Counts;
 use crate::batch::record::word;
-use crate::error::Fatal;
+use crate::error::{Failure, Fatal};
+use crate::pipeline::heights::lit::lit;
 use crate::pipeline::net::Networks;
 use crate::pipeline::photo::{self, Asked};
 use crate::settings::PhotoSettings;
@@ -53,7 +54,7 @@ pub fn write(
     let assets = ["report.css", "viewer.js", "list.js", "photograph.js"];
     let site = Site::begin(folder, &["pictures", "photographs"], &assets)?;
     let networks = networks_that_read(batch)?;
-    let wanted = Wanted { straightened: true, networks };
+    let wanted = Wanted { straightened: true, networks, lit: None };
     let shown = pictures(batch, &site, wanted, setup)?;
     let alike = view::alike(&batch.records);
     let mentions = casework.mentions();
@@ -110,13 +111,21 @@ pub fn pictures(
                 let hash = record.sha256.as_deref().unwrap_or_default();
                 let page = record.page.map(|p| p.page.map_or(p.asked, photo::Page::Number));
                 let asked = Asked { um_per_px: None, page };
+                let under_a_lamp = record.heights.is_some() && wanted.straightened;
                 // A decoder that panics on a broken file takes one picture with it, not the report.
-                let loaded = catch_unwind(AssertUnwindSafe(|| {
-                    photo::load(&record.path, hash, bytes, &asked, setup.photo)
+                let loaded = catch_unwind(AssertUnwindSafe(|| -> Result<_, Failure> {
+                    let lit = under_a_lamp.then(|| lit(&bytes, setup.photo)).transpose()?;
+                    Ok((photo::load(&record.path, hash, bytes, &asked, setup.photo)?, lit))
                 }));
                 match loaded {
-                    Ok(Ok(photo)) => Shown {
-                        pictures: Some(picture::make(&photo, record, wanted, &folder, &view::file(i))?),
+                    Ok(Ok((photo, lit))) => Shown {
+                        pictures: Some(picture::make(
+                            &photo,
+                            record,
+                            Wanted { lit: lit.as_ref(), ..wanted },
+                            &folder,
+                            &view::file(i),
+                        )?),
                         original: "The file is the one that was read: its SHA-256 is the same.".into(),
                     },
                     Ok(Err(failure)) => without(format!(

@@ -75,6 +75,8 @@ pub struct Pictures {
     pub mark: Option<(usize, Stretch)>,
     /// Whether there is an ink map.
     pub ink: bool,
+    /// Whether there is a height map under a lamp.
+    pub lit: bool,
 }
 
 /// What to make beside the plain copies.
@@ -85,10 +87,12 @@ pub struct Wanted<'n> {
     pub straightened: bool,
     /// The networks for the ink map, where they are those that read.
     pub networks: Option<&'n Networks>,
+    /// A height map under a lamp, of the size of what was read.
+    pub lit: Option<&'n Pixels>,
 }
 
-/// Makes the pictures `FILE.jpg` (whole), `FILE-close.jpg`, `FILE-mark.jpg`, `FILE-ink.png` and
-/// `FILE-small.jpg` in `folder`.
+/// Makes the pictures `FILE.jpg` (whole), `FILE-close.jpg`, `FILE-mark.jpg`, `FILE-ink.png`, `FILE-lit.jpg`,
+/// `FILE-lit-mark.jpg` and `FILE-small.jpg` in `folder`.
 ///
 /// # Errors
 /// [`Fatal`] where a picture cannot be written.
@@ -123,7 +127,16 @@ pub fn make(
     }
 
     let mut pictures =
-        Pictures { size: (width, height), step, whole, stretch, close, mark: None, ink: false };
+        Pictures { size: (width, height), step, whole, stretch, close, mark: None, ink: false, lit: false };
+    if let Some(lit) = wanted.lit {
+        let (_, grey) = copy(lit, (0.0, 0.0, width as f64, height as f64), step);
+        jpeg(&shown(&grey, None), QUALITY, &name("-lit.jpg"))?;
+        if let Some(pose) = frame(record) {
+            let grey = sample(lit, &pose, MARK_SPAN, straightened_side(&pose));
+            jpeg(&shown(&grey, None), QUALITY, &name("-lit-mark.jpg"))?;
+        }
+        pictures.lit = true;
+    }
     if wanted.straightened {
         match frame(record) {
             Some(pose) => {
@@ -153,9 +166,14 @@ fn copy(pixels: &Pixels, (x, y, width, height): (f64, f64, f64, f64), step: f64)
     (area, grey)
 }
 
+/// Side of the straightened impression, pixels: as fine as the photograph.
+fn straightened_side(pose: &Pose) -> usize {
+    (2.0 * MARK_SPAN * pose.radius).clamp(MARK_PX.0, MARK_PX.1).round() as usize
+}
+
 /// The impression in the frame of the mark, its own grey values stretched: floors are dark.
 fn straightened(pixels: &Pixels, pose: &Pose) -> (GrayImage, usize, Stretch) {
-    let side = (2.0 * MARK_SPAN * pose.radius).clamp(MARK_PX.0, MARK_PX.1).round() as usize;
+    let side = straightened_side(pose);
     let grey = sample(pixels, pose, MARK_SPAN, side);
     let mut values: Vec<f32> = grey.iter().copied().collect();
     let most = match pixels {

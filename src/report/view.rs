@@ -7,6 +7,7 @@ use crate::batch::Record;
 use crate::batch::names::printable;
 use crate::batch::record::word;
 use crate::pipeline::decode::{Position, Source, Status};
+use crate::pipeline::heights::lit;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -277,6 +278,14 @@ pub fn notes(pictures: &Pictures, record: &Record) -> Vec<String> {
              network that read it; no character was read for it."
                 .into(),
         );
+    }
+    if pictures.lit {
+        notes.push(format!(
+            "Lit: the same heights, {} times as high, under one lamp {} degrees over the map's upper left, black \
+             where nothing was measured. It is for the eye; nothing was read from it.",
+            lit::RAISED,
+            lit::ELEVATION_DEG
+        ));
     }
     if pictures.mark.is_some() && record.gear.as_ref().is_some_and(|g| g.present) {
         notes.push(

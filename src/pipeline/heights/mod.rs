@@ -4,6 +4,7 @@
 
 mod fill;
 mod header;
+pub mod lit;
 mod points;
 mod relief;
 mod x3p;

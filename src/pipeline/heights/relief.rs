@@ -27,7 +27,7 @@ pub fn relief(heights: &Heights, settings: &PhotoSettings) -> Pixels {
 }
 
 /// Gaussian smoothing with a standard deviation of `sigma` points, edges repeated.
-fn smooth(mut z: Array2<f32>, sigma: f64) -> Array2<f32> {
+pub(super) fn smooth(mut z: Array2<f32>, sigma: f64) -> Array2<f32> {
     let reach = (3.0 * sigma).ceil().min(MOST_REACH) as usize;
     let weights: Vec<f32> =
         (0..=2 * reach).map(|i| (-0.5 * ((i as f64 - reach as f64) / sigma).powi(2)).exp() as f32).collect();
