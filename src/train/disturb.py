@@ -45,9 +45,15 @@ def draw(x, low, high, power=1.0):
 
 def cover(x):
     """Soot, lacquer, residue: cover with soft borders that darkens, or a dull even film."""
-    share = torch.sigmoid((clouds(x, 7) + 0.5 * clouds(x, 21) - draw(x, 0.6, 2.5)) * draw(x, 3, 12))
+    share = torch.sigmoid((clouds(x, 7) + 0.5 * clouds(x, 21) - draw(x, 0.6, 2.5)) * draw(x, 1, 4).exp())
     share = share * draw(x, 0.3, 1.0)
     return x * (1 - share) + share * draw(x, 0, 0.35) * (x + draw(x, 0, 1))
+
+
+def shadow(x):
+    """A cast shadow: all on one side of a bent line is darker, with an edge from soft to a single pixel."""
+    side = (slope(x) * draw(x, 0.5, 3) + clouds(x, 3) - draw(x, -1.5, 1.5)) * draw(x, 1, 5).exp()
+    return x * (1 - torch.sigmoid(side) * draw(x, 0.3, 0.92))
 
 
 def grains(x):
@@ -69,6 +75,7 @@ def soften(x):
 EFFECTS = [
     (0.5, lambda x: x * torch.exp(slope(x) * draw(x, 0, 0.6) + clouds(x, 5) * draw(x, 0, 0.35))),
     (0.3, cover),
+    (0.3, shadow),
     (0.3, lambda x: x + glare(x) * draw(x, -0.5, 0.9)),
     (0.25, grains),
     (0.5, soften),

@@ -7,7 +7,7 @@ import torch
 
 import losses
 import views
-from graph import prepare
+from graph import finer, prepare
 from networks import BINS, FINE, FORMATS, TILE
 
 TIERS = ["clean", "field", "mixed", "severe"]
@@ -94,11 +94,11 @@ def layout(run, pool, limit):
 def glyph(run, pool, limit):
     """Characters and whole codes by tier, from cells that are nearly where they should be."""
     jitter = {"near_share": 1.0, "place_near": 0.04, "place_far": 0, "size_near": 0.04, "size_far": 0,
-              "turn_near": 1.5, "turn_far": 0}
+              "turn_near": 1.5, "turn_far": 0, "stretch_near": 0, "stretch_far": 0, "slant_near": 0, "slant_far": 0}
 
     def view(grey, ink, labels):
         tile, truth = views.floor(grey, ink, labels, CLOSE, 0.0, FINE // TILE)
-        pieces, answers = views.cells(prepare(tile), truth, jitter, 0.0)
+        pieces, answers = views.cells(finer(tile), truth, jitter, 0.0)
         return pieces, {k: v.unflatten(0, (-1, 8)).flatten(0, 1) for k, v in answers.items()}
 
     out, truth, labels = collect(run, pool, limit, view, batch=64)
@@ -134,7 +134,7 @@ def ring(run, pool, limit):
 
         def view(grey, ink, labels):
             tile, truth = views.floor(grey, ink, labels, CLOSE, 0.0, FINE // TILE)
-            return views.strip(prepare(tile), truth, jitter)
+            return views.strip(finer(tile), truth, jitter)
 
         out, truth, labels = collect(run, pool, limit, view)
         used = truth["used"]

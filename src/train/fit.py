@@ -24,7 +24,7 @@ import figures
 import losses
 import tiles
 import views
-from graph import prepare
+from graph import finer, prepare
 from networks import FINE, MAKERS, TILE
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -88,7 +88,7 @@ class Learner:
             return views.unrolled(prepare(disturb.disturb(view, self.own["disturb"]))), truth
         wrong_share, times = self.own.get("wrong_share", 0.0), FINE // TILE if self.name in FINER else 1
         view, truth = views.floor(grey, second, label, self.recipe["tile"]["jitter"], wrong_share, times)
-        x = prepare(disturb.disturb(view, self.own["disturb"]))
+        x = (finer if self.name in FINER else prepare)(disturb.disturb(view, self.own["disturb"]))
         if self.name == "glyph":
             x, truth = views.cells(x, truth, self.own["jitter"], self.own["none_share"])
             use = truth["use"].nonzero().squeeze(1)

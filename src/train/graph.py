@@ -17,14 +17,14 @@ from torch.nn import functional as F
 class Graph(nn.Module):
     """Operations in order; each method adds one and returns the name of its result."""
 
-    def __init__(self, high, wide=None):
+    def __init__(self, high, wide=None, channels=2):
         super().__init__()
         self.size = (high, wide or high)  # of the grey input, pixels
         self.ops = []
         self.outputs = {}
         self.parts = nn.ModuleDict()
         self.constants = nn.ParameterDict()
-        self.shape = {"x": (2, *self.size)}  # of each result, without the batch
+        self.shape = {"x": (channels, *self.size)}  # of each result, without the batch
 
     def width(self, x):
         """Channels of a map, width of a token or a vector."""
@@ -43,15 +43,16 @@ class Graph(nn.Module):
 
     def conv(self, x, width, k=3, stride=1, relu=True, add=None, norm=True, still=False):
         """Convolution, batch normalisation, an optional sum, an optional ReLU; `still`: begins as nothing but the sum."""
-        part = nn.Sequential(nn.Conv2d(self.width(x), width, k, stride, k // 2, bias=not norm))
+        pad = (k - 1) // 2
+        part = nn.Sequential(nn.Conv2d(self.width(x), width, k, stride, pad, bias=not norm))
         nn.init.kaiming_normal_(part[0].weight, mode="fan_out", nonlinearity="relu")
         if norm:
             part.append(nn.BatchNorm2d(width))
             if still:
                 # A residual block starts as the identity: deep stacks then learn from the first step.
                 nn.init.zeros_(part[1].weight)
-        high, wide = ((side + 2 * (k // 2) - k) // stride + 1 for side in self.shape[x][1:])
-        fields = {"in": x, "stride": stride, "pad": k // 2, "relu": relu}
+        high, wide = ((side + 2 * pad - k) // stride + 1 for side in self.shape[x][1:])
+        fields = {"in": x, "stride": stride, "pad": pad, "relu": relu}
         if add is not None:
             fields["add"] = add
         return self._add("conv", (width, high, wide), part, **fields)
@@ -139,7 +140,7 @@ class Graph(nn.Module):
         self.outputs[name] = x
 
     def forward(self, x):
-        """Runs the list on prepared input (batch, 2, height, width); returns a dict of outputs."""
+        """Runs the list on prepared input (batch, channels, height, width); returns a dict of outputs."""
         r = {"x": x}
         for op in self.ops:
             r[op["out"]] = self._run(op, r)
@@ -213,7 +214,7 @@ def sample_points(x, points):
 
 
 def prepare(tile):
-    """Grey tiles (batch, side, side), 0-1, to the two channels that every network sees.
+    """Grey tiles (batch, side, side), 0-1, to the two channels that networks see.
 
     Channel 0: standardised over the tile. Channel 1: standardised over a box of an
     eighth of the side, since a floor may lie in shadow beside a bright face.
@@ -228,6 +229,20 @@ def prepare(tile):
     var = box_mean((tile - mean).square(), k) - (mu - mean).square()
     local = ((tile - mu) / (var.clamp(min=0).sqrt() + 0.01)).clamp(-4, 4)
     return torch.cat([whole, local], 1)
+
+
+def finer(tile):
+    """The three channels that `glyph` and `ring` are cut from: those of `prepare`, and one for strokes beside the edge
+    of a cast shadow.
+
+    Channel 2: the logarithm less its mean over a box of a twenty-fourth of the side, about two strokes, over what that
+    varies by in the whole tile. Light multiplies: a stroke in shadow has in it the contrast of one in light, and the
+    shadow's edge spoils no more than a stroke's width.
+    """
+    log = (tile + 0.02).log().unsqueeze(1)
+    above = log - box_mean(log, (tile.shape[-1] // 24) | 1)
+    spread = above.square().mean((2, 3), keepdim=True).sqrt()
+    return torch.cat([prepare(tile), (above / (spread + 0.01)).clamp(-4, 4)], 1)
 
 
 def box_mean(x, k):

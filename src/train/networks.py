@@ -17,14 +17,15 @@ MOST = max(SECTORS)
 TILE, SPAN = 160, 1.08
 # Side of the tile that cells and ring are cut from: what photographs at 2-5 micrometres a pixel have to show.
 FINE = 2 * TILE
-# A character's cell, pixels; half of it in character heights: edges of the neighbours show where the next ones are.
-CELL, CELL_SPAN = 32, 0.65
+# A character's cell, pixels, about as fine as the tile it is cut from; half of it in character heights: edges of the
+# neighbours show where the next ones are.
+CELL, CELL_SPAN = 64, 0.65
 # The unrolled ring: columns a sector, sectors repeated before and after, so that no convolution sees an end.
-SECTOR, BEFORE = 8, 6
-STRIP = (32, SECTOR * (MOST + 2 * BEFORE))
+SECTOR, BEFORE = 16, 6
+STRIP = (64, SECTOR * (MOST + 2 * BEFORE))
 # Radii of its first and last row, floor radii: the ring ends at 0.93-0.99, the start tooth begins at 0.6, and the
 # pose may be off by some hundredths.
-RING_RADII = (0.56, 1.09)
+RING_RADII = (0.55, 1.10)
 # Rotation bins, each for straight and mirrored marks.
 BINS = 120
 # The unrolled floor: rows, columns a turn (one a degree), and columns that repeat the other end on either
@@ -119,14 +120,14 @@ def layout(recipe):
 
 
 def glyph(recipe):
-    """One character's cell, 32 pixels: which symbol, or none; how far the cell is off it; its strokes.
+    """One character's cell, 64 pixels: which symbol, or none; how far the cell is off it; its strokes.
 
     `offset`: right and down in character heights, ln of its height over the expected one, turn
     counter-clockwise in radians; from the cell to the character.
     """
-    g = Graph(CELL)
+    g = Graph(CELL, channels=3)
     c = recipe["channels"]
-    x = g.conv("x", c[0])
+    x = g.conv("x", c[0], k=6, stride=2)
     levels = []
     for width, blocks in zip(c[1:], recipe["blocks"]):
         x = g.conv(x, width, stride=2)
@@ -147,15 +148,15 @@ def glyph(recipe):
 
 
 def ring(recipe):
-    """The gear ring unrolled clockwise, eight columns a sector: a logit a sector, and how far the pose is off.
+    """The gear ring unrolled clockwise, sixteen columns a sector: a logit a sector, and how far the pose is off.
 
     Sectors look at each other: what a tooth looks like is only known from the others. `offset`: right and down in
     floor radii, ln of the ring's size over the expected one, turn counter-clockwise in radians; from the pose that
     the ring was unrolled with to the ring.
     """
-    g = Graph(*STRIP)
+    g = Graph(*STRIP, channels=3)
     c, dim = recipe["channels"], recipe["dim"]
-    x = g.conv("x", c[0], stride=2)
+    x = g.conv("x", c[0], k=6, stride=4)
     for width, blocks in zip(c[1:], recipe["blocks"]):
         x = g.conv(x, width, stride=2)
         for _ in range(blocks):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 import export
-from graph import Graph, prepare
+from graph import Graph, finer, prepare
 from networks import MAKERS
 
 
@@ -139,7 +139,7 @@ def shaken(graph):
 def worst(graph, path, name, seed):
     """Largest difference between PyTorch and the interpreter, relative to the largest value."""
     header, data = load(path)
-    x = torch.randn(1, 2, *graph.size, generator=torch.Generator().manual_seed(seed))
+    x = torch.randn(1, *graph.shape["x"], generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         ours = graph(x)
     theirs = interpret(header["networks"][name], data, x[0].double().numpy())
@@ -160,13 +160,14 @@ def fixture(folder):
     header, data = load(folder / "net.weights")
     rng = np.random.default_rng(12)
     tile = rng.random((24, 24)).round(3)
-    x = prepare(torch.tensor(tile[None], dtype=torch.float64))[0].numpy()
+    grey = torch.tensor(tile[None], dtype=torch.float64)
+    x = prepare(grey)[0].numpy()
     out = interpret(header["networks"]["every_operation"], data, x)
 
     def flat(a):
         return {"shape": list(a.shape), "values": [round(float(v), 6) for v in a.reshape(-1)]}
 
-    answer = {"network": "every_operation", "tile": flat(tile), "prepared": flat(x)}
+    answer = {"network": "every_operation", "tile": flat(tile), "prepared": flat(x), "finer": flat(finer(grey)[0].numpy())}
     answer["outputs"] = {name: flat(value) for name, value in out.items()}
     (folder / "net.json").write_text(json.dumps(answer) + "\n")
 

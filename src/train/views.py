@@ -264,6 +264,8 @@ def cells(x, truth, jitter, none_share):
     right, down, size = either("place"), either("place"), either("size")
     turned = torch.deg2rad(either("turn"))
     code = truth["code"]
+    # Faces narrower, wider and more slanted than those that were drawn.
+    stretch, slant = either("stretch").exp(), either("slant")
     unlike = ~torch.isin(code, constant(code.device, *map(float, ALIKE)).long())
     kind = torch.rand_like(like)
     none = (torch.rand_like(like) < none_share) & (unlike | (kind >= 0.6))
@@ -283,14 +285,15 @@ def cells(x, truth, jitter, none_share):
     half = CELL_SPAN * height * size.exp()
     at = (torch.arange(CELL, device=x.device) + 0.5) * (2 / CELL) - 1
     v, u = torch.meshgrid(at, at, indexing="ij")
-    u = u * torch.where(swapped, -1.0, 1.0)[..., None, None]
+    u = (u * stretch[..., None, None] + v * slant[..., None, None]) * torch.where(swapped, -1.0, 1.0)[..., None, None]
     grid = along(turn_of[..., None, None], half[..., None, None] * u, half[..., None, None] * v)
     points = middle[:, :, None, None] + grid
     pieces = sample(x, points).transpose(1, 2).flatten(0, 1)
-    strokes = F.avg_pool2d(sample(truth["ink"].unsqueeze(1), points).flatten(0, 2), 2)
+    strokes = F.avg_pool2d(sample(truth["ink"].unsqueeze(1), points).flatten(0, 2), CELL // 16)
     good = (truth["ok"] > 0.5)[:, None] & (code >= 0) & ~none
     # The way back: from the cell to the character, in the cell's own frame and size.
     back = along(-turned, -right, -down) / size.exp()[..., None]
+    back = torch.stack([(back[..., 0] - slant * back[..., 1]) / stretch, back[..., 1]], -1)
     offset = torch.cat([back, -size[..., None], -turned[..., None]], -1)
     return pieces, {
         "symbol": torch.where(good, code, torch.full_like(code, 33)).flatten(),
@@ -317,7 +320,7 @@ def strip(x, truth, jitter):
     column = (torch.arange(wide, device=x.device) + 0.5) / SECTOR - BEFORE
     around = 2 * math.pi * column[None] / count[:, None] - angle[:, None]
     low, far = RING_RADII
-    radii = low + (far - low) * torch.arange(high, device=x.device) / (high - 1)
+    radii = low + (far - low) * (torch.arange(high, device=x.device) + 0.5) / high
     out = torch.stack([around.sin(), -around.cos()], -1)
     points = centre[:, None, None] + (radius[:, None] * radii)[:, :, None, None] * out[:, None]
     # The way back, in the frame and size of the ring as it was unrolled.

@@ -3,13 +3,15 @@
 //! unrolled gear ring.
 
 mod cells;
+mod floor;
 
 use cells::{Block, Cell, Offset, Ring, along, upright};
+use floor::Floor;
 
 use super::{Engine, Identity, Scores, View};
 use crate::error::{Failure, Fatal};
 use crate::pipeline::geometry::Pose;
-use crate::pipeline::mark::{Hypothesis, Mark, TILE_PX, TILE_SPAN};
+use crate::pipeline::mark::{Hypothesis, Mark, TILE_PX};
 use crate::pipeline::net::networks::{INK_PX, Networks, Reader};
 use crate::pipeline::net::{sigmoid, softmax};
 use crate::pipeline::scheme::Scheme;
@@ -58,8 +60,7 @@ impl Looked<'_> {
 /// A format in a way that was looked at, its cells read once.
 struct Draft<'a> {
     looked: &'a Looked<'a>,
-    /// The finer tile of its pose.
-    tile: &'a Prepared,
+    floor: &'a Floor,
     scheme: &'a Scheme,
     /// Log-probability before its cells were read, and what they added.
     before: f32,
@@ -147,20 +148,43 @@ impl Learned {
         glyphs
     }
 
-    /// Log-odds of a tooth in each sector. The ring is unrolled once more where it says that it lies elsewhere.
-    fn teeth(&self, tile: &Prepared, ring: Ring, sectors: usize) -> Vec<f32> {
-        let read = |ring: &Ring| self.reader.ring.run(&ring.strip(tile, sectors));
-        let mut seen = read(&ring);
+    /// What cells say that lie right, averaged over the camera's curves.
+    fn averaged(&self, mut glyphs: Glyphs, floor: &Floor, block: &Block, scheme: &Scheme) -> Glyphs {
+        for tile in floor.curved() {
+            let more = self.glyphs(tile, block, scheme);
+            let sums = glyphs.symbols.iter_mut().zip(&more.symbols);
+            sums.for_each(|(sum, p)| add(sum, p));
+            add(&mut glyphs.there, &more.there);
+        }
+        let count = 1.0 + floor.curved().len() as f32;
+        for symbols in &mut glyphs.symbols {
+            symbols.iter_mut().for_each(|s| *s /= count);
+            *symbols = log_softmax(symbols);
+        }
+        glyphs.there.iter_mut().for_each(|t| *t /= count);
+        glyphs
+    }
+
+    /// Log-odds of a tooth in each sector, averaged over the camera's curves. The ring is unrolled once more where it
+    /// says that it lies elsewhere.
+    fn teeth(&self, floor: &Floor, mut ring: Ring, sectors: usize) -> Vec<f32> {
+        let read = |tile: &Prepared, ring: &Ring| self.reader.ring.run(&ring.strip(tile, sectors));
+        let mut seen = read(&floor.plain, &ring);
         if seen[1].iter().any(|off| off.abs() > self.settings.ring_still) {
-            seen = read(&ring.set_right(&seen[1]));
+            ring = ring.set_right(&seen[1]);
+            seen = read(&floor.plain, &ring);
         }
         let mut teeth = seen.swap_remove(0);
+        for tile in floor.curved() {
+            add(&mut teeth, &read(tile, &ring)[0]);
+        }
         teeth.truncate(sectors);
+        teeth.iter_mut().for_each(|t| *t /= 1.0 + floor.curved().len() as f32);
         teeth
     }
 
     /// The likeliest ways and formats, each with its cells set right by a first reading.
-    fn drafts<'a>(&'a self, looked: &'a [Looked<'a>], tiles: &'a [Prepared]) -> Vec<Draft<'a>> {
+    fn drafts<'a>(&'a self, looked: &'a [Looked<'a>], floors: &'a [Floor]) -> Vec<Draft<'a>> {
         let least = self.settings.least_format.ln();
         let mut likely: Vec<(f32, usize, usize)> = Vec::new();
         for (l, look) in looked.iter().enumerate() {
@@ -170,14 +194,14 @@ impl Learned {
         likely.sort_by(|a, b| b.0.total_cmp(&a.0));
         likely.truncate(self.settings.drafts);
         let draft = |(before, l, f): (f32, usize, usize)| {
-            let (looked, tile, scheme) = (&looked[l], &tiles[l], &self.schemes[f]);
+            let (looked, floor, scheme) = (&looked[l], &floors[l], &self.schemes[f]);
             let block = block(&looked.said.pose, &looked.said.cells[5 * f..5 * f + 5]);
-            let seen = self.glyphs(tile, &block, scheme);
+            let seen = self.glyphs(&floor.plain, &block, scheme);
             let evidence = seen.evidence(&self.settings);
             let right = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
             let still = block.apart(&right, scheme) <= self.settings.cell_still;
             let (block, glyphs) = if still { (block, Some(seen)) } else { (right, None) };
-            Draft { looked, tile, scheme, before, evidence, block, glyphs }
+            Draft { looked, floor, scheme, before, evidence, block, glyphs }
         };
         likely.into_iter().map(draft).collect()
     }
@@ -191,16 +215,17 @@ impl Learned {
 
     /// A draft read: the view, and the evidence of its cells.
     fn view(&self, draft: Draft<'_>) -> (View, f32) {
-        let Draft { looked, tile, scheme, before, ref block, glyphs, .. } = draft;
+        let Draft { looked, floor, scheme, before, ref block, glyphs, .. } = draft;
         let said = &looked.said;
-        let glyphs = glyphs.unwrap_or_else(|| self.glyphs(tile, block, scheme));
+        let glyphs = glyphs.unwrap_or_else(|| self.glyphs(&floor.plain, block, scheme));
+        let glyphs = self.averaged(glyphs, floor, block, scheme);
         let gear = scheme.sectors().filter(|_| said.ring >= self.settings.ring_bar).map(|sectors| {
             let ring = Ring {
                 centre: (f64::from(said.pose[0]), f64::from(said.pose[1])),
                 radius: f64::from(said.pose[2]).exp(),
                 turn: block.turn,
             };
-            self.teeth(tile, ring, sectors)
+            self.teeth(floor, ring, sectors)
         });
         let evidence = glyphs.evidence(&self.settings);
         let view = View {
@@ -257,10 +282,9 @@ impl Engine for Learned {
         let Some(best) = looked.first() else { return Ok(nothing) };
         let ink = Some(enlarged(&best.said.ink));
         let ok = best.said.ok;
-        let tiles: Vec<Prepared> =
-            looked.iter().map(|l| Prepared::new(&mark.fine_tile(&l.pose), TILE_SPAN)).collect();
+        let floors: Vec<Floor> = looked.iter().map(|l| Floor::new(mark, &l.pose)).collect();
         let bare = || Scores { presence: 0.0, ink: ink.clone(), ..Scores::default() };
-        let drafts = self.drafts(&looked, &tiles);
+        let drafts = self.drafts(&looked, &floors);
         let weight = |d: &Draft<'_>| d.before + d.evidence;
         let best = drafts.iter().max_by(|a, b| weight(a).total_cmp(&weight(b)));
         let Some((bar, cells)) = best.map(|d| (weight(d) - self.settings.second_reading_within, d.evidence))
@@ -347,6 +371,10 @@ fn enlarged(ink: &[f32]) -> Array2<f32> {
         let lower = ink[at + INK_PX] + (ink[at + INK_PX + 1] - ink[at + INK_PX]) * fx;
         sigmoid(upper + (lower - upper) * fy)
     })
+}
+
+fn add(sums: &mut [f32], values: &[f32]) {
+    sums.iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
 }
 
 fn log_softmax(logits: &[f32]) -> Vec<f32> {

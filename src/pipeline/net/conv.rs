@@ -36,8 +36,8 @@ struct Phases {
 
 impl Conv {
     /// A convolution of `from` with kernels of `kernel` rows and columns; `None` where the kernel
-    /// does not fit, has more padding than the border of a map (1), or reaches farther than three
-    /// strides, which the pitch of a map does not allow.
+    /// does not fit, has more padding than two strides, or reaches farther than three, which the pitch
+    /// of a map does not allow.
     pub fn new(
         from: Map,
         weights: &[f32],
@@ -48,13 +48,13 @@ impl Conv {
     ) -> Option<Self> {
         let (kh, kw) = kernel;
         let reach = |k: usize| (k.checked_sub(1)?).checked_div(stride);
-        if pad > 1 || pad >= kh || pad >= kw || reach(kh)? > 2 || reach(kw)? > 2 {
+        if pad > 2 * stride || pad >= kh || pad >= kw || reach(kh)? > 2 || reach(kw)? > 2 {
             return None;
         }
         let out = |side: usize, k: usize| Some((side + 2 * pad).checked_sub(k)? / stride + 1);
         let to = Map { c: bias.len(), h: out(from.h, kh)?, w: out(from.w, kw)? };
-        // Only then are input and output of one pitch.
-        let shifted = stride == 1 && to.w == from.w;
+        // Only then are input and output of one pitch, and the border of a map (1) is all the padding.
+        let shifted = stride == 1 && pad <= 1 && to.w == from.w;
         let phases = (!shifted).then(|| Phases {
             stride,
             pad,
@@ -111,22 +111,29 @@ impl Conv {
 }
 
 impl Phases {
-    /// Copies the input, borders included, into its pictures of `pitch`. Places that no output asks
-    /// for keep what they held.
+    /// Copies the input with its padding into its pictures of `pitch`.
     #[inline(always)]
     fn part(&self, from: &Map, pitch: usize, input: &[f32], room: &mut [f32]) {
         let Self { stride, pad, kept, rows } = *self;
-        // The input with as much of its border as the kernel sees.
-        let (h, w, first) = (from.h + 2 * pad, from.w + 2 * pad, 1 - pad);
         for (i, line) in room.chunks_exact_mut(pitch).take(from.c * kept.0 * kept.1 * rows).enumerate() {
             let (picture, row) = (i / rows, i % rows);
             let (c, dy, dx) = (picture / kept.1 / kept.0, picture / kept.1 % kept.0, picture % kept.1);
-            let y = row * stride + dy;
-            if y >= h {
+            // Row of the input, counted from its upper border of one.
+            let y = (row * stride + dy + 1).checked_sub(pad).filter(|y| *y < from.h + 2);
+            let Some(y) = y else {
+                line.fill(0.0);
                 continue;
-            }
-            let at = c * from.plane() + (y + first) * from.pitch() + first;
-            let values = &input[at + dx..at + w];
+            };
+            // Columns are counted from the border on the left; farther out there are only zeros.
+            let skipped = pad.saturating_sub(dx + 1).div_ceil(stride).min(line.len());
+            let first = skipped * stride + dx + 1 - pad;
+            let at = c * from.plane() + y * from.pitch();
+            let values = &input[(at + first).min(at + from.w + 2)..at + from.w + 2];
+            let (outside, line) = line.split_at_mut(skipped);
+            outside.fill(0.0);
+            let count = values.len().div_ceil(stride).min(line.len());
+            let (line, outside) = line.split_at_mut(count);
+            outside.fill(0.0);
             if stride == 2 {
                 // The usual stride with a length that the compiler knows.
                 let (pairs, last) = values.as_chunks::<2>();
@@ -192,9 +199,18 @@ mod tests {
     fn every_kernel_stride_and_pad_agrees_with_plain_loops() {
         let (c, h, w, o) = (3, 11, 13, 5);
         let x: Vec<f32> = (0..c * h * w).map(|i| ((i * 7) % 11) as f32 - 5.0).collect();
-        for (k, stride, pad) in
-            [(1, 1, 0), (3, 1, 1), (3, 2, 1), (3, 1, 0), (5, 2, 1), (2, 2, 0), (1, 2, 0), (7, 3, 1)]
-        {
+        for (k, stride, pad) in [
+            (1, 1, 0),
+            (3, 1, 1),
+            (3, 2, 1),
+            (3, 1, 0),
+            (5, 2, 1),
+            (2, 2, 0),
+            (1, 2, 0),
+            (7, 3, 1),
+            (6, 2, 2),
+            (6, 4, 2),
+        ] {
             let wts: Vec<f32> = (0..o * c * k * k).map(|i| ((i * 5) % 7) as f32 - 3.0).collect();
             let (oh, ow) = ((h + 2 * pad - k) / stride + 1, (w + 2 * pad - k) / stride + 1);
             let mut truth = vec![0.0; o * oh * ow];

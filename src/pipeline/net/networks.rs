@@ -24,10 +24,10 @@ pub const UNROLLED: (usize, usize) = (48, 360 + 2 * REPEATED);
 pub const TILE_PX: usize = crate::pipeline::mark::TILE_PX;
 /// Side of the picture of strokes.
 pub const INK_PX: usize = TILE_PX / 2;
-/// Side of a character's cell, pixels.
-pub const CELL_PX: usize = 32;
-/// Rows and columns of the unrolled gear ring: eight columns a sector, six sectors repeated at either end.
-pub const STRIP: (usize, usize) = (32, 8 * (MOST_SECTORS + 12));
+/// Side of a character's cell, pixels: about as fine as the tile it is cut from.
+pub const CELL_PX: usize = 64;
+/// Rows and columns of the unrolled gear ring: sixteen columns a sector, six sectors repeated at either end.
+pub const STRIP: (usize, usize) = (64, 16 * (MOST_SECTORS + 12));
 /// Sectors of the longest gear ring.
 pub const MOST_SECTORS: usize = 52;
 
@@ -89,7 +89,9 @@ impl Networks {
         let (formats, symbols) = (header.formats.len(), header.alphabet.chars().count());
         let network = |at: usize, wanted: &[(&str, &[usize])]| {
             let (name, [high, wide]) = sides[at];
-            Network::new(&file, name, &[2, high, wide], wanted)
+            // Characters and ring have a channel more: see `tile::finer`.
+            let channels = if at < 4 { 2 } else { 3 };
+            Network::new(&file, name, &[channels, high, wide], wanted)
         };
         let reader = if reads {
             Some(Reader {

@@ -186,6 +186,7 @@ fn the_exporters_fixture_is_answered_alike() {
     let tile = ndarray::Array2::from_shape_vec((shape(tile)[0], shape(tile)[1]), values(tile)).unwrap();
     let prepared = crate::pipeline::tile::prepare(&tile);
     close(&prepared, &values(&answer["prepared"]), "prepared");
+    close(&crate::pipeline::tile::finer(&tile), &values(&answer["finer"]), "finer");
 
     let file = WeightsFile::parse(weights).unwrap();
     let outputs: Vec<(&str, Vec<usize>)> =

@@ -6,11 +6,11 @@ use crate::pipeline::tile::Prepared;
 
 /// Half the side of a cell in character heights: edges of the neighbours show where the next ones are.
 const CELL_SPAN: f64 = 0.65;
-/// Radii of the strip's first and last row, floor radii: the ring ends at 0.93-0.99, its start tooth begins at 0.6,
+/// Radii of the strip's inner and outer edge, floor radii: the ring ends at 0.93-0.99, its start tooth begins at 0.6,
 /// and the pose may be off by some hundredths.
-const RING_RADII: (f64, f64) = (0.56, 1.09);
+const RING_RADII: (f64, f64) = (0.55, 1.10);
 /// Columns of the strip to a sector.
-const SECTOR_COLUMNS: f64 = 8.0;
+const SECTOR_COLUMNS: f64 = 16.0;
 /// Sectors repeated before the first one and behind the last, so that the network sees no end.
 const BEFORE: f64 = 6.0;
 
@@ -137,7 +137,7 @@ impl Ring {
         let (high, wide) = STRIP;
         let (low, far) = RING_RADII;
         tile.sample((0..high * wide).map(|i| {
-            let r = self.radius * (low + (far - low) * (i / wide) as f64 / (high - 1) as f64);
+            let r = self.radius * (low + (far - low) * ((i / wide) as f64 + 0.5) / high as f64);
             let sector = ((i % wide) as f64 + 0.5) / SECTOR_COLUMNS - BEFORE;
             let angle = std::f64::consts::TAU * sector / sectors as f64 - self.turn;
             (self.centre.0 + r * angle.sin(), self.centre.1 - r * angle.cos())
