@@ -3,7 +3,7 @@
 //! A convolution of stride 1 needs no copy of its patches: with a border of
 //! zeros stored round every map, tap (dy, dx) of channel c is the map's own
 //! memory shifted by a fixed number of places. Registers hold 8 x 48 sums with
-//! AVX-512 (4 x 24 with AVX2), so the loop is bound by arithmetic.
+//! AVX-512 (6 x 16 with AVX2), so the loop is bound by arithmetic.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -63,6 +63,10 @@ impl Product<'_> {
             self.block::<S, MR, NV>(simd, i, p, tile);
             i += MR;
         }
+        if i + 4 <= self.m {
+            self.block::<S, 4, NV>(simd, i, p, tile);
+            i += 4;
+        }
         while i + 2 <= self.m {
             self.block::<S, 2, NV>(simd, i, p, tile);
             i += 2;
@@ -119,7 +123,8 @@ impl Product<'_> {
             Bias::Columns(bias) => Some(&bias[p..]),
             _ => None,
         };
-        let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
+        // Hidden, or the compiler holds it in a register of its own through all of the products, and a sum in memory.
+        let floor = std::hint::black_box(if self.relu { 0.0 } else { f32::NEG_INFINITY });
         let add = self.add.map(|add| &add[span.clone()]);
         let out = &mut self.out[span];
         let lanes = out.len() / S::F32_LANES * S::F32_LANES;
@@ -140,14 +145,15 @@ impl Product<'_> {
         }
     }
 
+    /// Blocks of `MR` rows and `NV` vectors, narrower ones where less than that is left.
     #[inline(always)]
-    fn all<S: Simd, const MR: usize>(mut self, simd: S) {
+    fn all<S: Simd, const MR: usize, const NV: usize>(mut self, simd: S) {
         let tile = &mut [0.0; 8 * SLACK][..];
         let lanes = S::F32_LANES;
         let mut p = 0;
-        while p + 2 * lanes < self.n {
-            self.columns::<S, MR, 3>(simd, p, tile);
-            p += 3 * lanes;
+        while p + (NV - 1) * lanes < self.n {
+            self.columns::<S, MR, NV>(simd, p, tile);
+            p += NV * lanes;
         }
         if p + lanes < self.n {
             self.columns::<S, MR, 2>(simd, p, tile);
@@ -162,8 +168,9 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // 8 x 3 sums, 3 values and a weight fill 32 registers, 4 x 3 fill 16.
-        if S::REGISTER_COUNT >= 32 { self.all::<S, 8>(simd) } else { self.all::<S, 4>(simd) }
+        // 8 x 3 sums, 3 values and a weight leave 4 of 32 registers, 6 x 2, 2 and 1 leave one of 16. With 4 x 3 none
+        // is left: the compiler then keeps a sum in memory, and the loop waits for it.
+        if S::REGISTER_COUNT >= 32 { self.all::<S, 8, 3>(simd) } else { self.all::<S, 6, 2>(simd) }
     }
 }
 
