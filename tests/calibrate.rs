@@ -154,8 +154,8 @@ fn photographs_that_err_together_are_worth_less_than_those_that_err_apart() {
     let apart = fitted(false, &[]);
     // Curves of the other kind that the file holds already are kept.
     let both = fitted(true, &["--same-gun"]);
-    assert_eq!(both.curve("learned", Kind::Case), apart.curve("learned", Kind::Case));
-    let (case, gun) = (both.curve("learned", Kind::Case), both.curve("learned", Kind::Gun));
+    assert_eq!(both.curve("learned", &Kind::Case), apart.curve("learned", &Kind::Case));
+    let (case, gun) = (both.curve("learned", &Kind::Case), both.curve("learned", &Kind::Gun));
     assert!(case.dependence < 0.2 && gun.dependence > 0.8, "{} {}", case.dependence, gun.dependence);
     for curve in [&case.curve, &gun.curve] {
         // The best and the worst of what was seen.

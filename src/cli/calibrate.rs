@@ -4,7 +4,7 @@ use super::{Common, Outcome, unwritable};
 use crate::error::Fatal;
 use crate::groups::confidence::Calibration as Joint;
 use crate::groups::read_groups;
-use crate::pipeline::confidence::{Calibration, FEATURES};
+use crate::pipeline::confidence::Calibration;
 use crate::score::fit::{Fit, fit};
 use crate::score::fit_groups::{JointFit, fit_groups};
 use crate::score::interval::Rate;
@@ -55,10 +55,7 @@ fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<Strin
             "a run over at least 100 photographs of a format, easy and hard ones",
         ));
     }
-    let mut calibration = earlier(&args.output, Calibration::parse)?.unwrap_or_else(|| Calibration {
-        features: FEATURES.iter().map(ToString::to_string).collect(),
-        engine: Default::default(),
-    });
+    let mut calibration = earlier(&args.output, Calibration::parse)?.unwrap_or_default();
     let curves = calibration.engine.entry(common.engine.clone()).or_default();
     for (format, fit) in &fits {
         curves.insert(format.clone(), fit.curve.clone());

@@ -130,7 +130,7 @@ pub fn make(
     engine: &str,
     folder: &Path,
 ) -> Result<Vec<Group>, Fatal> {
-    let curve = Calibration::built_in().curve(engine, grouping.kind());
+    let curve = Calibration::built_in().curve(engine, &grouping.kind());
     let groups = read_together(&results(out)?, by, grouping.kind(), &curve)?;
     write(&groups, folder)?;
     Ok(groups)

@@ -4,10 +4,9 @@
 use super::joint::Joint;
 use super::reading::Kind;
 use crate::batch::Record;
-use crate::pipeline::confidence::{Curve, FEATURES as SINGLE, characters};
+use crate::pipeline::confidence::{Curve, Curves, FEATURES as SINGLE, Fitted, characters};
 use crate::pipeline::fuse::{MOST, logit};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Names of what is measured about a joint reading, in the order of its evidence. Logarithms are natural.
 ///
@@ -37,8 +36,6 @@ pub const FEATURES: [&str; 11] = [
     "single",
 ];
 
-const BUILT_IN: &str = include_str!("calibration.toml");
-
 /// How photographs of one kind of group are added up, and what their sum is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,71 +49,37 @@ pub struct JointCurve {
 }
 
 impl JointCurve {
-    /// For an engine that was never calibrated on groups: n photographs count as one, and only what is very
-    /// sure is accepted.
-    pub fn unfitted() -> Self {
-        let weights = FEATURES.map(|f| f64::from(u8::from(f == "whole"))).to_vec();
-        Self { dependence: 1.0, astray: 0.1, curve: Curve { weights, ..Curve::unfitted() } }
-    }
-
     /// Weight of the scores of each of `n` photographs, 0-1.
     pub fn weight(&self, n: usize) -> f64 {
         1.0 / (1.0 + n.saturating_sub(1) as f64 * self.dependence)
     }
 }
 
-/// The curves of all engines and kinds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Calibration {
-    /// Must be [`FEATURES`].
-    pub features: Vec<String>,
-    /// By engine, then by kind.
-    #[serde(default)]
-    pub engine: BTreeMap<String, BTreeMap<Kind, JointCurve>>,
-}
+impl Fitted for JointCurve {
+    const FEATURES: &'static [&'static str] = &FEATURES;
+    const BUILT_IN: &'static str = include_str!("calibration.toml");
 
-impl Default for Calibration {
-    fn default() -> Self {
-        Self { features: FEATURES.iter().map(ToString::to_string).collect(), engine: BTreeMap::new() }
-    }
-}
-
-impl Calibration {
-    /// The calibration that is compiled in.
-    pub fn built_in() -> Self {
-        #[allow(clippy::expect_used)] // the file is compiled in, and a test parses it
-        Self::parse(BUILT_IN).expect("built-in calibration of groups")
+    fn weights(&self) -> &[f64] {
+        &self.curve.weights
     }
 
-    /// Reads a calibration file.
-    ///
-    /// # Errors
-    /// A sentence where the text is no TOML, has other features, or a curve that cannot be.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let read: Self = toml::from_str(text).map_err(|e| e.to_string())?;
-        if read.features != FEATURES {
-            return Err(format!("its features are {:?}, groups have {FEATURES:?}", read.features));
+    /// n photographs count as one, and only what is very sure is accepted.
+    fn unfitted() -> Self {
+        let weights = FEATURES.map(|f| f64::from(u8::from(f == "whole"))).to_vec();
+        Self { dependence: 1.0, astray: 0.1, curve: Curve { weights, ..Curve::unfitted() } }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let is_share = |x: f64| (0.0..=1.0).contains(&x);
+        if !is_share(self.dependence) || !is_share(self.astray) || self.astray == 0.0 {
+            return Err("dependence and astray are shares, 0-1, and astray is not 0".into());
         }
-        for curve in read.engine.values().flat_map(BTreeMap::values) {
-            let n = curve.curve.weights.len();
-            if n != FEATURES.len() {
-                return Err(format!("{n} weights, {} are needed", FEATURES.len()));
-            }
-            let is_share = |x: f64| (0.0..=1.0).contains(&x);
-            if !is_share(curve.dependence) || !is_share(curve.astray) || curve.astray == 0.0 {
-                return Err("dependence and astray are shares, 0-1, and astray is not 0".into());
-            }
-        }
-        Ok(read)
-    }
-
-    /// The curve for an engine and a kind.
-    pub fn curve(&self, engine: &str, kind: Kind) -> JointCurve {
-        let fitted = self.engine.get(engine).and_then(|kinds| kinds.get(&kind));
-        fitted.cloned().unwrap_or_else(JointCurve::unfitted)
+        Ok(())
     }
 }
+
+/// The curves by kind of group.
+pub type Calibration = Curves<Kind, JointCurve>;
 
 /// What is known about a joint reading: the [`FEATURES`] of the whole code, then the log-odds of each
 /// character's most probable symbol; four decimals.
@@ -157,6 +120,7 @@ pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record], best: &str) -> Ve
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn the_built_in_calibration_parses_and_its_bars_are_probabilities() {

@@ -1,9 +1,12 @@
 //! Evidence to calibrated probabilities, and the bars for acceptance: a data file, fitted on
 //! guns of its own by `microstamp calibrate`.
 
+mod file;
+
+pub use file::{Curves, Fitted};
+
 use super::fuse::{Fused, logit};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Names of what is measured about a whole code, in the order of a reading's evidence. All are in natural
 /// logarithms, larger for a better reading.
@@ -19,8 +22,6 @@ use std::collections::BTreeMap;
 /// | `contradiction` | the ring's log-likelihood ratio for the character that it supports least; 0 without a ring |
 pub const FEATURES: [&str; 8] =
     ["whole", "weakest", "second", "margin", "presence", "ring", "agreement", "contradiction"];
-
-const BUILT_IN: &str = include_str!("calibration.toml");
 
 /// A logistic curve over [`FEATURES`], one over a single character's log-odds, and the bars.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,13 +40,6 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// Takes the scores at their word and accepts only what they are very sure of: for an engine
-    /// that was never calibrated. One wrong in 1,000 may pass.
-    pub fn unfitted() -> Self {
-        let weights = FEATURES.map(|f| f64::from(u8::from(f == "whole"))).to_vec();
-        Self { bias: 0.0, weights, accept: 0.999, character: [0.0, 1.0], accept_character: 0.999 }
-    }
-
     /// Probability that the whole code is right, from the values that [`FEATURES`] names.
     pub fn whole(&self, evidence: &[f64]) -> f64 {
         sigmoid(self.bias + self.weights.iter().zip(evidence).map(|(w, f)| w * f).sum::<f64>())
@@ -61,47 +55,23 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// The curves of all engines and formats.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Calibration {
-    /// Must be [`FEATURES`].
-    pub features: Vec<String>,
-    /// By engine, then by format id.
-    #[serde(default)]
-    pub engine: BTreeMap<String, BTreeMap<String, Curve>>,
-}
+impl Fitted for Curve {
+    const FEATURES: &'static [&'static str] = &FEATURES;
+    const BUILT_IN: &'static str = include_str!("calibration.toml");
 
-impl Calibration {
-    /// The calibration that is compiled in.
-    pub fn built_in() -> Self {
-        #[allow(clippy::expect_used)] // the file is compiled in, and a test parses it
-        Self::parse(BUILT_IN).expect("built-in calibration")
+    fn weights(&self) -> &[f64] {
+        &self.weights
     }
 
-    /// Reads a calibration file.
-    ///
-    /// # Errors
-    /// A sentence where the text is no TOML, has other features or a curve of the wrong length.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let read: Self = toml::from_str(text).map_err(|e| e.to_string())?;
-        if read.features != FEATURES {
-            return Err(format!("its features are {:?}, this program measures {FEATURES:?}", read.features));
-        }
-        match read.engine.values().flatten().find(|(_, c)| c.weights.len() != FEATURES.len()) {
-            Some((id, c)) => {
-                Err(format!("{} weights for {id}, {} are needed", c.weights.len(), FEATURES.len()))
-            }
-            None => Ok(read),
-        }
-    }
-
-    /// The curve for an engine and a format.
-    pub fn curve(&self, engine: &str, format: &str) -> Curve {
-        let fitted = self.engine.get(engine).and_then(|formats| formats.get(format));
-        fitted.cloned().unwrap_or_else(Curve::unfitted)
+    /// Takes the scores at their word and accepts only what they are very sure of. One wrong in 1,000 may pass.
+    fn unfitted() -> Self {
+        let weights = FEATURES.map(|f| f64::from(u8::from(f == "whole"))).to_vec();
+        Self { bias: 0.0, weights, accept: 0.999, character: [0.0, 1.0], accept_character: 0.999 }
     }
 }
+
+/// The curves by format.
+pub type Calibration = Curves<String, Curve>;
 
 /// Log-odds of each character's most probable symbol, and the two least of them; 0 where there is none.
 pub(crate) fn characters(best: &[usize], positions: &[Vec<f64>], presence: f64) -> (Vec<f64>, [f64; 2]) {
@@ -133,6 +103,7 @@ pub(super) fn evidence(fused: &Fused<'_>, best: &[usize], presence: f64) -> Vec<
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn the_built_in_calibration_parses_and_its_bars_are_probabilities() {

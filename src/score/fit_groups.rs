@@ -13,6 +13,7 @@ use crate::groups::confidence::{FEATURES, JointCurve};
 use crate::groups::joint::join;
 use crate::groups::reading::read;
 use crate::groups::{Group, Kind};
+use crate::pipeline::confidence::Fitted;
 use crate::pipeline::scheme::Scheme;
 use rayon::prelude::*;
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::error::Failure;
+use crate::pipeline::confidence::Fitted;
 use crate::pipeline::decode::ViewScores;
 
 /// As probable a character as is ever sure, and one that tells a little.

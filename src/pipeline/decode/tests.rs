@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::pipeline::confidence::Fitted;
 use crate::pipeline::engine::View;
 use crate::pipeline::geometry::Pose;
 use crate::pipeline::photo::Pixels;
