@@ -247,7 +247,9 @@ impl Settings {
     /// As [`Settings::read`].
     pub fn parse(text: &str) -> Result<Self, Fatal> {
         let no_toml = |e: toml::de::Error| {
-            Fatal::new(e.to_string().trim_end().to_string(), "correct this line of the settings")
+            let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let why = e.message().lines().collect::<Vec<_>>().join(" ");
+            Fatal::new(format!("line {line}: {why}"), "correct this line of the settings")
         };
         let table: Table = text.parse().map_err(no_toml)?;
         let known = Self::keys();

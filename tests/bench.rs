@@ -45,6 +45,15 @@ fn bench_writes_the_fields_of_the_contract_and_the_accuracy_where_the_truth_is_g
 }
 
 #[test]
+fn photographs_that_fail_are_counted_and_end_with_1() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.png"), "no picture").unwrap();
+    let run = microstamp().arg("bench").arg(dir.path()).args(["--runs", "1"]).assert().code(1);
+    let text = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    assert!(text.contains("1 photographs failed"), "{text}");
+}
+
+#[test]
 fn a_truth_of_other_photographs_and_an_empty_folder_end_with_2_and_a_hint() {
     let dir = tempfile::tempdir().unwrap();
     let photographs = dir.path().join("photographs");

@@ -80,14 +80,27 @@ fn what_cannot_start_ends_with_2_and_the_thing_to_type() {
     picture(&dir.path().join("full/a.png"), 4, 4);
     std::fs::create_dir(dir.path().join("empty")).unwrap();
     std::fs::write(path("bad.toml"), "[photo]\nmax_megapixel = 1.0\n").unwrap();
+    std::fs::write(path("worse.toml"), "[photo]\nmax_pages = \"many\"\n").unwrap();
+    std::fs::create_dir(dir.path().join("foreign")).unwrap();
+    std::fs::write(path("foreign/run.json"), "{\"schema\": 1}\n").unwrap();
     let (lab, out) = (path("lab"), path("out"));
 
     let said = refused(&["decode", &lab, "-o", &path("full")]);
     assert!(said.contains(&format!("-o {}", path("full-2"))), "{said}");
     let said = refused(&["decode", &lab, "-o", &out, "--config", &path("bad.toml")]);
     assert!(said.contains("photo.max_megapixels"), "{said}");
+    let said = refused(&["decode", &lab, "-o", &out, "--config", &path("worse.toml")]);
+    assert!(said.contains("worse.toml: line 2: ") && said.lines().count() == 2, "{said}");
     let said = refused(&["decode", &lab, "-o", &out, "--config", &path("absent.toml")]);
     assert!(said.contains("absent.toml"), "{said}");
+    let said = refused(&["decode", &lab, "-o", "."]);
+    assert!(said.contains("-o out") && !said.contains(".-2"), "{said}");
+    let said = refused(&["decode", &lab, "-o", &path("bad.toml/x")]);
+    assert!(!said.contains("bad.toml/x-2"), "{said}");
+    let said = refused(&["verify", &path("foreign")]);
+    assert!(said.contains("no folder of results"), "{said}");
+    let said = refused(&["decode", &path("full"), "-o", &out, "--group-by", "^([^/]+)/"]);
+    assert!(!said.contains("'^([^/]+)/'"), "{said}");
     let said = refused(&["decode", &path("empty"), "-o", &out]);
     assert!(said.contains("--dry-run"), "{said}");
     let said = refused(&["decode", &path("absent"), "-o", &out]);

@@ -6,6 +6,7 @@ mod common;
 use common::{decode, microstamp, truth};
 use microstamp::groups::{FILES, Group, Kind, read_groups};
 use microstamp::pipeline::decode::Status;
+use microstamp::pipeline::photo::sha256;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -24,6 +25,11 @@ fn bytes(folder: &Path) -> [Vec<u8>; 2] {
 fn told(command: &mut assert_cmd::Command, code: i32) -> String {
     let run = command.assert().code(code);
     String::from_utf8_lossy(&run.get_output().stderr).into_owned()
+}
+
+/// The groups of OUT, read from OUT's results.
+fn of(out: &Path) -> Vec<Group> {
+    read_groups(out, &sha256(&fs::read(out.join("results.jsonl")).unwrap())).unwrap()
 }
 
 fn group(out: &Path, more: &[&str]) -> assert_cmd::Command {
@@ -71,7 +77,7 @@ fn cases_of_one_gun_are_read_together_without_a_wrong_code_and_with_the_same_byt
     assert!(bytes(&one) == bytes(&plain));
 
     let truth = truth(&lab());
-    let groups = read_groups(&one).unwrap();
+    let groups = of(&one);
     assert_eq!(groups.len(), GUNS.len());
     for group in &groups {
         assert_eq!((group.kind, group.members.len()), (Kind::Gun, 2), "{}", group.group);
@@ -112,6 +118,24 @@ fn verified_and_resumed(guns: &Path, cut: &Path, one: &Path, asked: &[&str]) {
     resume(asked, 0);
     assert!(bytes(one) == bytes(cut));
     microstamp().arg("verify").arg(cut).assert().code(0);
+
+    // Readings that were changed since are not what the groups say, and nobody passes over it.
+    let plain = one.with_file_name("changed");
+    fs::create_dir(&plain).unwrap();
+    for name in ["results.jsonl", "run.json", FILES[0]] {
+        fs::copy(one.join(name), plain.join(name)).unwrap();
+    }
+    let changed = results.replacen("\"confidence\":0.", "\"confidence\": 0.", 1);
+    assert_ne!(changed, results);
+    fs::write(plain.join("results.jsonl"), changed).unwrap();
+    let mut report = microstamp();
+    report.arg("report").arg(&plain);
+    let said = told(&mut report, 2);
+    assert!(said.contains("not as its run left it") && said.contains("from other results"), "{said}");
+    fs::remove_file(plain.join(FILES[0])).unwrap();
+    let mut report = microstamp();
+    report.arg("report").arg(&plain);
+    assert!(told(&mut report, 1).contains("not as its run left it"));
 
     // Its own groups are not replaced: run.json would name another hash.
     assert!(told(&mut group(one, asked), 2).contains("-o with another folder"));
@@ -158,7 +182,7 @@ fn a_scene_with_another_guns_case_is_refused_and_said_so() {
     let run = group(&out, &["--group-by", "^([^/]+)/", "--same-gun"]).assert().code(0);
     let shown = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
     assert!(shown.contains("members_disagree"), "{shown}");
-    let groups = read_groups(&out).unwrap();
+    let groups = of(&out);
     assert_eq!(by_name(&groups, "17").best.as_deref(), Some("A7CK2MP4"));
     let mixed = by_name(&groups, "18");
     assert_eq!((mixed.status, mixed.code.as_deref()), (Status::Unreadable, Some("????????")));
@@ -181,7 +205,7 @@ fn a_table_groups_what_no_pattern_can() {
     let table = dir.path().join("groups.csv");
     fs::write(&table, "path,group\n17/a.png,item 1\n18/a.png,item 2\n17/b.png,item 1\n").unwrap();
     group(&out, &["--groups", table.to_str().unwrap()]).assert().code(0);
-    let groups = read_groups(&out).unwrap();
+    let groups = of(&out);
     let paths =
         |name: &str| by_name(&groups, name).members.iter().map(|m| m.path.clone()).collect::<Vec<_>>();
     assert_eq!(

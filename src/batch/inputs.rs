@@ -32,6 +32,8 @@ pub enum LeftOut {
     Outside,
     /// A symbolic link to what is read under another name, or in a circle.
     Again,
+    /// It lies in an INPUT that was given before.
+    Twice,
     /// A symbolic link to nothing.
     Dangling,
     /// A device, socket or pipe.
@@ -48,6 +50,7 @@ impl LeftOut {
             Self::NoPicture => "no picture",
             Self::Outside => "symbolic link out of the input (--follow-links reads it)",
             Self::Again => "symbolic link to what is read already",
+            Self::Twice => "read already, from another input",
             Self::Dangling => "symbolic link to nothing",
             Self::NoFile => "no regular file",
             Self::Output => "output of an earlier run",
@@ -74,6 +77,11 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// Photographs whose name another INPUT has too: only their SHA-256 tells their rows apart.
+    pub fn alike(&self) -> usize {
+        self.taken.chunk_by(|a, b| a.name == b.name).filter(|same| same.len() > 1).map(<[_]>::len).sum()
+    }
+
     /// How many files were left out, by reason.
     pub fn left_out_counts(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = BTreeMap::new();
@@ -125,10 +133,28 @@ pub fn find(inputs: &[PathBuf], links: Links) -> Result<Inputs, Fatal> {
             found.taken.push(Photograph { name, path: input.clone(), bytes: meta.len() });
         }
     }
+    if inputs.len() > 1 {
+        once(&mut found);
+    }
     // Stable: equal names keep the order of their INPUTs.
     found.taken.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     found.left_out.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
     Ok(found)
+}
+
+/// Leaves out what an earlier INPUT holds too: a photograph that counts twice spoils every count.
+fn once(found: &mut Inputs) {
+    let mut seen = BTreeSet::new();
+    let taken = std::mem::take(&mut found.taken);
+    for photograph in taken {
+        // A file that is gone by now shows when it is opened.
+        let real = photograph.path.canonicalize().unwrap_or_else(|_| photograph.path.clone());
+        if seen.insert(real) {
+            found.taken.push(photograph);
+        } else {
+            found.left_out.push((photograph.name, LeftOut::Twice));
+        }
+    }
 }
 
 /// The search through one INPUT.
@@ -299,6 +325,25 @@ fn has_picture_content(path: &Path) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_two_inputs_is_read_once_and_equal_names_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a/x.png", "b/x.png", "b/y.png"] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"").unwrap();
+        }
+        let [a, b] = ["a", "b"].map(|name| dir.path().join(name));
+        let found = collect(&[a.clone(), b.clone(), a.clone(), b.join("y.png")]).unwrap();
+        assert_eq!(
+            found.taken.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(),
+            ["x.png", "x.png", "y.png"]
+        );
+        assert_eq!(found.alike(), 2);
+        assert_eq!(found.left_out, [("x.png".into(), LeftOut::Twice), ("y.png".into(), LeftOut::Twice)]);
+        assert_eq!(collect(&[b]).unwrap().alike(), 0);
+    }
 
     #[test]
     fn content_or_name_takes_a_file_and_order_is_bytewise() {

@@ -24,9 +24,11 @@ const CHECKPOINT: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`Fatal`] where it is a file, holds something, or cannot be made; the hint names a folder that is free.
 pub fn make_folder(out: &Path) -> Result<(), Fatal> {
+    // `.` and `/` have no name to add to.
+    let stem = out.file_name().map_or_else(|| PathBuf::from("out"), |_| out.to_path_buf());
     let fresh = || {
-        (2..)
-            .map(|n| PathBuf::from(format!("{}-{n}", out.display().to_string().trim_end_matches('/'))))
+        (1..)
+            .map(|n| if n == 1 { stem.clone() } else { numbered(&stem, n) })
             .find(|p| !p.exists())
             .map_or_else(String::new, |p| format!("-o {}", p.display()))
     };
@@ -47,8 +49,16 @@ pub fn make_folder(out: &Path) -> Result<(), Fatal> {
             };
             Err(Fatal::new(format!("the folder {} is not empty", out.display()), hint))
         }
-        Err(e) => Err(Fatal::new(format!("cannot use {} as a folder: {e}", out.display()), fresh())),
+        Err(e) => {
+            let above = out.parent().filter(|p| !p.as_os_str().is_empty()).is_none_or(Path::is_dir);
+            let hint = if above { fresh() } else { "-o with a folder that can be made".into() };
+            Err(Fatal::new(format!("cannot use {} as a folder: {e}", out.display()), hint))
+        }
     }
+}
+
+fn numbered(folder: &Path, n: u32) -> PathBuf {
+    PathBuf::from(format!("{}-{n}", folder.display().to_string().trim_end_matches('/')))
 }
 
 /// Whether a run may begin in `out`: it is not there, is an empty folder, or holds only the draft of a

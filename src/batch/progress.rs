@@ -20,6 +20,7 @@ pub struct Progress {
     next_line: Instant,
     bar: Option<ProgressBar>,
     quiet: bool,
+    silent: bool,
 }
 
 impl Progress {
@@ -32,7 +33,21 @@ impl Progress {
             ProgressBar::new(total as u64).with_style(style)
         });
         let now = Instant::now();
-        Self { total, done: 0, failed: 0, started: now, next_line: now + LINE_EVERY, bar, quiet }
+        Self {
+            total,
+            done: 0,
+            failed: 0,
+            started: now,
+            next_line: now + LINE_EVERY,
+            bar,
+            quiet,
+            silent: false,
+        }
+    }
+
+    /// Shows nothing, not even failures: where the same photographs are read over and over.
+    pub fn silent(total: usize) -> Self {
+        Self { silent: true, ..Self::start(total, true) }
     }
 
     /// Counts one photograph, and names it if it failed.
@@ -40,7 +55,8 @@ impl Progress {
         self.done += 1;
         if let Some(failure) = &record.failure {
             self.failed += 1;
-            self.say(&format!("{}: {}", printable(&record.path), printable(&failure.reason)));
+            let [path, reason, hint] = [&record.path, &failure.reason, &failure.hint].map(|t| printable(t));
+            self.say(&format!("{path}: {reason} (try: {hint})"));
         }
         if let Some(bar) = &self.bar {
             bar.inc(1);
@@ -73,15 +89,37 @@ impl Progress {
             bar.finish_and_clear();
         }
         if !self.quiet {
+            let all = counts.iter().map(|(_, n)| n).sum();
             let counts: Vec<String> = counts.iter().map(|(s, n)| format!("{n} {}", word(*s))).collect();
-            eprintln!("{} photographs: {}", self.done, counts.join(", "));
+            eprintln!("{}: {}", photographs(all, self.done), counts.join(", "));
         }
     }
 
     fn say(&self, line: &str) {
         match &self.bar {
+            _ if self.silent => {}
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),
         }
+    }
+}
+
+/// How many photographs the results hold, and how many of them this run read where an earlier one read the others.
+fn photographs(all: usize, now: usize) -> String {
+    if all == now {
+        format!("{all} photographs")
+    } else {
+        format!("{all} photographs, {now} of them read now")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::photographs;
+
+    #[test]
+    fn a_continued_run_counts_what_the_results_hold() {
+        assert_eq!(photographs(30, 30), "30 photographs");
+        assert_eq!(photographs(30, 17), "30 photographs, 17 of them read now");
     }
 }

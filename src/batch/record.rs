@@ -170,6 +170,15 @@ where
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
+/// A probability with two decimals that is never rounded up to certainty or down to impossibility.
+pub fn share(p: f64) -> String {
+    match p {
+        p if p > 0.99 && p < 1.0 => format!("{:.4}", (p * 1e4).floor() / 1e4),
+        p if p > 0.0 && p < 0.005 => "< 0.01".into(),
+        p => format!("{p:.2}"),
+    }
+}
+
 /// A status as results.jsonl writes it.
 pub fn word(status: Status) -> &'static str {
     match status {

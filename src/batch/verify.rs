@@ -72,6 +72,16 @@ pub fn verify(out: &Path, order: &Order<'_>) -> Result<Found, Fatal> {
     }
     let run = match Manifest::parse(&bytes) {
         Ok(run) => run,
+        // Others write a run.json too: only beside results is it a manifest that was spoilt.
+        Err(_) if !out.join(FILES[0]).exists() => {
+            return Err(Fatal::new(
+                format!(
+                    "{} is no folder of results: its run.json is another program's or verb's",
+                    out.display()
+                ),
+                "the OUT of `microstamp decode PHOTOGRAPHS -o OUT`",
+            ));
+        }
         Err(e) => {
             found.differs(format!("run.json: no manifest of this version: {e}"));
             return Ok(found);

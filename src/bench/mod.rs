@@ -85,6 +85,8 @@ pub struct Figures {
     pub floor_seconds: Spread,
     /// Most memory that the process held after reading all photographs once, MB; null where the system does not tell.
     pub peak_memory_mb: Option<f64>,
+    /// Photographs that failed: they cost next to nothing and spoil the figures.
+    pub failed: usize,
     /// Files that the floor's decoder could not decode; they cost the floor next to nothing.
     pub floor_undecoded: usize,
     /// Times of the stages on all threads.
@@ -105,12 +107,12 @@ pub fn measure(order: &Order<'_>, pipeline: &Arc<Pipeline>, settings: &Settings)
         )
     })?;
     let mut folders = 0;
-    let mut decode = |threads: usize| -> Result<(f64, PathBuf), Fatal> {
+    let mut decode = |threads: usize| -> Result<Once, Fatal> {
         let out = scratch.path().join(folders.to_string());
         folders += 1;
-        Ok((decode_once(order, pipeline, settings, threads, &out)?, out))
+        decode_once(order, pipeline, settings, threads, out)
     };
-    let (_, warm) = decode(order.threads)?;
+    let Once { out: warm, failed, .. } = decode(order.threads)?;
     // Before the floor, whose decoder has a memory of its own.
     let peak_memory_mb = peak_memory_mb();
     let accuracy = match order.truth {
@@ -120,11 +122,11 @@ pub fn measure(order: &Order<'_>, pipeline: &Arc<Pipeline>, settings: &Settings)
     let (_, floor_undecoded) = floor::floor(order.photographs, order.threads)?;
     let (mut all, mut one, mut floors, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..order.runs.max(1) {
-        let (seconds, out) = decode(order.threads)?;
+        let Once { seconds, out, .. } = decode(order.threads)?;
         all.push(seconds);
         times.extend(stage_times(&out)?);
         floors.push(floor::floor(order.photographs, order.threads)?.0);
-        one.push(if order.threads == 1 { seconds } else { decode(1)?.0 });
+        one.push(if order.threads == 1 { seconds } else { decode(1)?.seconds });
     }
     let ratios = |a: &[f64], b: &[f64]| spread(a.iter().zip(b).map(|(a, b)| a / b.max(1e-9)).collect());
     let (floor_ratio, scaling) = (ratios(&all, &floors), ratios(&one, &all));
@@ -144,23 +146,33 @@ pub fn measure(order: &Order<'_>, pipeline: &Arc<Pipeline>, settings: &Settings)
         one_thread_seconds: spread(one),
         floor_seconds: spread(floors),
         peak_memory_mb,
+        failed,
         floor_undecoded,
         stages: stages(&times),
         accuracy,
     })
 }
 
-/// Seconds of one run into the new folder `out`.
+/// One run.
+struct Once {
+    seconds: f64,
+    /// Photographs that failed.
+    failed: usize,
+    /// What it wrote.
+    out: PathBuf,
+}
+
+/// One run into the new folder `out`.
 fn decode_once(
     order: &Order<'_>,
     pipeline: &Arc<Pipeline>,
     settings: &Settings,
     threads: usize,
-    out: &Path,
-) -> Result<f64, Fatal> {
+    out: PathBuf,
+) -> Result<Once, Fatal> {
     let start = Instant::now();
-    crate::batch::output::make_folder(out)?;
-    let mut output = Output::create(out)?;
+    crate::batch::output::make_folder(&out)?;
+    let mut output = Output::create(&out)?;
     let run = Run {
         pipeline: Arc::clone(pipeline),
         photo: settings.photo.clone(),
@@ -168,8 +180,9 @@ fn decode_once(
         threads,
         stop: Arc::default(),
     };
-    runner::run(&run, order.photographs, &mut output, &mut Progress::start(order.photographs.len(), true))?;
-    Ok(start.elapsed().as_secs_f64())
+    let mut progress = Progress::silent(order.photographs.len());
+    let counts = runner::run(&run, order.photographs, &mut output, &mut progress)?;
+    Ok(Once { seconds: start.elapsed().as_secs_f64(), failed: counts.failed, out })
 }
 
 /// The rows of `timings.csv`: a time for each of [`STAGES`] and the total; `None` where a stage did not run.

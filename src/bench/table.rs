@@ -28,6 +28,9 @@ pub fn markdown(figures: &Figures) -> String {
         "## {} photographs, {} threads, {} rounds\n\n{:.1} photographs a second. Peak memory {memory}.\n\n{main}\n\n{stages}\n",
         figures.photographs, figures.threads, figures.runs, figures.photographs_per_second,
     );
+    if figures.failed > 0 {
+        text += &format!("\n{} photographs failed, and cost next to nothing.\n", figures.failed);
+    }
     if figures.floor_undecoded > 0 {
         text += &format!("\n{} files could not be decoded for the floor.\n", figures.floor_undecoded);
     }

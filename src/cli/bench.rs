@@ -67,5 +67,5 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     // A reader that closes the pipe early, such as `head`, has all it wants.
     let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(Outcome::Done)
+    Ok(if figures.failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }

@@ -1,6 +1,6 @@
 //! `microstamp calibrate`: curves and bars from a run whose truth is known.
 
-use super::{Common, Outcome, unwritable};
+use super::{Common, Outcome, is_changed, unwritable};
 use crate::error::Fatal;
 use crate::groups::confidence::Calibration as Joint;
 use crate::groups::read_groups;
@@ -38,6 +38,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
+    is_changed(&args.out);
     let results = pair::read_results(&args.out)?;
     let table = truth::Truth::read(&args.truth)?;
     let pairs = pair::pair(&table, &results)?;
@@ -68,7 +69,7 @@ fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<Strin
 }
 
 fn groups(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<String, Fatal> {
-    let groups = read_groups(&args.out)?;
+    let groups = read_groups(&args.out, &crate::batch::results::read(&args.out)?.sha256)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(common.threads())
         .build()

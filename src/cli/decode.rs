@@ -89,6 +89,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         let paths: Vec<&str> = found.taken.iter().map(|p| p.name.as_str()).collect();
         naming::name(&paths, by)?;
     }
+    if found.alike() > 0 && !common.quiet {
+        eprintln!(
+            "microstamp: {} photographs have a name that another INPUT has too; in the results only their SHA-256 \
+             tells them apart\n  try: one INPUT, the folder above them",
+            found.alike()
+        );
+    }
     let engine = engines::by_name(&common.engine, &settings)?;
     let mut manifest = Manifest::start(Setup {
         command: std::env::args_os().map(|a| crate::batch::names::text(&a)).collect(),

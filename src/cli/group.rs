@@ -1,9 +1,10 @@
 //! `microstamp group`: photographs of one case, or cases of one gun, read together.
 
-use super::{Common, Outcome};
+use super::{Common, Outcome, is_changed};
 use crate::batch::disk::sha256_of;
 use crate::batch::manifest::{self, Manifest};
 use crate::batch::names::printable;
+use crate::batch::record::share;
 use crate::error::Fatal;
 use crate::groups::confidence::Calibration;
 use crate::groups::naming::By;
@@ -99,6 +100,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "--group-by '^([^/]+)/' for a folder a case, or --groups TABLE.csv",
         ));
     };
+    is_changed(&args.out);
     let manifest = std::fs::read(args.out.join(manifest::NAME)).ok().and_then(|b| Manifest::parse(&b).ok());
     let folder = args.output.as_ref().unwrap_or(&args.out);
     if args.output.is_none() && manifest.as_ref().is_some_and(|m| m.outputs.contains_key(FILES[0])) {
@@ -148,7 +150,7 @@ fn summary(groups: &[Group], folder: &Path) -> String {
             printable(&group.group),
             format!("{taken} of {}", group.members.len()),
             group.code.clone().unwrap_or_else(|| "-".into()),
-            group.best.as_ref().map_or_else(|| "-".into(), |_| format!("{:.3}", group.confidence)),
+            group.best.as_ref().map_or_else(|| "-".into(), |_| share(group.confidence)),
             group.warnings.join(" "),
         ]);
     }

@@ -17,8 +17,9 @@ use std::sync::Arc;
 #[command(
     long_about = "Draw what each stage sees in one photograph: the small copy, primer and impression, \
         the straightened mark in its hypotheses, the cells with their two best characters, the ink \
-        map, and the reading over the untouched photograph. OUT also gets the files of `decode`, \
-        with the milliseconds of each stage in timings.csv.",
+        map, and the reading over the untouched photograph. OUT also gets results.jsonl \
+        and its tables as `decode` writes them, with the milliseconds of each stage in timings.csv, but no \
+        run.json: what is kept as evidence is read with `decode`.",
     after_help = "Example:\n  microstamp inspect photo.png -o stages"
 )]
 pub struct Args {

@@ -17,7 +17,10 @@ mod tiles;
 mod trace;
 mod verify;
 
+use crate::batch::disk::sha256_of;
+use crate::batch::manifest::{self, Manifest};
 use crate::batch::names::printable;
+use crate::batch::output::FILES;
 use crate::engines;
 use crate::error::Fatal;
 use crate::pipeline::photo::{Asked, Page};
@@ -170,6 +173,23 @@ impl Verb {
             Self::Verify(args) => verify::run(args, common),
         }
     }
+}
+
+/// Whether the results of `out` are others than its run left there, which is said on stderr then. `verify` says
+/// more; a verb that works with readings is not to pass over it.
+fn is_changed(out: &Path) -> bool {
+    let manifest =
+        std::fs::read(out.join(manifest::NAME)).ok().and_then(|bytes| Manifest::parse(&bytes).ok());
+    let Some(stated) = manifest.and_then(|mut m| m.outputs.remove(FILES[0])) else { return false };
+    let changed = sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != stated);
+    if changed {
+        let place = printable(&out.display().to_string());
+        eprintln!(
+            "microstamp: {place}/{} is not as its run left it\n  try: `microstamp verify {place}`, which names what differs",
+            FILES[0]
+        );
+    }
+    changed
 }
 
 /// A file asked for by a flag that cannot be written.

@@ -1,6 +1,6 @@
 //! `microstamp report`: a run as a folder of pages for a browser.
 
-use super::{Common, Outcome};
+use super::{Common, Outcome, is_changed};
 use crate::batch::names::printable;
 use crate::batch::{inputs, output};
 use crate::error::Fatal;
@@ -51,7 +51,8 @@ pub struct Args {
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let batch = Batch::read(&args.run, &args.inputs)?;
-    let casework = Casework::read(args.leads.as_deref().unwrap_or(&args.run))?;
+    let as_written = !is_changed(&args.run);
+    let casework = Casework::read(args.leads.as_deref().unwrap_or(&args.run), &batch.results_sha256)?;
     let has_any = casework.has_leads() || casework.has_traces() || casework.has_groups();
     if let (Some(folder), false) = (&args.leads, has_any) {
         return Err(Fatal::new(
@@ -88,7 +89,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     if !common.quiet {
         eprintln!("{} photographs: open {}", shown.len(), out.join("index.html").display());
     }
-    Ok(if unseen.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(match (unseen.is_empty(), as_written) {
+        (true, true) => Outcome::Done,
+        (false, _) => Outcome::SomeFailed,
+        (true, false) => Outcome::Differs,
+    })
 }
 
 /// Names the photographs that should be shown and are not.

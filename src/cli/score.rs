@@ -1,6 +1,6 @@
 //! `microstamp score`: a run against the truth.
 
-use super::{Common, Outcome, unwritable};
+use super::{Common, Outcome, is_changed, unwritable};
 use crate::error::Fatal;
 use crate::groups::FILES;
 use crate::score::{compare, plot, score, table, verdicts};
@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(value_name = "OUT")]
     out: PathBuf,
     /// Table with a row for each photograph: at least its path and its code, empty where there is none
-    #[arg(long, value_name = "TRUTH.csv", required_unless_present = "verdicts")]
+    #[arg(long, value_name = "TRUTH.csv")]
     truth: Option<PathBuf>,
     /// Examiners' readings, saved by the page of `report --blind`
     #[arg(long, value_name = "VERDICTS.csv", conflicts_with_all = ["by", "plot"])]
@@ -41,12 +41,13 @@ pub struct Args {
     /// Write the tables as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Write the risk-coverage curve as a picture
+    /// Write the risk-coverage curve as a picture, a PNG file
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
 }
 
 pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
+    is_changed(&args.out);
     if let Some(path) = &args.verdicts {
         let comparison = compare(&args.out, path, args.truth.as_deref())?;
         return tell(args, &comparison, &verdicts::markdown(&comparison));

@@ -46,13 +46,14 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     if !common.quiet {
         text.extend(found.remarks.iter().map(|r| format!("remark   {r}\n")));
         text += &format!(
-            "{} differences; {} files and {} photographs are as they were\n\
-             SHA-256 of run.json: {}\n",
+            "{} differences; {} files and {} photographs are as they were\n",
             found.differences.len(),
             found.files,
             found.photographs,
-            found.run_sha256
         );
+        if !found.run_sha256.is_empty() {
+            text += &format!("SHA-256 of run.json: {}\n", found.run_sha256);
+        }
     }
     // A closed pipe, as of `| head`, is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());

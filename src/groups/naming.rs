@@ -46,6 +46,8 @@ pub fn name(paths: &[&str], by: &By) -> Result<BTreeMap<String, Vec<usize>>, Fat
 
 /// A pattern that fits the usual folder a case.
 const EXAMPLE: &str = r"--group-by '^([^/]+)/', where the first folder names the case";
+/// What to try where that is what was asked for.
+const OTHER: &str = r"a pattern that fits the path, such as '^(.+)_[0-9]+[.]' where a number ends each file's name, or --groups TABLE.csv";
 
 fn by_pattern(paths: &[&str], pattern: &str) -> Result<BTreeMap<String, Vec<usize>>, Fatal> {
     let regex = Regex::new(pattern).map_err(|e| {
@@ -64,7 +66,7 @@ fn by_pattern(paths: &[&str], pattern: &str) -> Result<BTreeMap<String, Vec<usiz
         let first = paths.first().map_or_else(String::new, |p| format!(", such as {}", printable(p)));
         return Err(Fatal::new(
             format!("`{pattern}` fits none of the {} paths{first}", paths.len()),
-            EXAMPLE,
+            if paths.iter().any(|path| path.contains('/')) { EXAMPLE } else { OTHER },
         ));
     }
     Ok(groups)

@@ -71,11 +71,12 @@ fn row(group: &Group) -> [String; 12] {
     ]
 }
 
-/// Reads `groups.jsonl` of a folder.
+/// Reads `groups.jsonl` of a folder, which must have been read from the `results.jsonl` with this SHA-256:
+/// photographs of another run, or readings that were changed since, are not what these groups say.
 ///
 /// # Errors
-/// [`Fatal`] where it cannot be read or a line is no group.
-pub fn read_groups(folder: &Path) -> Result<Vec<Group>, Fatal> {
+/// [`Fatal`] where it cannot be read, or a line is no group or one of other results.
+pub fn read_groups(folder: &Path, results_sha256: &str) -> Result<Vec<Group>, Fatal> {
     let path = folder.join(FILES[0]);
     let again = "`microstamp group OUT --group-by PATTERN` once more";
     let text = std::fs::read_to_string(&path)
@@ -85,11 +86,13 @@ pub fn read_groups(folder: &Path) -> Result<Vec<Group>, Fatal> {
         .map(|(i, line)| {
             let wrong = |why: String| Fatal::new(format!("{}: line {}: {why}", path.display(), i + 1), again);
             let group: Group = serde_json::from_str(line).map_err(|e| wrong(e.to_string()))?;
-            if group.schema == SCHEMA {
-                Ok(group)
-            } else {
-                Err(wrong(format!("schema {} where {SCHEMA} is known", group.schema)))
+            if group.schema != SCHEMA {
+                return Err(wrong(format!("schema {} where {SCHEMA} is known", group.schema)));
             }
+            if group.results_sha256 != results_sha256 {
+                return Err(wrong("read together from other results than those of this run".into()));
+            }
+            Ok(group)
         })
         .collect()
 }

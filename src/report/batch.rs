@@ -18,6 +18,8 @@ pub struct Batch {
     pub run: Value,
     /// Name and SHA-256 of each file of OUT that was read.
     pub hashes: Vec<(&'static str, String)>,
+    /// SHA-256 of `results.jsonl`.
+    pub results_sha256: String,
     /// Whether `run.json` states the hash that `results.jsonl` has; `None` where it states none.
     pub results_as_stated: Option<bool>,
     /// Where the photographs were looked for.
@@ -54,7 +56,8 @@ impl Batch {
             records,
             results_as_stated: manifest["outputs"]["results.jsonl"].as_str().map(|stated| stated == hash),
             run: manifest,
-            hashes: vec![("results.jsonl", hash), ("run.json", sha256(&run))],
+            hashes: vec![("results.jsonl", hash.clone()), ("run.json", sha256(&run))],
+            results_sha256: hash,
             inputs,
         })
     }

@@ -17,7 +17,7 @@ use super::site::Site;
 use super::view::{self, Shown};
 use crate::batch::Record;
 use crate::batch::names::cell;
-use crate::batch::record::word;
+use crate::batch::record::{share, word};
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
 use serde_json::{Value, json};
@@ -85,7 +85,7 @@ fn photograph(record: &Record, pictures: &Pictures, file: &str) -> Value {
 /// What the machine read, for after the verdict.
 fn machine(record: &Record, pictures: &Pictures, file: &str) -> Value {
     let places = record.positions.iter().map(|p| {
-        let others: Vec<Value> = p.alternatives.iter().map(|(c, p)| json!([c, view::share(*p)])).collect();
+        let others: Vec<Value> = p.alternatives.iter().map(|(c, p)| json!([c, share(*p)])).collect();
         json!(others)
     });
     json!({
@@ -93,7 +93,7 @@ fn machine(record: &Record, pictures: &Pictures, file: &str) -> Value {
         "meaning": view::meaning(record.status),
         "code": record.code,
         "best": record.best,
-        "confidence": record.best.as_ref().map(|_| view::share(record.confidence)),
+        "confidence": record.best.as_ref().map(|_| share(record.confidence)),
         "places": places.collect::<Vec<_>>(),
         "drawing": overlay::photograph(record, pictures, file),
     })

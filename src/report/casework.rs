@@ -94,13 +94,14 @@ struct Candidate {
 
 impl Casework {
     /// Reads `groups.jsonl`, `leads.jsonl` and `traces.jsonl` of `folder`; what is not there is not shown.
+    /// `results_sha256`: of the results that the report shows.
     ///
     /// # Errors
-    /// [`Fatal`] where one of them cannot be read, or a line is no JSON.
-    pub fn read(folder: &Path) -> Result<Self, Fatal> {
+    /// [`Fatal`] where one of them cannot be read, a line is no JSON, or the groups are those of other results.
+    pub fn read(folder: &Path, results_sha256: &str) -> Result<Self, Fatal> {
         let has_groups = folder.join(groups::FILES[0]).exists();
         Ok(Self {
-            together: has_groups.then(|| groups::read_groups(folder)).transpose()?,
+            together: has_groups.then(|| groups::read_groups(folder, results_sha256)).transpose()?,
             leads: lines(folder, "leads.jsonl", "link")?,
             traces: lines(folder, "traces.jsonl", "trace")?,
         })
@@ -302,9 +303,9 @@ mod tests {
             leads(&[json!({ "kind": "chain" }), json!({ "kind": "group" })], &BTreeMap::new());
         assert_eq!((pairs.len(), groups.len()), (0, 1));
         let dir = tempfile::tempdir().unwrap();
-        assert!(!Casework::read(dir.path()).unwrap().has_leads());
+        assert!(!Casework::read(dir.path(), "").unwrap().has_leads());
         std::fs::write(dir.path().join("leads.jsonl"), "{}\n{").unwrap();
-        let fatal = Casework::read(dir.path()).unwrap_err();
+        let fatal = Casework::read(dir.path(), "").unwrap_err();
         assert!(fatal.what.contains("line 2") && fatal.hint.contains("microstamp link"), "{fatal}");
     }
 }

@@ -1,7 +1,7 @@
 //! `inspect`: a numbered picture a stage, drawn while a photograph is read.
 
 use crate::batch::Record;
-use crate::batch::record::word;
+use crate::batch::record::{share, word};
 use crate::canvas::{Canvas, LETTER};
 use crate::error::Fatal;
 use crate::pipeline::denoise::Clean;
@@ -139,7 +139,7 @@ fn face_picture(photo: &Photo, face: &Face) -> Canvas {
             None => say(&mut canvas, format!("{name}: none"), colour),
         }
     }
-    say(&mut canvas, format!("p {:.3} {}", face.confidence, face.warnings.join(" ")), WORDS);
+    say(&mut canvas, format!("p {} {}", share(face.confidence.into()), face.warnings.join(" ")), WORDS);
     canvas
 }
 
@@ -188,7 +188,11 @@ fn mark_picture(photo: &Photo, mark: &Mark) -> Canvas {
         let arrow = [(0.0, 0.0), (0.0, -0.9), (-0.06, -0.8), (0.06, -0.8), (0.0, -0.9)];
         close.path(&arrow.map(|(u, v)| pose.to_photo(u, v)), false, colour);
     }
-    let text = format!("mark p {:.3}, {} hypotheses, arrow to its top", mark.presence, mark.hypotheses.len());
+    let text = format!(
+        "mark p {}, {} hypotheses, arrow to its top",
+        share(mark.presence.into()),
+        mark.hypotheses.len()
+    );
     close.canvas.text(&text, (4.0, 4.0), WORDS, 1);
     close.canvas
 }
@@ -205,7 +209,8 @@ fn hypotheses(mark: &Mark) -> Canvas {
         let tile = Canvas::grey(&hypothesis.tile, zoom);
         image::imageops::replace(&mut canvas.0, &tile.0, x.into(), y.into());
         let mirrored = if hypothesis.pose.mirrored { " mirrored" } else { "" };
-        let text = format!("{:.0} deg{mirrored} {:.1}", hypothesis.pose.rotation_deg, hypothesis.log_prior);
+        let p = share(hypothesis.log_prior.exp().into());
+        let text = format!("{:.0} deg{mirrored} p {p}", hypothesis.pose.rotation_deg);
         canvas.text(&text, (f64::from(x) + 4.0, f64::from(y) + 4.0), WORDS, 1);
     }
     canvas
@@ -226,7 +231,7 @@ fn view_picture(photo: &Photo, view: &View, schemes: &[Scheme]) -> Canvas {
         let corners = quad.map(at);
         canvas.path(&corners, true, CELL, 1);
         let best = two_best(scores)
-            .map(|(i, p)| format!("{}{:.0}", alphabet.get(i).copied().unwrap_or('?'), 100.0 * p))
+            .map(|(i, p)| format!("{}:{:.0}", alphabet.get(i).copied().unwrap_or('?'), 100.0 * p))
             .collect::<Vec<_>>()
             .join(" ");
         canvas.text(&best, corners[3], CELL, 1);
@@ -244,7 +249,7 @@ fn view_picture(photo: &Photo, view: &View, schemes: &[Scheme]) -> Canvas {
             }
         }
     }
-    let text = format!("{} log weight {:.1}", view.format, view.log_weight);
+    let text = format!("{}; characters alone, without the ring, percent", view.format);
     canvas.text(&text, (4.0, 4.0), WORDS, 1);
     canvas
 }
@@ -270,10 +275,10 @@ fn reading(photo: &Photo, record: &Record) -> Canvas {
     }
     let code = record.code.as_deref().unwrap_or("-");
     let text = format!(
-        "{} {code}\nbest {} p {:.3}",
+        "{} {code}\nbest {} p {}",
         word(record.status),
         record.best.as_deref().unwrap_or("-"),
-        record.confidence
+        share(record.confidence)
     );
     canvas.text(&text, (4.0, 4.0), WORDS, scale);
     canvas

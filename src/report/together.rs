@@ -1,8 +1,8 @@
 //! Photographs that were read together, as a page: what each says for every character.
 
 use super::site::Site;
-use super::view::{self, text};
-use crate::batch::record::word;
+use super::view::text;
+use crate::batch::record::{share, word};
 use crate::error::Fatal;
 use crate::groups::{Group, Kind};
 use serde::Serialize;
@@ -70,9 +70,9 @@ fn shown(group: &Group, pages: &BTreeMap<&str, String>) -> Shown {
         status: word(group.status),
         code: dash(&group.code),
         best: dash(&group.best),
-        confidence: group.best.as_ref().map_or_else(|| "-".into(), |_| view::share(group.confidence)),
+        confidence: group.best.as_ref().map_or_else(|| "-".into(), |_| share(group.confidence)),
         format: dash(&group.format),
-        places: group.positions.iter().map(|p| (p.char, view::share(p.p))).collect(),
+        places: group.positions.iter().map(|p| (p.char, share(p.p))).collect(),
         members: group
             .members
             .iter()

@@ -5,6 +5,7 @@ use super::overlay::{self, Drawing};
 use super::picture::{Pictures, Stretch};
 use crate::batch::Record;
 use crate::batch::names::printable;
+pub use crate::batch::record::share;
 use crate::batch::record::word;
 use crate::pipeline::decode::{Position, Source, Status};
 use crate::pipeline::heights::lit;
@@ -97,15 +98,6 @@ impl Row {
             self.warnings.join(" "),
             u8::from(self.small)
         ])
-    }
-}
-
-/// A probability with two decimals that is never rounded up to certainty or down to impossibility.
-pub fn share(p: f64) -> String {
-    match p {
-        p if p > 0.99 && p < 1.0 => format!("{:.4}", (p * 1e4).floor() / 1e4),
-        p if p > 0.0 && p < 0.005 => "< 0.01".into(),
-        p => format!("{p:.2}"),
     }
 }
 
@@ -306,7 +298,12 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
         format!("turned {deg}° counter-clockwise{mirrored}")
     });
     let gear = record.gear.as_ref().map_or(none(), |g| {
-        let agrees = if g.agrees { "agrees with the characters" } else { "contradicts the characters" };
+        let agrees = match g.agrees {
+            // Nothing contradicts them, but nothing confirms them either.
+            true if g.symbols.chars().all(|c| c == '?') => "none of its symbols is sure",
+            true => "agrees with the characters",
+            false => "contradicts the characters",
+        };
         format!("{}, {agrees}", text(&g.symbols))
     });
     vec![

@@ -50,7 +50,8 @@ pub fn score(out: &Path, truth: &Path, by: &[String], groups: Option<&Path>) -> 
     let splits = by.iter().map(|name| Ok((name, table.column(name)?))).collect::<Result<Vec<_>, Fatal>>()?;
     table.measure(truth.parent().unwrap_or(Path::new("")));
     let pairs = pair::pair(&table, &results)?;
-    let groups = groups.map_or_else(|| Ok(Vec::new()), crate::groups::read_groups)?;
+    let hash = crate::batch::results::read(out)?.sha256;
+    let groups = groups.map_or_else(|| Ok(Vec::new()), |folder| crate::groups::read_groups(folder, &hash))?;
     Ok(Score {
         schema: 1,
         overall: figures::figures(&pairs),

@@ -251,7 +251,7 @@ pub fn undecided(pages: usize) -> Failure {
         "load",
         format!("the file holds {pages} pictures of the same size"),
         format!(
-            "--page 1 to --page {pages} for one of them, --page sharpest, or --page fuse for a focus stack"
+            "one of them with --page 1 to --page {pages}, or a focus stack with --page sharpest or --page fuse"
         ),
     )
 }

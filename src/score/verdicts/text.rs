@@ -1,6 +1,7 @@
 //! A comparison as text: Markdown that reads as well on a terminal.
 
 use super::Comparison;
+use crate::batch::record::share;
 use crate::score::interval::Rate;
 use crate::score::table::{count, interval, percent, table};
 use std::fmt::Write;
@@ -55,7 +56,7 @@ pub fn markdown(c: &Comparison) -> String {
             or_dash(r.code.as_deref()),
             r.status.to_string(),
             or_dash(r.best.as_deref()),
-            r.best.as_ref().map_or("-".into(), |_| format!("{:.3}", r.confidence)),
+            r.best.as_ref().map_or("-".into(), |_| share(r.confidence)),
             or_dash(Some(&at.join(" "))),
             or_dash(r.changed_to.as_deref()),
             or_dash(r.truth.as_deref()),
