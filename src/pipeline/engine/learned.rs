@@ -4,6 +4,9 @@
 
 mod cells;
 mod floor;
+mod ink;
+
+pub use ink::strokes;
 
 use cells::{Block, Cell, Offset, Ring, along, upright};
 use floor::Floor;
@@ -11,8 +14,8 @@ use floor::Floor;
 use super::{Engine, Identity, Scores, View};
 use crate::error::{Failure, Fatal};
 use crate::pipeline::geometry::Pose;
-use crate::pipeline::mark::{Hypothesis, Mark, TILE_PX};
-use crate::pipeline::net::networks::{INK_PX, Networks, Reader};
+use crate::pipeline::mark::{Hypothesis, Mark};
+use crate::pipeline::net::networks::{Networks, Reader};
 use crate::pipeline::net::{sigmoid, softmax};
 use crate::pipeline::scheme::Scheme;
 use crate::pipeline::tile::{Prepared, prepare};
@@ -280,7 +283,7 @@ impl Engine for Learned {
             .collect();
         looked.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
         let Some(best) = looked.first() else { return Ok(nothing) };
-        let ink = Some(enlarged(&best.said.ink));
+        let ink = Some(ink::enlarged(&best.said.ink));
         let ok = best.said.ok;
         let floors: Vec<Floor> = looked.iter().map(|l| Floor::new(mark, &l.pose)).collect();
         let bare = || Scores { presence: 0.0, ink: ink.clone(), ..Scores::default() };
@@ -349,30 +352,6 @@ fn quads(scheme: &Scheme, block: &Block) -> Vec<[(f64, f64); 4]> {
     block.cells(scheme).iter().map(quad).collect()
 }
 
-/// The strokes that `layout` sees in an upright tile of `TILE_PX`, 0 ground to 1 stroke: a picture
-/// for an examiner. No character is read. `None` where the weights hold no reader.
-pub fn strokes(networks: &Networks, tile: &Array2<f32>) -> Option<Array2<f32>> {
-    // `ink` is the last output.
-    let ink = networks.reader.as_ref()?.layout.run(&prepare(tile)).pop()?;
-    Some(enlarged(&ink))
-}
-
-/// The ink's log-odds as probabilities at the tile's size, bilinear.
-fn enlarged(ink: &[f32]) -> Array2<f32> {
-    let split = |v: usize| {
-        let at = ((v as f32 + 0.5) * INK_PX as f32 / TILE_PX as f32 - 0.5).clamp(0.0, (INK_PX - 1) as f32);
-        let low = (at as usize).min(INK_PX - 2);
-        (low, at - low as f32)
-    };
-    Array2::from_shape_fn((TILE_PX, TILE_PX), |(y, x)| {
-        let ((y, fy), (x, fx)) = (split(y), split(x));
-        let at = y * INK_PX + x;
-        let upper = ink[at] + (ink[at + 1] - ink[at]) * fx;
-        let lower = ink[at + INK_PX] + (ink[at + INK_PX + 1] - ink[at + INK_PX]) * fx;
-        sigmoid(upper + (lower - upper) * fy)
-    })
-}
-
 fn add(sums: &mut [f32], values: &[f32]) {
     sums.iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
 }
@@ -393,6 +372,7 @@ fn log_sigmoid(x: f32) -> f32 {
 mod tests {
     use super::*;
     use crate::pipeline::geometry::Ellipse;
+    use crate::pipeline::mark::TILE_PX;
     use crate::pipeline::photo::Pixels;
     use crate::pipeline::tile::Patch;
 
