@@ -41,8 +41,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     is_changed(&args.out);
     let results = pair::read_results(&args.out)?;
     let table = truth::Truth::read(&args.truth)?;
-    let pairs = pair::pair(&table, &results)?;
-    let told = if args.groups { groups(args, common, &pairs)? } else { photographs(args, common, &pairs)? };
+    let pairs = pair::pair(&table, &results.records)?;
+    let told = if args.groups {
+        groups(args, common, &pairs, &results.sha256)?
+    } else {
+        photographs(args, common, &pairs)?
+    };
     // A reader that closes the pipe early, such as `head`, has all it wants.
     let _ = std::io::stdout().write_all(told.as_bytes());
     Ok(Outcome::Done)
@@ -68,8 +72,8 @@ fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<Strin
         .collect())
 }
 
-fn groups(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<String, Fatal> {
-    let groups = read_groups(&args.out, &crate::batch::results::read(&args.out)?.sha256)?;
+fn groups(args: &Args, common: &Common, pairs: &[Pair<'_>], results_sha256: &str) -> Result<String, Fatal> {
+    let groups = read_groups(&args.out, results_sha256)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(common.threads())
         .build()

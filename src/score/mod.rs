@@ -20,6 +20,7 @@ pub mod truth;
 pub mod verdicts;
 
 use crate::error::Fatal;
+use crate::groups::read_groups;
 use serde::Serialize;
 use std::path::Path;
 
@@ -49,9 +50,8 @@ pub fn score(out: &Path, truth: &Path, by: &[String], groups: Option<&Path>) -> 
     let mut table = truth::Truth::read(truth)?;
     let splits = by.iter().map(|name| Ok((name, table.column(name)?))).collect::<Result<Vec<_>, Fatal>>()?;
     table.measure(truth.parent().unwrap_or(Path::new("")));
-    let pairs = pair::pair(&table, &results)?;
-    let hash = crate::batch::results::read(out)?.sha256;
-    let groups = groups.map_or_else(|| Ok(Vec::new()), |folder| crate::groups::read_groups(folder, &hash))?;
+    let pairs = pair::pair(&table, &results.records)?;
+    let groups = groups.map_or_else(|| Ok(Vec::new()), |folder| read_groups(folder, &results.sha256))?;
     Ok(Score {
         schema: 1,
         overall: figures::figures(&pairs),
@@ -70,7 +70,7 @@ pub fn score(out: &Path, truth: &Path, by: &[String], groups: Option<&Path>) -> 
 pub fn compare(out: &Path, verdicts: &Path, truth: Option<&Path>) -> Result<verdicts::Comparison, Fatal> {
     let results = pair::read_results(out)?;
     let truth = truth.map(truth::Truth::read).transpose()?;
-    verdicts::compare(&verdicts::read(verdicts)?, &results, truth.as_ref())
+    verdicts::compare(&verdicts::read(verdicts)?, &results.records, truth.as_ref())
 }
 
 /// Names up to five of a list, and counts the rest.

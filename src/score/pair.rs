@@ -3,7 +3,7 @@
 use super::name_some;
 use super::truth::{Row, Truth};
 use crate::batch::Record;
-use crate::batch::results;
+use crate::batch::results::{self, Results};
 use crate::error::Fatal;
 use crate::pipeline::decode::Status;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,13 +50,13 @@ impl<'a> Pair<'a> {
 ///
 /// # Errors
 /// As [`results::read`], and where a photograph has two rows.
-pub fn read_results(out: &Path) -> Result<Vec<Record>, Fatal> {
-    let records = results::read(out)?.records;
+pub fn read_results(out: &Path) -> Result<Results, Fatal> {
+    let results = results::read(out)?;
     let mut seen = BTreeSet::new();
     let doubled: Vec<&str> =
-        records.iter().map(|r| r.path.as_str()).filter(|path| !seen.insert(*path)).collect();
+        results.records.iter().map(|r| r.path.as_str()).filter(|path| !seen.insert(*path)).collect();
     if doubled.is_empty() {
-        return Ok(records);
+        return Ok(results);
     }
     Err(Fatal::new(
         format!("more than one row for {}", name_some(&doubled)),
