@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Wrong codes among accepted ones that a bar may let through: one in 1,000.
 pub const WRONG_CODES: f64 = 0.001;
+/// Least probability of a code that is accepted, however many surer ones share the bar with it: each is somebody's
+/// door, and none is to be wrong more than once in 200 by itself.
+const LEAST_ACCEPTED: f64 = 0.995;
 /// Wrong characters among those that partial codes show: two in 1,000, so that a partial code
 /// with five of them is wrong once in 100.
 pub const WRONG_CHARACTERS: f64 = 0.002;
@@ -94,8 +97,8 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
 /// Fits both curves: over whole codes, and over their characters, whose only feature is their log-odds.
 /// `None` where there are too few.
 pub(super) fn fit_both(cases: &[Case<'_>], characters: &[Case<'_>]) -> Option<Fit> {
-    let codes = fit_one(cases, WRONG_CODES)?;
-    let one = fit_one(characters, WRONG_CHARACTERS)?;
+    let codes = fit_one(cases, WRONG_CODES, LEAST_ACCEPTED)?;
+    let one = fit_one(characters, WRONG_CHARACTERS, 0.0)?;
     let guns: BTreeSet<&str> = cases.iter().filter_map(|c| c.gun).collect();
     let curve = Curve {
         bias: codes.weights[0],
@@ -134,7 +137,8 @@ struct Logistic {
     bias: f64,
 }
 
-fn fit_one(cases: &[Case<'_>], target: f64) -> Option<Logistic> {
+/// A curve, and the lowest bar from `least` on above which at most `target` are wrong.
+fn fit_one(cases: &[Case<'_>], target: f64, least: f64) -> Option<Logistic> {
     let right = cases.iter().filter(|c| c.right).count();
     if cases.len() < LEAST || right < LEAST_EACH || cases.len() - right < LEAST_EACH {
         return None;
@@ -152,6 +156,7 @@ fn fit_one(cases: &[Case<'_>], target: f64) -> Option<Logistic> {
     judged.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.right.cmp(&b.1.right)));
     let outcomes: Vec<(f64, bool)> = judged.iter().map(|(p, c)| (*p, c.right)).collect();
     let (bar, counted) = bar(&outcomes, target);
+    let bar = bar.max(least);
     let (mut accepted, mut wrong) = (Tally::default(), Tally::default());
     for (p, case) in &judged {
         accepted.one(case.gun, *p >= bar && case.right);
@@ -374,5 +379,20 @@ mod tests {
         assert_eq!(bar(&mixed[90..], WRONG_CODES), (0.9999, false));
         // Nothing is sure enough.
         assert_eq!(bar(&[(0.95, true)], WRONG_CODES), (1.0, false));
+    }
+
+    #[test]
+    fn no_code_is_accepted_that_by_itself_is_less_sure_than_the_least() {
+        // A thousand that are right, most of them far above the others: on average nearly all could be accepted.
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let cases: Vec<Case<'_>> = (0..1300)
+            .map(|i| {
+                let x: f64 = if i < 900 { 9.0 } else { rng.random_range(-6.0..6.0) };
+                case(vec![x], rng.random_bool(1.0 / (1.0 + (-x).exp())) || x > 4.0, i % PARTS)
+            })
+            .collect();
+        let bar = |least: f64| fit_one(&cases, WRONG_CODES, least).map_or(0.0, |fit| fit.bar);
+        assert!(bar(0.0) < LEAST_ACCEPTED, "{}", bar(0.0));
+        assert_eq!(bar(LEAST_ACCEPTED), LEAST_ACCEPTED);
     }
 }
