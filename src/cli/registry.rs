@@ -9,7 +9,7 @@ use crate::casework::import::{self, Counts, Order, Step};
 use crate::casework::log::{self, Actor, Log};
 use crate::casework::population::Population;
 use crate::casework::store;
-use crate::casework::trace::thousands;
+use crate::words::thousands;
 use crate::error::Fatal;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write as _;

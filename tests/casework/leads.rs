@@ -119,12 +119,12 @@ fn a_code_of_which_too_little_is_known_is_refused_with_the_number_that_would_com
 fn codes_that_are_not_registered_are_never_called_registered() {
     for lab in Lab::with_entries() {
         let mut database = store::open(&lab.place).unwrap();
-        let population = Population::count(&mut *database).unwrap();
+        let mut population = Population::count(&mut *database).unwrap();
         let terms = Terms { filter: Filter::default(), unregistered: UNREGISTERED };
         let schemes = Scheme::all();
         for row in many(1000, 5_000_000).lines().skip(1) {
             let question = Question::typed(&row[..8], &schemes).unwrap();
-            let trace = trace::answer(&mut *database, &population, &question, &terms).unwrap();
+            let trace = trace::answer(&mut *database, &mut population, &question, &terms).unwrap();
             assert!(trace.not_registered > 0.5 && trace.candidates.is_empty(), "{row}");
         }
     }
