@@ -112,7 +112,10 @@ mod tests {
         let all = narrowing(None, None, None);
         assert_eq!((in_none(&all).as_str(), all.as_str()), ("not registered", ""));
         let some = narrowing(Some("Glock"), Some("9mm"), Some("2024-05-31"));
-        assert_eq!(in_none(&some), "in no record of make Glock and calibre 9mm, in the firearm on 2024-05-31");
+        assert_eq!(
+            in_none(&some),
+            "in no record of make Glock and calibre 9mm, in the firearm on 2024-05-31"
+        );
         assert!(!assumed(0.5, &some).contains("registry"));
         assert!(left_out(&some, Some(0)).starts_with("Left out: 0 compatible records that are not of make"));
     }

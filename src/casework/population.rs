@@ -93,7 +93,8 @@ impl Population {
         filter: &Filter,
     ) -> Result<i64, Fatal> {
         if filter.on.is_none() {
-            let taken = |key: &(String, String, String)| formats.contains(&key.0) && filter.of(&key.1, &key.2);
+            let taken =
+                |key: &(String, String, String)| formats.contains(&key.0) && filter.of(&key.1, &key.2);
             return Ok(self.tally.iter().filter(|(key, _)| taken(key)).map(|(_, records)| records).sum());
         }
         let mut sum = 0;

@@ -93,7 +93,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     if !from_folder && let [Trace { refused: Some(why), narrowed, .. }] = traces.as_slice() {
         let hint = match narrowed {
-            Some(_) => "more characters, or fewer records; the question was logged",
+            Some(_) => "more characters, or more of --make, --calibre and --on; the question was logged",
             None => "more characters, or fewer records by --make, --calibre or --on; the question was logged",
         };
         return Err(Fatal::new(format!("{}: {why}", args.what), hint));
@@ -269,7 +269,11 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
         table.add_row(row);
     }
     let without = without.map(|n| format!(", {} without a code", thousands(n as i64))).unwrap_or_default();
-    let only = if narrowing.is_empty() { String::new() } else { format!(" Only records {narrowing} were compared.") };
+    let only = if narrowing.is_empty() {
+        String::new()
+    } else {
+        format!(" Only records {narrowing} were compared.")
+    };
     format!(
         "{table}\n\n{} looked up{without}.{only} {} A record is a lead.\n",
         counted(traces.len() as i64, "photograph"),

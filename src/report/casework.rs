@@ -338,7 +338,8 @@ mod tests {
     fn page(line: &Value) -> String {
         let dir = tempfile::tempdir().unwrap();
         let site = Site::begin(dir.path(), &[], &[]).unwrap();
-        let head = json!({ "title": "Traces", "root": "", "together": false, "leads": false, "traces": true });
+        let head =
+            json!({ "title": "Traces", "root": "", "together": false, "leads": false, "traces": true });
         let traces = [trace(line, &BTreeMap::new())];
         let all = json!({ "head": head, "traces": traces, "count": 1 });
         site.page("traces.html", "traces.html", all).unwrap();
@@ -382,7 +383,9 @@ mod tests {
             "narrowed": null, "left_out": null,
             "candidates": [{ "posterior": 0.999999, "differs": 2, "code": "A7BK2MP5" }],
         }));
-        for words in ["&gt; 99.99 %", "&lt; 0.01 %", "12.34 %", "2 sure characters differ", "25.00 %", "70.00 %"] {
+        for words in
+            ["&gt; 99.99 %", "&lt; 0.01 %", "12.34 %", "2 sure characters differ", "25.00 %", "70.00 %"]
+        {
             assert!(read.contains(words), "{words}: {read}");
         }
         assert!(read.contains("not registered") && read.contains("of codes are in no registry"), "{read}");
