@@ -11,7 +11,7 @@ use crate::casework::population::Population;
 use crate::casework::store;
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
-use crate::words::thousands;
+use crate::words::{self, thousands};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -258,8 +258,8 @@ fn import(args: &Import, common: &Common) -> Result<Outcome, Fatal> {
         say(common, &format!("{}: {}", file.display(), counted(&counts)));
         if counts.rejected > 0 {
             outcome = Outcome::SomeFailed;
-            let rows = thousands(counts.rejected as i64);
-            eprintln!("{rows} rows rejected: {}", printable(&rejects.display().to_string()));
+            let rows = words::counted(counts.rejected as i64, "row");
+            eprintln!("{rows} rejected: {}", printable(&rejects.display().to_string()));
         }
     }
     Ok(outcome)

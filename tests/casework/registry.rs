@@ -70,7 +70,7 @@ fn rejects_are_those_of_the_last_import_and_no_other_file_is_touched() {
         let rejects = lab.path("new.jsonl.rejects.csv");
         let bad = r#"{"code":"ZZZZ2222","format":"ifm8","make":"Colt"#;
         let file = lab.file("new.jsonl", &format!("\n{bad}\n"));
-        lab.differs(&["registry", "import", &file], "1 rows rejected");
+        lab.differs(&["registry", "import", &file], "1 row rejected");
         let rows = std::fs::read_to_string(&rejects).unwrap();
         assert!(rows.contains("\n2,EOF while parsing a string,"), "{rows}");
         // The corrected file, in small letters: nothing says any more that a row was rejected.
