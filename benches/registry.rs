@@ -195,9 +195,9 @@ fn cold(place: &str, registered: &[String], unknown: usize, draw: &mut Draw, act
 }
 
 fn answer(database: &mut dyn Database, code: &str, terms: &Terms) -> Trace {
-    let population = Population::count(database).unwrap();
+    let mut population = Population::count(database).unwrap();
     let question = Question::typed(code, &Scheme::all()).unwrap();
-    trace::answer(database, &population, &question, terms).unwrap()
+    trace::answer(database, &mut population, &question, terms).unwrap()
 }
 
 /// Readings whose true codes are registered, then as if they were not.

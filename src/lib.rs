@@ -13,6 +13,7 @@
 //! | [`synth`] | a seed | simulated photographs with truth |
 //! | [`typeface`] | style numbers or a font file | the 36 characters as distance rasters |
 //! | [`canvas`] | lines and text | a picture |
+//! | [`words`] | figures and answers | words, alike on a terminal and on a page |
 //! | [`cli`] | arguments | one verb called, one exit code |
 //!
 //! `results.jsonl` is the only bridge between reading and what follows it: a
@@ -34,6 +35,7 @@ pub mod synth;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod typeface;
+pub mod words;
 
 pub use error::{Failure, Fatal};
 pub use settings::Settings;

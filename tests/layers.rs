@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// A module of `src` and the modules of the crate that it may name. Arrows point down: the command
 /// line knows all, the pipeline knows nothing of folders, results or simulation.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("error", &[]),
+    ("words", &[]),
     ("settings", &["error"]),
     ("typeface", &["error"]),
     ("pipeline", &["error", "settings", "typeface"]),
@@ -14,8 +15,8 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("canvas", &["error", "pipeline"]),
     ("batch", &["error", "settings", "pipeline"]),
     ("groups", &["error", "settings", "pipeline", "batch"]),
-    ("casework", &["error", "settings", "pipeline", "batch"]),
-    ("report", &["error", "settings", "pipeline", "batch", "groups", "canvas"]),
+    ("casework", &["error", "settings", "pipeline", "batch", "words"]),
+    ("report", &["error", "settings", "pipeline", "batch", "groups", "canvas", "words"]),
     ("score", &["error", "settings", "pipeline", "batch", "groups", "canvas"]),
     ("bench", &["error", "settings", "pipeline", "batch", "score"]),
     ("synth", &["error", "settings", "pipeline", "typeface"]),

@@ -69,14 +69,15 @@ fn casework(out: &Path, records: &[Record]) {
     std::fs::write(out.join("leads.jsonl"), format!("{}\n{}\n{group}\n", pair(&a, &b), pair(&b, &c)))
         .unwrap();
     let candidate = json!({
-        "posterior": 0.93, "code": "C324RC1B", "format": "ifm8", "make": "<img src=x onerror=alert(1)>",
+        "posterior": 0.93, "differs": 0, "code": "C324RC1B", "format": "ifm8", "make": "<img src=x onerror=alert(1)>",
         "model": "P9", "calibre": "9 mm", "serial": "7XS0032", "importer": null, "dealer": "D-77",
         "sale_date": "2024-05-01", "country": "US", "state": "CA", "status": "sold", "from": "2024-02-01",
         "to": null, "purchaser": "purchaser-1",
     });
     let trace = json!({
         "schema": 1, "asked": "C324RC1B", "path": a["path"], "sha256": a["sha256"], "reading_p": 0.99,
-        "not_registered": 0.04, "compatible": 1, "by_chance": 0.04, "candidates": [candidate],
+        "not_registered": 0.04, "unread": 0.03, "unregistered_share": 0.5, "records": 5, "compatible": 1,
+        "by_chance": 0.04, "narrowed": null, "left_out": null, "refused": null, "candidates": [candidate],
     });
     std::fs::write(out.join("traces.jsonl"), format!("{trace}\n")).unwrap();
 }

@@ -134,6 +134,12 @@ impl Entry {
         }
     }
 
+    /// The same with its code in capitals, as codes are issued: people write them in either.
+    pub fn in_capitals(mut self) -> Self {
+        self.code.make_ascii_uppercase();
+        self
+    }
+
     /// The code from its last character to its first.
     pub fn reversed(&self) -> String {
         self.code.chars().rev().collect()

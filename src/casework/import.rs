@@ -1,4 +1,4 @@
-//! A file into the registry: all of its good rows or, where anything goes wrong on the way, none.
+//! A file into the registry: all of its good rows at once or, where anything goes wrong on the way, none.
 //!
 //! Rows are read into a private table first, which costs other programs nothing, and then merged in one
 //! change of the registry: those that are there already are left as they are, so that a file may be
@@ -9,6 +9,7 @@ use super::log::{self, Actor, Event, Log};
 use super::source::Source;
 use super::store::Database;
 use crate::error::Fatal;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What became of a file's rows.
@@ -50,7 +51,7 @@ const REPORT_EVERY: u64 = 20_000;
 pub struct Order<'a> {
     /// The file.
     pub file: &'a Path,
-    /// Where bad rows go; made only where there are some.
+    /// Where bad rows go; made only where there are some. Those of an earlier import are taken away.
     pub rejects: PathBuf,
     /// Whether rows that differ from what is registered replace it.
     pub replace: bool,
@@ -68,6 +69,7 @@ pub fn import(
     progress: &mut dyn FnMut(Step),
 ) -> Result<Counts, Fatal> {
     let mut source = Source::open(order.file)?;
+    clear(&order.rejects)?;
     let mut rejects = Rejects { path: &order.rejects, writer: None, count: 0 };
     let mut rows = 0;
     database.stage(&mut std::iter::from_fn(|| {
@@ -105,6 +107,7 @@ pub fn add(
     replace: bool,
     actor: &Actor,
 ) -> Result<Counts, Fatal> {
+    let entry = entry.clone().in_capitals();
     entry.check(&crate::pipeline::scheme::Scheme::all()).map_err(|why| {
         Fatal::new(why, "`microstamp registry add --help` for an example; nothing was changed")
     })?;
@@ -113,6 +116,33 @@ pub fn add(
     let asked = format!("{} {} {} {}", entry.code, entry.format, entry.make, entry.serial);
     let event = Event { verb: "add", asked, came_back: 0 };
     merge(database, &mut rejects, (replace, actor, event), &mut |_| {})
+}
+
+/// Columns of a file of rejects.
+const REJECTS: [&str; 3] = ["line", "reason", "row"];
+
+/// Takes the rejects of an earlier import away, which would look like those of this one.
+///
+/// # Errors
+/// [`Fatal`] where they cannot be, or another file lies there.
+fn clear(path: &Path) -> Result<(), Fatal> {
+    let hint = "--rejects with a new file in a folder that exists and is yours";
+    let stuck =
+        |e: std::io::Error| Fatal::new(format!("cannot write the rejects {}: {e}", path.display()), hint);
+    let head = format!("{}\n", REJECTS.join(","));
+    let mut start = Vec::new();
+    match std::fs::File::open(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(stuck(e)),
+        Ok(file) => file.take(head.len() as u64).read_to_end(&mut start).map_err(stuck)?,
+    };
+    if start.is_empty() {
+        return Ok(());
+    }
+    if start != head.as_bytes() {
+        return Err(Fatal::new(format!("{} is no file of rejects and stays as it is", path.display()), hint));
+    }
+    std::fs::remove_file(path).map_err(stuck)
 }
 
 /// Bad rows with their reasons, as CSV.
@@ -138,7 +168,7 @@ impl Rejects<'_> {
         self.count += 1;
         if self.writer.is_none() {
             let mut writer = csv::Writer::from_path(path).map_err(unwritable)?;
-            writer.write_record(["line", "reason", "row"]).map_err(unwritable)?;
+            writer.write_record(REJECTS).map_err(unwritable)?;
             self.writer = Some(writer);
         }
         match &mut self.writer {

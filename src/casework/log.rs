@@ -157,6 +157,21 @@ pub struct Chain {
     pub has: Option<bool>,
 }
 
+/// A hash as rows have it, from what was noted of it.
+///
+/// # Errors
+/// [`Fatal`] where it is no SHA-256, so that its absence from the log would say nothing.
+pub fn noted(text: &str) -> Result<String, Fatal> {
+    let hash = text.trim().to_ascii_lowercase();
+    if hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(hash);
+    }
+    Err(Fatal::new(
+        format!("--since {text} is no SHA-256, which has 64 hexadecimal digits"),
+        "--since with the whole head that `registry stats` or `log --verify` printed",
+    ))
+}
+
 /// Goes through a log, hands each row to `each`, and checks that each follows from the one before.
 ///
 /// # Errors

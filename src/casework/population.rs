@@ -4,7 +4,9 @@
 use super::entry::Entry;
 use super::store::{Database, Value};
 use crate::error::Fatal;
-use std::collections::BTreeMap;
+use crate::words;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Records looked at to count symbols: their shares are then known to about a thousandth.
 const SAMPLE: i64 = 50_000;
@@ -15,15 +17,17 @@ const RUNS: i64 = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Population {
     tally: BTreeMap<(String, String, String), i64>,
+    /// Records of a format that a filter with a day takes, as far as they were counted.
+    on_days: BTreeMap<(String, Filter), i64>,
 }
 
 /// What narrows the records of a question down; nothing where nothing is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Filter {
-    /// Calibre, in any case of letters.
-    pub calibre: Option<String>,
     /// Make, in any case of letters.
     pub make: Option<String>,
+    /// Calibre, in any case of letters.
+    pub calibre: Option<String>,
     /// Day on which the component was in the firearm.
     pub on: Option<String>,
 }
@@ -39,6 +43,16 @@ impl Filter {
             asked.as_ref().is_none_or(|a| a.trim().to_lowercase() == there.to_lowercase())
         };
         same(&self.make, make) && same(&self.calibre, calibre)
+    }
+
+    /// Whether it takes every record.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The records that it takes, as it stands behind "records"; empty where these are all.
+    pub fn narrowing(&self) -> String {
+        words::narrowing(self.make.as_deref(), self.calibre.as_deref(), self.on.as_deref())
     }
 
     /// As the log has it: what was asked beside the code.
@@ -64,17 +78,97 @@ impl Population {
             }
             Ok(())
         })?;
-        Ok(Self { tally })
+        Ok(Self { tally, on_days: BTreeMap::new() })
     }
 
-    /// Records of these formats that the filter takes. A day is not counted, since there is no number for
-    /// each: then it is the most that they can be.
-    pub fn records(&self, formats: &[String], filter: &Filter) -> i64 {
-        self.tally
-            .iter()
-            .filter(|((format, make, calibre), _)| formats.contains(format) && filter.of(make, calibre))
-            .map(|(_, records)| records)
-            .sum()
+    /// Records of these formats that the filter takes. Of a day there is no number, so that all records have
+    /// to be looked at; once for each format and filter.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the store is gone.
+    pub fn records(
+        &mut self,
+        database: &mut dyn Database,
+        formats: &[String],
+        filter: &Filter,
+    ) -> Result<i64, Fatal> {
+        if filter.on.is_none() {
+            let taken =
+                |key: &(String, String, String)| formats.contains(&key.0) && filter.of(&key.1, &key.2);
+            return Ok(self.tally.iter().filter(|(key, _)| taken(key)).map(|(_, records)| records).sum());
+        }
+        let mut sum = 0;
+        for format in formats {
+            let key = (format.clone(), filter.clone());
+            if let Some(records) = self.on_days.get(&key) {
+                sum += records;
+                continue;
+            }
+            let mut records = 0;
+            if let Some((condition, values)) = self.condition(std::slice::from_ref(format), filter) {
+                let count = format!("SELECT count(*) FROM record WHERE {condition}");
+                database.query(&count, &values, &mut |row| {
+                    records = row[0].int();
+                    Ok(())
+                })?;
+            }
+            self.on_days.insert(key, records);
+            sum += records;
+        }
+        Ok(sum)
+    }
+
+    /// What a record of these formats that the filter takes fulfils, in SQL; `None` where none can. Makes and
+    /// calibres stand in it as they are registered, since stores differ in what they take for one letter.
+    fn condition(&self, formats: &[String], filter: &Filter) -> Option<(String, Vec<Value>)> {
+        let mut values: Vec<Value> = Vec::new();
+        let mut conditions = Vec::new();
+        let keys: Vec<&(String, String, String)> = self
+            .tally
+            .keys()
+            .filter(|(format, make, calibre)| formats.contains(format) && filter.of(make, calibre))
+            .collect();
+        let columns = [
+            ("format", true, keys.iter().map(|k| &k.0).collect::<BTreeSet<_>>()),
+            ("make", filter.make.is_some(), keys.iter().map(|k| &k.1).collect()),
+            ("calibre", filter.calibre.is_some(), keys.iter().map(|k| &k.2).collect()),
+        ];
+        for (column, _, there) in columns.iter().filter(|(_, narrowed, _)| *narrowed) {
+            let mut marks = Vec::new();
+            for value in there {
+                values.push(value.as_str().into());
+                marks.push(format!("${}", values.len()));
+            }
+            conditions.push(format!("{column} IN ({})", marks.join(", ")));
+        }
+        if let Some(day) = &filter.on {
+            let mut mark = || {
+                values.push(day.as_str().into());
+                format!("${}", values.len())
+            };
+            conditions.push(format!("(from_date = '' OR from_date <= {})", mark()));
+            conditions.push(format!("(to_date = '' OR {} <= to_date)", mark()));
+        }
+        (!keys.is_empty()).then(|| (conditions.join(" AND "), values))
+    }
+
+    /// Hands id and code of every record of these formats that the filter takes, by looking at all records.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the store is gone.
+    pub fn each(
+        &self,
+        database: &mut dyn Database,
+        formats: &[String],
+        filter: &Filter,
+        each: &mut dyn FnMut(i64, &str),
+    ) -> Result<(), Fatal> {
+        let Some((condition, values)) = self.condition(formats, filter) else { return Ok(()) };
+        let all = format!("SELECT id, code FROM record WHERE {condition}");
+        database.query(&all, &values, &mut |row| {
+            each(row[0].int(), row[1].text());
+            Ok(())
+        })
     }
 
     /// All records.

@@ -78,8 +78,13 @@ impl Wanted {
         records as f64 * self.codes * question.random()
     }
 
-    /// Whether a code, as symbols' numbers, is among these.
-    fn has(&self, code: &str, alphabet: &[char]) -> bool {
+    /// Whether more of `records` codes would be among these than are a lead.
+    pub fn too_many(&self, question: &Question, records: i64) -> bool {
+        self.by_chance(question, records) > MOST_CODES
+    }
+
+    /// Whether a code is among these.
+    pub fn has(&self, code: &str, alphabet: &[char]) -> bool {
         let mut cost = 0;
         let mut places = self.costs.iter();
         for c in code.chars() {
@@ -141,7 +146,7 @@ impl Wanted {
         database: &mut dyn Database,
         records: i64,
     ) -> Result<Option<Vec<(i64, String)>>, Fatal> {
-        if self.by_chance(question, records) > MOST_CODES {
+        if self.too_many(question, records) {
             return Ok(None);
         }
         let alphabet = &question.alphabet;

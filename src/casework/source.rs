@@ -76,7 +76,14 @@ impl Source {
         let counted = Counted { file, read: 0, hash: Sha256::new() };
         let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
         let rows = if ["jsonl", "ndjson", "json"].contains(&ending.as_str()) {
-            Rows::Json { reader: Box::new(BufReader::with_capacity(CHUNK, counted)), line: 0 }
+            let mut reader = Box::new(BufReader::with_capacity(CHUNK, counted));
+            if let Some(other) = answers(reader.fill_buf().map_err(|e| unreadable(&e))?) {
+                return Err(Fatal::new(
+                    format!("{} holds no entries: its first line is {other}", path.display()),
+                    "a CSV or JSONL file of entries; `microstamp trace OUT` looks readings up",
+                ));
+            }
+            Rows::Json { reader, line: 0 }
         } else {
             let mut reader = csv::ReaderBuilder::new()
                 .trim(csv::Trim::All)
@@ -129,11 +136,15 @@ impl Source {
             },
             Rows::Json { reader, line } => {
                 let mut bytes = Vec::new();
-                let n = reader.as_mut().take(LONGEST_LINE).read_until(b'\n', &mut bytes);
-                if n.map_err(|e| broken(&e))? == 0 {
-                    return Ok(None);
+                // An empty line says nothing, as in CSV.
+                while bytes.trim_ascii().is_empty() {
+                    bytes.clear();
+                    let n = reader.as_mut().take(LONGEST_LINE).read_until(b'\n', &mut bytes);
+                    if n.map_err(|e| broken(&e))? == 0 {
+                        return Ok(None);
+                    }
+                    *line += 1;
                 }
-                *line += 1;
                 let cut = bytes.last() != Some(&b'\n') && bytes.len() as u64 == LONGEST_LINE;
                 if cut {
                     reader.skip_until(b'\n').map_err(|e| broken(&e))?;
@@ -142,14 +153,37 @@ impl Source {
                 let entry = if cut {
                     Err(format!("it is longer than {LONGEST_LINE} bytes"))
                 } else {
-                    serde_json::from_slice(&bytes).map_err(|e| e.to_string())
+                    serde_json::from_slice(bytes.trim_ascii_end()).map_err(|e| reason(&e))
                 };
                 RowRead { line: *line, text, entry }
             }
         };
-        let entry = read.entry.and_then(|entry| entry.check(&self.schemes).map(|()| entry));
+        let capitals = read.entry.map(Entry::in_capitals);
+        let entry = capitals.and_then(|entry| entry.check(&self.schemes).map(|()| entry));
         Ok(Some(RowRead { entry, ..read }))
     }
+}
+
+/// What the first line of a file is that this program wrote as an answer, of which no row is an entry.
+fn answers(start: &[u8]) -> Option<&'static str> {
+    let line = start.split(|b| *b == b'\n').next().unwrap_or_default();
+    // A reading may be longer than what was read of the file: then its first field tells.
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(line) else {
+        return line.starts_with(b"{\"schema\":").then_some("an answer of this program");
+    };
+    value.get("schema")?;
+    Some(if value.get("status").is_some() {
+        "a reading of results.jsonl"
+    } else {
+        "an answer of this program"
+    })
+}
+
+/// Why a line of JSON is no entry. Where in the text that was seen is left out: the line is named beside it.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_string()
 }
 
 /// Where each field stands in a file with these columns.
@@ -196,4 +230,27 @@ pub fn joined(record: &csv::StringRecord) -> String {
     }
     let quoted = record.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
     quoted.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_this_program_are_told_from_entries() {
+        let reading = br#"{"schema":1,"path":"a.png","status":"read","code":"A7CK2MP4"}"#;
+        assert_eq!(answers(reading), Some("a reading of results.jsonl"));
+        // Cut in the middle, as a line is that is longer than the first piece of a file.
+        assert_eq!(answers(&reading[..30]), Some("an answer of this program"));
+        let entry = br#"{"code":"A7CK2MP4","format":"ifm8","make":"Colt","serial":"1","status":"sold"}"#;
+        assert_eq!((answers(entry), answers(b"no JSON\n"), answers(b"")), (None, None, None));
+    }
+
+    #[test]
+    fn a_reason_names_no_line_of_its_own() {
+        let why = |text: &str| reason(&serde_json::from_str::<Entry>(text).unwrap_err());
+        assert_eq!(why(r#"{"code":"A7CK2MP4""#), "EOF while parsing an object");
+        assert_eq!(why(r#"{"code":"A7CK2MP4"}"#), "missing field `format`");
+    }
 }

@@ -13,6 +13,10 @@
 //! with u the share of unregistered codes, a [`Question::astray`], c [`Wanted::covered`], n characters of
 //! 33 symbols. Posteriors are weights over their sum. With u = 1/2 and a typed code, what is not registered
 //! gets x / (x + m), where m records fit and x would by chance.
+//!
+//! Where a filter narrows the records down, N and r are those that it takes, and "not registered" means in
+//! none of them: the rest of the registry is neither compared nor spoken of, but for the number of compatible
+//! records that were left out.
 
 use super::entry::Entry;
 use super::log::{self, Actor, Event, Log};
@@ -21,6 +25,7 @@ use super::question::Question;
 use super::search::Wanted;
 use super::store::Database;
 use crate::error::Fatal;
+use crate::words::thousands;
 use serde::{Serialize, Serializer};
 
 /// Version of the layout of a line of `traces.jsonl`.
@@ -34,7 +39,7 @@ const FETCH: usize = 200;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Candidate {
     /// Probability that the mark is of this record.
-    #[serde(serialize_with = "rounded")]
+    #[serde(serialize_with = "nine")]
     pub posterior: f64,
     /// Characters that were read as sure and are others in the record: a wrong reading, or another firearm.
     pub differs: usize,
@@ -56,30 +61,40 @@ pub struct Trace {
     pub sha256: Option<String>,
     /// Probability that its most probable code is right, as the reader gave it, whatever is registered.
     pub reading_p: Option<f64>,
-    /// Probability that the code is in no registry.
-    #[serde(serialize_with = "rounded")]
+    /// Probability that the code is in no registry; of a narrowed question, in none of the records compared.
+    #[serde(serialize_with = "nine")]
     pub not_registered: f64,
     /// Probability that the reading says nothing about the code.
-    #[serde(serialize_with = "rounded")]
+    #[serde(serialize_with = "nine")]
     pub unread: f64,
-    /// Share of unregistered codes that was assumed.
+    /// Share of such codes that was assumed.
     pub unregistered_share: f64,
-    /// Records that were compared.
+    /// Records that were compared: all of the code's formats that the narrowing takes.
     pub records: i64,
-    /// Registered records that are compatible, all of which are in `candidates`.
+    /// Those that are compatible, all of which are in `candidates`.
     pub compatible: usize,
     /// Records that would be if all of them bore codes issued at random.
-    #[serde(serialize_with = "rounded")]
+    #[serde(serialize_with = "nine")]
     pub by_chance: f64,
+    /// What the records were narrowed to; null where to nothing.
+    pub narrowed: Option<Filter>,
+    /// Compatible records that the narrowing left out; null where there is none, or they were not counted.
+    pub left_out: Option<usize>,
     /// Why nothing was looked up, where too much would have come back.
     pub refused: Option<String>,
     /// The compatible records, most probable first.
     pub candidates: Vec<Candidate>,
 }
 
-/// Nine decimals: beyond them the assumptions weigh more than the figure.
-fn rounded<S: Serializer>(x: &f64, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64((x * 1e9).round() / 1e9)
+/// Nine decimals, beyond which the assumptions weigh more than the figure; but what is not certain or
+/// impossible never becomes so.
+pub fn rounded(x: f64) -> f64 {
+    let nine = (x * 1e9).round() / 1e9;
+    if nine == 0.0 || nine == 1.0 { x } else { nine }
+}
+
+fn nine<S: Serializer>(x: &f64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(rounded(*x))
 }
 
 /// What is assumed and asked for beside the code.
@@ -97,11 +112,12 @@ pub struct Terms {
 /// [`Fatal`] where the store is gone.
 pub fn answer(
     database: &mut dyn Database,
-    population: &Population,
+    population: &mut Population,
     question: &Question,
     terms: &Terms,
 ) -> Result<Trace, Fatal> {
-    let records = population.records(&question.formats, &terms.filter);
+    let (formats, filter) = (&question.formats, &terms.filter);
+    let records = population.records(database, formats, filter)?;
     let wanted = Wanted::new(question);
     let by_chance = wanted.by_chance(question, records);
     let source = question.reading.as_ref();
@@ -117,35 +133,59 @@ pub fn answer(
         records,
         compatible: 0,
         by_chance,
+        narrowed: (!filter.is_none()).then(|| filter.clone()),
+        left_out: None,
         refused: None,
         candidates: Vec::new(),
     };
-    // What has to be looked at for the answer does not depend on the filter.
-    let all = population.records(&question.formats, &Filter::default());
-    let Some(found) = wanted.find(question, database, all)? else {
-        let back = thousands(wanted.by_chance(question, all).round() as i64);
-        trace.refused = Some(format!("about {back} registered codes would come back: too many to be a lead"));
+    if wanted.too_many(question, records) {
+        let (back, narrowing) = (thousands(by_chance.round() as i64), filter.narrowing());
+        let codes = format!("registered codes {narrowing}");
+        let codes = codes.trim_end();
+        trace.refused = Some(format!("about {back} {codes} would come back: too many to be a lead"));
         return Ok(trace);
+    }
+    // The indexes know codes alone: what they give is narrowed down after.
+    let all = population.records(database, formats, &Filter::default())?;
+    let found = wanted.find(question, database, all)?;
+    let counted = found.is_some();
+    let found = match found {
+        Some(found) => found,
+        None if trace.narrowed.is_some() => among(database, population, (question, &wanted), filter)?,
+        None => {
+            trace.refused = Some("too little is known of its first and of its last characters".into());
+            return Ok(trace);
+        }
     };
     let (u, a) = (terms.unregistered, question.astray);
     let each = (1.0 - u) / records.max(1) as f64 * (1.0 - a);
     let mut candidates = Vec::new();
+    let mut left_out = 0;
     for entry in fetch(database, &found)? {
-        if question.formats.contains(&entry.format) && terms.filter.takes(&entry) {
+        if !formats.contains(&entry.format) {
+            continue;
+        }
+        if filter.takes(&entry) {
             let pairs = question.asked.chars().zip(entry.code.chars());
             candidates.push(Candidate {
                 posterior: each * question.probability(&entry.code),
                 differs: pairs.filter(|(asked, there)| *asked != '?' && asked != there).count(),
                 entry,
             });
+        } else {
+            left_out += 1;
         }
     }
+    trace.left_out = (counted && trace.narrowed.is_some()).then_some(left_out);
+    // Sums of the same numbers in one order are the same, from whatever store they come.
+    candidates.sort_by(|a, b| b.posterior.total_cmp(&a.posterior).then_with(|| a.entry.cmp(&b.entry)));
     let not_registered = u * (1.0 - a) * question.random();
-    let unread = (a + (1.0 - a) * (1.0 - u) * (1.0 - wanted.covered)) * question.random();
+    // Of a typed code everything that it leaves open is searched.
+    let missed = if source.is_some() { 1.0 - wanted.covered } else { 0.0 };
+    let unread = (a + (1.0 - a) * (1.0 - u) * missed) * question.random();
     let sum = not_registered + unread + candidates.iter().map(|c| c.posterior).sum::<f64>();
     let share = |weight: f64| if sum > 0.0 { weight / sum } else { 0.0 };
     candidates.iter_mut().for_each(|c| c.posterior = share(c.posterior));
-    candidates.sort_by(|a, b| b.posterior.total_cmp(&a.posterior).then_with(|| a.entry.cmp(&b.entry)));
     trace.not_registered = share(not_registered);
     trace.unread = share(unread);
     trace.compatible = candidates.len();
@@ -163,11 +203,11 @@ pub fn trace(
     terms: &Terms,
     actor: &Actor,
 ) -> Result<Vec<Trace>, Fatal> {
-    let population = Population::count(database)?;
+    let mut population = Population::count(database)?;
     let mut traces = Vec::new();
     let mut events = Vec::new();
     for question in questions {
-        let trace = answer(database, &population, question, terms)?;
+        let trace = answer(database, &mut population, question, terms)?;
         let of = match (&trace.path, &trace.sha256) {
             (Some(path), Some(sha256)) => format!(" {path} sha256 {sha256}"),
             (Some(path), None) => format!(" {path}"),
@@ -182,6 +222,24 @@ pub fn trace(
     }
     log::append_alone(database, Log::Registry, actor, &events)?;
     Ok(traces)
+}
+
+/// Ids and codes of the compatible ones among the records that a filter takes, in the order of the codes.
+/// For a code that is known too little for the indexes: then its few records are looked at one by one.
+fn among(
+    database: &mut dyn Database,
+    population: &Population,
+    (question, wanted): (&Question, &Wanted),
+    filter: &Filter,
+) -> Result<Vec<(i64, String)>, Fatal> {
+    let mut found = Vec::new();
+    population.each(database, &question.formats, filter, &mut |id, code| {
+        if wanted.has(code, &question.alphabet) {
+            found.push((id, code.to_string()));
+        }
+    })?;
+    found.sort_by(|a, b| a.1.cmp(&b.1).then(a.0.cmp(&b.0)));
+    Ok(found)
 }
 
 /// The records with these ids.
@@ -201,32 +259,4 @@ fn fetch(database: &mut dyn Database, found: &[(i64, String)]) -> Result<Vec<Ent
         })?;
     }
     Ok(entries)
-}
-
-/// A number with a comma before every three digits.
-pub fn thousands(n: i64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0
-            && (digits.len() - i).is_multiple_of(3)
-            && c.is_ascii_digit()
-            && digits.as_bytes()[i - 1] != b'-'
-        {
-            text.push(',');
-        }
-        text.push(c);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::thousands;
-
-    #[test]
-    fn numbers_have_a_comma_before_every_three_digits() {
-        let shown = [0, 999, 1_000, 12_345_678, -1_234].map(thousands);
-        assert_eq!(shown, ["0", "999", "1,000", "12,345,678", "-1,234"]);
-    }
 }

@@ -58,7 +58,8 @@ const LONG_ABOUT: &str = "Reads firearm microstamps from photographs of fired ca
 
 const EXIT_CODES: &str = "Exit codes:\n  \
     0    every photograph processed (unreadable is a result)\n  \
-    1    at least one photograph failed, the rest is done; `verify`: something differs\n  \
+    1    at least one photograph failed, the rest is done; `verify`, `registry stats` and\n       \
+         `registry log`: something differs; `registry import`: rows were rejected\n  \
     2    nothing started: usage, settings, engine or output folder\n  \
     130  interrupted; --resume continues";
 
@@ -78,7 +79,8 @@ pub struct Common {
     /// What reads the characters
     #[arg(long, value_name = "NAME", global = true, default_value = engines::DEFAULT, value_parser = engines::NAMES)]
     pub engine: String,
-    /// Code format to expect, e.g. ifm8; may be given several times [default: all known]
+    /// Code format to expect, e.g. ifm8; may be given several times [default: all known; `registry add` needs
+    /// one]
     #[arg(long = "format", value_name = "ID", global = true)]
     pub formats: Vec<String>,
     /// Scale of the photographs, micrometres per pixel; overrides what the files state
@@ -230,6 +232,22 @@ mod tests {
             let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(after.contains("microstamp "), "{} has no example", verb.get_name());
         }
+    }
+
+    /// Of a verb, and of those below it.
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let mut lines: Vec<String> =
+            after.lines().filter(|l| l.starts_with("  ")).map(ToString::to_string).collect();
+        lines.extend(command.get_subcommands().flat_map(examples));
+        lines
+    }
+
+    #[test]
+    fn examples_fit_a_line_of_help_so_that_they_can_be_pasted() {
+        let long: Vec<String> =
+            examples(&Cli::command()).into_iter().filter(|l| l.chars().count() > 100).collect();
+        assert!(long.is_empty(), "{long:#?}");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crate::casework::import::{self, Counts, Order, Step};
 use crate::casework::log::{self, Actor, Log};
 use crate::casework::population::Population;
 use crate::casework::store;
-use crate::casework::trace::thousands;
 use crate::error::Fatal;
+use crate::pipeline::scheme::Scheme;
+use crate::words::{self, thousands};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -92,9 +93,11 @@ struct Init {
     long_about = "Bring files of entries into the registry: CSV whose first line names the columns, or JSON \
         lines (.jsonl).\n\nColumns: code, format, make, serial, and where known model, calibre, importer, \
         dealer, sale_date, country, state, status, from, to (the days on which the component was in the \
-        firearm, YYYY-MM-DD). Each file goes in whole or not at all; bad rows go into a rejects file with \
-        their reasons, and rows that are registered already change nothing. Exit code 1: rows were rejected.",
-    after_help = "Example:\n  microstamp registry import records.csv --registry lab.sqlite --rejects bad.csv"
+        firearm, YYYY-MM-DD). Codes may be in capitals or not.\n\nThe good rows of a file go in at once: where \
+        the import is cut off before its end, none of them does. Bad rows go into a rejects file with their \
+        reasons, which takes the place of that of an earlier import; rows that are registered already change \
+        nothing. Exit code 1: rows were rejected.",
+    after_help = "Example:\n  microstamp registry import records.csv --registry lab.sqlite \\\n    --rejects bad.csv"
 )]
 struct Import {
     /// Files of entries
@@ -117,12 +120,16 @@ struct Import {
 
 /// Register one entry
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  microstamp registry add --registry lab.sqlite --code A7CK2MP4 \
-    --format ifm8 --make Beretta --serial BER12345 --calibre 9mm --from 2026-03-01")]
+#[command(
+    long_about = "Register one entry. --format says which format the code has, and must be given: formats of one \
+        length differ in how the characters are laid out.",
+    after_help = "Example:\n  microstamp registry add --registry lab.sqlite --code A7CK2MP4 --format ifm8 \\\n    \
+        --make Beretta --serial BER12345 --calibre 9mm --from 2026-03-01"
+)]
 struct Add {
     #[command(flatten)]
     place: Place,
-    /// Code in reading order
+    /// Code in reading order; --format says which format it has
     #[arg(long)]
     code: String,
     /// Maker of the firearm
@@ -173,7 +180,9 @@ struct Add {
 
 /// Say what the registry holds, and whether its log is whole
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  microstamp registry stats --registry lab.sqlite")]
+#[command(
+    after_help = "Exit code 1: the log is broken.\n\nExample:\n  microstamp registry stats --registry lab.sqlite"
+)]
 struct Stats {
     #[command(flatten)]
     place: Place,
@@ -186,7 +195,8 @@ struct Stats {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A hash that was noted from `registry stats` shows with --since that nothing up to it \
-    was changed or cut off.\n\nExample:\n  microstamp registry log --registry lab.sqlite --verify"
+    was changed or cut off. Exit code 1: something was.\n\nExample:\n  \
+    microstamp registry log --registry lab.sqlite --verify"
 )]
 struct ShowLog {
     #[command(flatten)]
@@ -248,8 +258,8 @@ fn import(args: &Import, common: &Common) -> Result<Outcome, Fatal> {
         say(common, &format!("{}: {}", file.display(), counted(&counts)));
         if counts.rejected > 0 {
             outcome = Outcome::SomeFailed;
-            let rows = thousands(counts.rejected as i64);
-            eprintln!("{rows} rows rejected: {}", printable(&rejects.display().to_string()));
+            let rows = words::counted(counts.rejected as i64, "row");
+            eprintln!("{rows} rejected: {}", printable(&rejects.display().to_string()));
         }
     }
     Ok(outcome)
@@ -264,7 +274,7 @@ fn counted(counts: &Counts) -> String {
 fn add(args: &Add, common: &Common) -> Result<Outcome, Fatal> {
     let actor = args.who.actor(&args.why)?;
     let [format] = common.formats.as_slice() else {
-        return Err(Fatal::new("a code has one format", "--format ifm8"));
+        return Err(one_format(&args.code, common.formats.len()));
     };
     let cells = [
         &args.code,
@@ -282,11 +292,29 @@ fn add(args: &Add, common: &Common) -> Result<Outcome, Fatal> {
         &args.from,
         &args.to,
     ];
-    let entry = Entry::from_cells(cells.into_iter().map(|cell| cell.trim()));
+    let entry = Entry::from_cells(cells.into_iter().map(|cell| cell.trim())).in_capitals();
     let mut database = store::open(&args.place.registry)?;
     let counts = import::add(&mut *database, &entry, args.replace, &actor)?;
     say(common, &format!("{}: {}", entry.code, counted(&counts)));
     Ok(Outcome::Done)
+}
+
+/// For a code with no format, or several: which it may be.
+fn one_format(code: &str, given: usize) -> Fatal {
+    let length = code.trim().chars().count();
+    let schemes = Scheme::all();
+    let fit: Vec<String> =
+        schemes.iter().filter(|s| s.len() == length).map(|s| format!("--format {}", s.id)).collect();
+    if fit.is_empty() {
+        let mut known: Vec<String> = schemes.iter().map(|s| format!("{} has {}", s.id, s.len())).collect();
+        known.sort();
+        return Fatal::new(
+            format!("`{code}` has {length} characters, and no format does: {}", known.join(", ")),
+            "--code with all characters of the code",
+        );
+    }
+    let given = if given == 0 { "none is" } else { "several are" };
+    Fatal::new(format!("`{code}` has one format, and {given} given with --format"), fit.join(", or "))
 }
 
 fn stats(args: &Stats) -> Result<Outcome, Fatal> {
@@ -328,7 +356,7 @@ fn stats(args: &Stats) -> Result<Outcome, Fatal> {
         let _ = writeln!(text, "  log: {} rows, {state}; head {}", thousands(chain.rows), chain.head);
     }
     let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(Outcome::Done)
+    Ok(if chain.broken_at.is_none() { Outcome::Done } else { Outcome::Differs })
 }
 
 /// Formats, makes and calibres that `stats` lists, the most frequent first.
@@ -341,8 +369,9 @@ fn show_log(
     verify: bool,
     since: Option<&str>,
 ) -> Result<Outcome, Fatal> {
+    let since = since.map(log::noted).transpose()?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let chain = log::walk(database, log, since, &mut |row| {
+    let chain = log::walk(database, log, since.as_deref(), &mut |row| {
         if !verify {
             let cells = [&row.time, &row.who, &row.verb, &row.asked, &row.why].map(|t| printable(t));
             let [time, who, verb, asked, why] = cells;
@@ -350,18 +379,16 @@ fn show_log(
         }
     })?;
     let _ = out.flush();
-    let backup = "a backup of the registry, and who could write to it";
-    if let Some(id) = chain.broken_at {
-        return Err(Fatal::new(
-            format!("the log is broken: row {id} does not follow from the one before"),
-            backup,
-        ));
-    }
-    if chain.has == Some(false) {
-        return Err(Fatal::new(
-            "the log no longer has a row of that hash: it was changed or cut off",
-            backup,
-        ));
+    let differs = match (chain.broken_at, chain.has) {
+        (Some(id), _) => Some(format!("the log is broken: row {id} does not follow from the one before")),
+        (None, Some(false)) => {
+            Some("the log no longer has a row of that hash: it was changed or cut off".to_string())
+        }
+        (None, _) => None,
+    };
+    if let Some(differs) = differs {
+        eprintln!("microstamp: {differs}\n  try: a backup of the registry, and who could write to it");
+        return Ok(Outcome::Differs);
     }
     let _ = writeln!(out, "{} rows, each follows from the one before; head {}", chain.rows, chain.head);
     Ok(Outcome::Done)

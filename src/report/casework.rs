@@ -6,6 +6,7 @@ use super::together;
 use super::view::{self, text};
 use crate::error::Fatal;
 use crate::groups;
+use crate::words;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -80,15 +81,26 @@ struct Trace {
     path: Option<String>,
     file: Option<String>,
     reading_p: String,
-    not_registered: String,
+    /// Why nothing was looked up: then there is no answer to show.
+    refused: Option<String>,
+    /// Which records were compared, and how many of the others would have been compatible; empty for all.
+    narrowing: String,
+    left_out: String,
+    records: String,
     compatible: String,
     by_chance: String,
+    /// The hypothesis that it is none of them, as the terminal names it, and its probability.
+    in_none: String,
+    not_registered: String,
+    unread: String,
+    assumed: String,
     candidates: Vec<Candidate>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct Candidate {
     posterior: String,
+    differs: String,
     fields: Vec<(&'static str, String)>,
 }
 
@@ -209,7 +221,12 @@ fn field(line: &Value, name: &str) -> String {
 
 /// A probability in words.
 fn chance(line: &Value, name: &str) -> String {
-    line[name].as_f64().map_or_else(|| "-".into(), view::share)
+    line[name].as_f64().map_or_else(|| "-".into(), words::percent)
+}
+
+/// A whole number in words.
+fn whole(line: &Value, name: &str) -> String {
+    line[name].as_i64().map_or_else(|| "-".into(), words::thousands)
 }
 
 /// A number with as many decimals as are worth reading.
@@ -260,6 +277,10 @@ fn leads(lines: &[Value], pages: &BTreeMap<&str, String>) -> (Vec<Pair>, Vec<Gro
 fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
     let candidate = |c: &Value| Candidate {
         posterior: chance(c, "posterior"),
+        differs: match c["differs"].as_i64() {
+            Some(0) => "none".into(),
+            n => n.map_or_else(|| "-".into(), words::differing),
+        },
         fields: RECORD
             .iter()
             .map(|(name, label)| match *name {
@@ -268,14 +289,31 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
             })
             .collect(),
     };
+    let narrowed = |name: &str| line["narrowed"][name].as_str().map(text);
+    let [make, calibre, on] = ["make", "calibre", "on"].map(narrowed);
+    let narrowing = words::narrowing(make.as_deref(), calibre.as_deref(), on.as_deref());
+    let left_out = match narrowing.as_str() {
+        "" => String::new(),
+        narrowing => words::left_out(narrowing, line["left_out"].as_i64()),
+    };
     Trace {
         asked: field(line, "asked"),
         path: line["path"].as_str().map(text),
         file: line["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned(),
         reading_p: chance(line, "reading_p"),
+        refused: line["refused"].as_str().map(text),
+        left_out,
+        records: whole(line, "records"),
+        compatible: whole(line, "compatible"),
+        by_chance: line["by_chance"].as_f64().map_or_else(|| "-".into(), words::expected),
+        in_none: words::in_none(&narrowing),
         not_registered: chance(line, "not_registered"),
-        compatible: field(line, "compatible"),
-        by_chance: line["by_chance"].as_f64().map_or_else(|| "-".into(), |v| format!("{v:.2}")),
+        unread: chance(line, "unread"),
+        assumed: line["unregistered_share"]
+            .as_f64()
+            .map(|share| words::assumed(share, &narrowing))
+            .unwrap_or_default(),
+        narrowing,
         candidates: line["candidates"].as_array().into_iter().flatten().map(candidate).collect(),
     }
 }
@@ -295,6 +333,63 @@ mod tests {
         let shown = serde_json::to_string(&trace(&line, &BTreeMap::new())).unwrap();
         assert!(shown.contains("Acme") && shown.contains("2020-01-01 to -"), "{shown}");
         assert!(!shown.contains("Jane") && !shown.contains("P-1"));
+    }
+
+    /// The page of one line of `traces.jsonl`.
+    fn page(line: &Value) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let site = Site::begin(dir.path(), &[], &[]).unwrap();
+        let head =
+            json!({ "title": "Traces", "root": "", "together": false, "leads": false, "traces": true });
+        let traces = [trace(line, &BTreeMap::new())];
+        let all = json!({ "head": head, "traces": traces, "count": 1 });
+        site.page("traces.html", "traces.html", all).unwrap();
+        std::fs::read_to_string(dir.path().join("traces.html")).unwrap()
+    }
+
+    #[test]
+    fn a_question_that_was_refused_never_looks_like_one_without_a_record() {
+        let shown = page(&json!({
+            "asked": "????????", "path": null, "not_registered": 0.5, "unread": 0.0, "records": 12000,
+            "compatible": 0, "by_chance": 12000.0, "unregistered_share": 0.5, "narrowed": null,
+            "left_out": null, "refused": "about 12,000 registered codes would come back", "candidates": [],
+        }));
+        assert!(shown.contains("Not looked up: <bdi>about 12,000 registered codes"), "{shown}");
+        for words in ["No record", "compatible;", "not registered", "50.00 %"] {
+            assert!(!shown.contains(words), "{words}: {shown}");
+        }
+    }
+
+    #[test]
+    fn an_answer_stands_on_its_page_in_the_words_of_the_terminal() {
+        let narrowed = page(&json!({
+            "asked": "A7CK2MP4", "path": null, "not_registered": 1.0, "unread": 0.0, "records": 2,
+            "compatible": 0, "by_chance": 1.4e-12, "unregistered_share": 0.5, "refused": null,
+            "narrowed": { "make": "<Glock>", "calibre": null, "on": null }, "left_out": 1, "candidates": [],
+        }));
+        for words in [
+            "0 of 2 records <bdi>of make &lt;Glock&gt;</bdi> compatible",
+            "1 compatible record that is not of make &lt;Glock&gt;",
+            "<bdi>in no record of make &lt;Glock&gt;</bdi></dt><dd>100.00 %",
+            "less than 0.000001",
+        ] {
+            assert!(narrowed.contains(words), "{words}: {narrowed}");
+        }
+        for words in ["not registered", "in no registry"] {
+            assert!(!narrowed.contains(words), "{words}: {narrowed}");
+        }
+        let read = page(&json!({
+            "asked": "A7?K2MP4", "path": "a.png", "reading_p": 0.7, "not_registered": 1e-7, "unread": 0.1234,
+            "records": 5, "compatible": 1, "by_chance": 0.04, "unregistered_share": 0.25, "refused": null,
+            "narrowed": null, "left_out": null,
+            "candidates": [{ "posterior": 0.999999, "differs": 2, "code": "A7BK2MP5" }],
+        }));
+        for words in
+            ["&gt; 99.99 %", "&lt; 0.01 %", "12.34 %", "2 sure characters differ", "25.00 %", "70.00 %"]
+        {
+            assert!(read.contains(words), "{words}: {read}");
+        }
+        assert!(read.contains("not registered") && read.contains("of codes are in no registry"), "{read}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::common::microstamp;
 use microstamp::pipeline::scheme::Scheme;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,6 +88,15 @@ impl Lab {
         assert!(run.stdout.is_empty());
     }
 
+    /// Exit code 1, and `words` on stderr; what was printed.
+    pub fn differs(&self, args: &[&str], words: &str) -> String {
+        let run = self.run(args);
+        let stderr = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(1), "{args:?}: {stderr}");
+        assert!(stderr.contains(words), "{args:?}: {stderr}");
+        String::from_utf8(run.stdout).unwrap()
+    }
+
     pub fn with_entries() -> Vec<Self> {
         let labs = labs();
         for lab in &labs {
@@ -102,6 +112,12 @@ impl Lab {
 
     pub fn records(&self) -> i64 {
         self.stats()["records"].as_i64().unwrap()
+    }
+
+    /// The rows of traces.csv after the last call of [`Lab::traces`], by column.
+    pub fn rows(&self) -> Vec<BTreeMap<String, String>> {
+        let table = csv::Reader::from_path(self.folder.path().join("answers/traces.csv")).unwrap();
+        table.into_deserialize().map(Result::unwrap).collect()
     }
 
     /// What traces.jsonl holds after a trace.

@@ -99,8 +99,70 @@ fn a_reading_leads_to_its_record_by_the_probabilities_of_its_characters() {
         for trace in &traces {
             assert!((whole(trace) - 1.0).abs() < 1e-6, "{trace}");
         }
+        let row = &lab.rows()[0];
+        assert_eq!((row["sha256"].as_str(), row["records"].as_str()), ("01", "4"));
+        assert_eq!((row["unregistered_share"].as_str(), row["differs"].as_str()), ("0.5", "0"));
+        assert!(row["refused"].is_empty() && row["narrowed_make"].is_empty() && row["left_out"].is_empty());
+        let text = lab.ok(&["trace", &out, "--why", "x"]);
+        assert!(
+            text.contains("| unread") && text.contains("3 photographs looked up, 1 without a code."),
+            "{text}"
+        );
         assert_eq!(lab.traces(&[&out, "--photo", "s1/b.png"]).len(), 1);
+        // What was not asked for is not counted.
+        let text = lab.ok(&["trace", &out, "--why", "x", "--photo", "s1/b.png"]);
+        assert!(text.contains("\n1 photograph looked up. ") && !text.contains("without a code"), "{text}");
         lab.refused(&["trace", &out, "--why", "x", "--photo", "z.png"], "has no reading of `z.png`");
+        lab.refused(&["trace", "A7CK2MP4", "--why", "x", "--photo", "a"], "chooses from a folder");
+    }
+}
+
+#[test]
+fn a_question_narrowed_down_says_so_and_what_it_left_out() {
+    for lab in Lab::with_entries() {
+        let narrowed = |make, calibre, on| serde_json::json!({"make": make, "calibre": calibre, "on": on});
+        let none = None::<&str>;
+        // Registered, under another make.
+        let trace = lab.traces(&["A7CK2MP4", "--format", "ifm8", "--make", "Glock"]).remove(0);
+        assert_eq!(
+            (&trace["narrowed"], &trace["left_out"]),
+            (&narrowed(Some("Glock"), none, none), &1.into())
+        );
+        assert_eq!((&trace["records"], &trace["compatible"]), (&1.into(), &0.into()));
+        let row = &lab.rows()[0];
+        assert_eq!((row["narrowed_make"].as_str(), row["left_out"].as_str()), ("Glock", "1"));
+        let text = lab.ok(&["trace", "A7CK2MP4", "--why", "x", "--format", "ifm8", "--make", "Glock"]);
+        for words in [
+            "0 of 1 record of make Glock compatible",
+            "Left out: 1 compatible record that is not of make Glock.",
+            "in no record of make Glock",
+        ] {
+            assert!(text.contains(words), "{text}");
+        }
+        assert!(!text.contains("not registered") && !text.contains("registry"), "{text}");
+        let out =
+            out_folder(&lab, "out", &[reading("a.png", "01", "A7CK2MP4", "A7CK2MP4", 0.9995, (0.5, 'D'))]);
+        let text = lab.ok(&["trace", &out, "--why", "x", "--make", "Glock"]);
+        assert!(text.contains("left out") && !text.contains("not registered"), "{text}");
+        // Records of a day are counted like those of a make: A7CK2MP4 had left the Beretta by then.
+        let trace = lab.traces(&["A7?K2MP?", "--format", "ifm8", "--on", "2025-02-01"]).remove(0);
+        assert_eq!(
+            (&trace["records"], &trace["compatible"], &trace["left_out"]),
+            (&3.into(), &2.into(), &1.into())
+        );
+        let trace = lab.traces(&["A7?K2MP?", "--make", "BERETTA", "--on", "2025-01-31"]).remove(0);
+        assert_eq!(
+            (&trace["records"], &trace["compatible"], &trace["left_out"]),
+            (&1.into(), &1.into(), &3.into())
+        );
+        let trace = lab.traces(&["A7CK2MP4"]).remove(0);
+        assert_eq!(
+            (&trace["narrowed"], &trace["left_out"]),
+            (&serde_json::Value::Null, &serde_json::Value::Null)
+        );
+        // Not quite certain, and so it must stay in the files.
+        let first = trace["candidates"][0]["posterior"].as_f64().unwrap();
+        assert!(trace["not_registered"].as_f64().unwrap() > 0.0 && first < 1.0, "{trace}");
     }
 }
 
@@ -112,6 +174,28 @@ fn a_code_of_which_too_little_is_known_is_refused_with_the_number_that_would_com
         lab.refused(&["trace", "????????", "--why", "x"], "about 12,000 registered codes would come back");
         assert!(lab.ok(&["registry", "log"]).contains("????????"), "a refused question is logged too");
         assert!(lab.ok(&["trace", "A???????", "--why", "x"]).contains("of 12,000 records compatible"));
+        // In the files too a refusal is none of the answers.
+        let out = lab.path("leads");
+        lab.refused(&["trace", "????????", "--why", "x", "-o", &out], "would come back");
+        let trace = lines(&Path::new(&out).join("traces.jsonl")).remove(0);
+        assert!(trace["refused"].as_str().unwrap().contains("too many to be a lead"), "{trace}");
+        let table = csv::Reader::from_path(Path::new(&out).join("traces.csv")).unwrap();
+        let row: BTreeMap<String, String> = table.into_deserialize().next().unwrap().unwrap();
+        assert!(row["refused"].contains("about 12,000"), "{row:?}");
+        assert!(row["compatible"].is_empty() && row["not_registered"].is_empty(), "{row:?}");
+        // Few of the records are of this make and day: then they come back.
+        let more = "code,format,make,serial,from\nZZZZ2222,ifm8,Ruger,R1,2024-01-01\nZZZZ2223,ifm8,Ruger,R2,2025-01-01\n";
+        lab.ok(&["registry", "import", &lab.file("more.csv", more), "--quiet"]);
+        let trace = lab.traces(&["????????", "--make", "ruger"]).remove(0);
+        assert_eq!((&trace["records"], &trace["compatible"]), (&2.into(), &2.into()));
+        assert!(trace["left_out"].is_null() && trace["refused"].is_null(), "{trace}");
+        let trace = lab.traces(&["????????", "--make", "ruger", "--on", "2024-06-01"]).remove(0);
+        assert_eq!(trace["candidates"][0]["code"], "ZZZZ2222");
+        assert_eq!(trace["compatible"], 1);
+        lab.refused(
+            &["trace", "????????", "--why", "x", "--make", "Colt"],
+            "codes of make Colt would come back",
+        );
     }
 }
 
@@ -119,12 +203,12 @@ fn a_code_of_which_too_little_is_known_is_refused_with_the_number_that_would_com
 fn codes_that_are_not_registered_are_never_called_registered() {
     for lab in Lab::with_entries() {
         let mut database = store::open(&lab.place).unwrap();
-        let population = Population::count(&mut *database).unwrap();
+        let mut population = Population::count(&mut *database).unwrap();
         let terms = Terms { filter: Filter::default(), unregistered: UNREGISTERED };
         let schemes = Scheme::all();
         for row in many(1000, 5_000_000).lines().skip(1) {
             let question = Question::typed(&row[..8], &schemes).unwrap();
-            let trace = trace::answer(&mut *database, &population, &question, &terms).unwrap();
+            let trace = trace::answer(&mut *database, &mut population, &question, &terms).unwrap();
             assert!(trace.not_registered > 0.5 && trace.candidates.is_empty(), "{row}");
         }
     }

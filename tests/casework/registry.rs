@@ -65,6 +65,38 @@ fn bad_rows_are_put_aside_with_their_reasons_and_good_ones_go_in() {
 }
 
 #[test]
+fn rejects_are_those_of_the_last_import_and_no_other_file_is_touched() {
+    for lab in Lab::with_entries() {
+        let rejects = lab.path("new.jsonl.rejects.csv");
+        let bad = r#"{"code":"ZZZZ2222","format":"ifm8","make":"Colt"#;
+        let file = lab.file("new.jsonl", &format!("\n{bad}\n"));
+        lab.differs(&["registry", "import", &file], "1 row rejected");
+        let rows = std::fs::read_to_string(&rejects).unwrap();
+        assert!(rows.contains("\n2,EOF while parsing a string,"), "{rows}");
+        // The corrected file, in small letters: nothing says any more that a row was rejected.
+        let good = r#"{"code":"zzzz2222","format":"ifm8","make":"Colt","serial":"CLT2"}"#;
+        let file = lab.file("new.jsonl", &format!("{good}\n"));
+        lab.ok(&["registry", "import", &file]);
+        assert!(!std::path::Path::new(&rejects).exists());
+        lab.ok(&[
+            "registry",
+            "import",
+            &lab.file("small.csv", "code,format,make,serial\nzzzz2222,ifm8,Colt,CLT2\n"),
+        ]);
+        assert_eq!(lab.records(), 7);
+        assert_eq!(lab.traces(&["ZZZZ2222"])[0]["candidates"][0]["code"], "ZZZZ2222");
+        // Neither a file of entries nor a folder of results is written into.
+        let entries = lab.path("entries.csv");
+        lab.refused(&["registry", "import", &file, "--rejects", &entries], "is no file of rejects");
+        assert_eq!(std::fs::read_to_string(&entries).unwrap(), crate::lab::ENTRIES);
+        let reading = r#"{"schema":1,"path":"a.png","status":"read","code":"A7CK2MP4"}"#;
+        let results = lab.file("results.jsonl", &format!("{reading}\n"));
+        lab.refused(&["registry", "import", &results], "a reading of results.jsonl");
+        assert!(!std::path::Path::new(&lab.path("results.jsonl.rejects.csv")).exists());
+    }
+}
+
+#[test]
 fn each_question_is_logged_and_the_log_shows_what_was_changed() {
     for lab in Lab::with_entries() {
         lab.ok(&["trace", "A7?K2MP?", "--why", "case 26-117", "--who", "A. Examiner", "--calibre", "9mm"]);
@@ -76,7 +108,12 @@ fn each_question_is_logged_and_the_log_shows_what_was_changed() {
         lab.refused(&["trace", "A7CK2MP4", "--why", " "], "the log has to say why");
         let head = lab.stats()["log"]["head"].as_str().unwrap().to_string();
         lab.ok(&["trace", "ZZZZZZZZ", "--why", "case 2"]);
-        lab.ok(&["registry", "log", "--verify", "--since", &head]);
+        lab.ok(&["registry", "log", "--verify", "--since", &head.to_uppercase()]);
+        // A hash that is no row's shows that something was cut off; a text that is no hash shows nothing.
+        lab.differs(&["registry", "log", "--verify", "--since", &"0".repeat(64)], "changed or cut off");
+        for text in ["deadbeef", &head[1..], "x"] {
+            lab.refused(&["registry", "log", "--since", text], "is no SHA-256");
+        }
 
         let mut database = store::open(&lab.place).unwrap();
         for change in ["UPDATE log SET asked = 'nothing' WHERE id = 2", "DELETE FROM log WHERE id = 2"] {
@@ -89,9 +126,12 @@ fn each_question_is_logged_and_the_log_shows_what_was_changed() {
         database.execute(guard, &[]).unwrap();
         database.execute("DELETE FROM log WHERE id = 2", &[]).unwrap();
         drop(database);
-        lab.refused(&["registry", "log", "--verify"], "row 3 does not follow");
-        lab.refused(&["registry", "log", "--verify", "--since", &head], "broken");
-        assert_eq!(lab.stats()["log"]["whole"], false);
+        lab.differs(&["registry", "log", "--verify"], "row 3 does not follow");
+        lab.differs(&["registry", "log", "--verify", "--since", &head], "broken");
+        let stats: serde_json::Value =
+            serde_json::from_str(&lab.differs(&["registry", "stats", "--json"], "")).unwrap();
+        assert_eq!(stats["log"]["whole"], false);
+        assert!(lab.differs(&["registry", "stats"], "").contains("BROKEN at row 3"));
     }
 }
 
@@ -109,6 +149,8 @@ fn what_cannot_be_done_is_one_message_and_changes_nothing() {
         let add = ["registry", "add", "--make", "Colt", "--serial", "C9"];
         lab.refused(&[&add[..], &["--code", "A7CK2MPO", "--format", "ifm8"]].concat(), "`O` is never issued");
         lab.refused(&[&add[..], &["--code", "A7CK2MP4", "--format", "ifm9"]].concat(), "`ifm9`");
+        lab.refused(&[&add[..], &["--code", "A7CK2MP4"]].concat(), "--format ifm8, or --format ifm8-323");
+        lab.refused(&[&add[..], &["--code", "A7CK2"]].concat(), "has 5 characters, and no format does");
         let differs = [
             "registry", "add", "--make", "Ruger", "--serial", "RUG1", "--code", "ABC123", "--format", "ifm6",
         ];
@@ -118,6 +160,25 @@ fn what_cannot_be_done_is_one_message_and_changes_nothing() {
         lab.refused(&["registry", "import", &lab.path("none.csv")], "cannot read");
         lab.refused(&["registry", "init"], "already");
         assert_eq!(lab.stats(), before);
+
+        // The same entry, its code in small letters.
+        lab.ok(&[
+            "registry",
+            "add",
+            "--make",
+            "Sig Sauer",
+            "--serial",
+            "SIG1",
+            "--code",
+            "a7ck2mp4",
+            "--format",
+            "ifm8-323",
+            "--model",
+            "P226",
+            "--calibre",
+            ".40",
+        ]);
+        assert_eq!(lab.records(), 6);
 
         if let Some((server, _)) = &lab.server {
             let fatal = store::open(server).map(drop).unwrap_err();
@@ -142,6 +203,15 @@ fn what_cannot_be_done_is_one_message_and_changes_nothing() {
     };
     other("notes.txt", b"these are notes, and long enough to be mistaken for something else\n");
     other("empty", b"");
+    let folder = lab.folder.path().to_str().unwrap().to_string();
+    for act in ["init", "stats"] {
+        let run = microstamp().args(["registry", act, "--registry", &folder]).output().unwrap();
+        assert_eq!(run.status.code(), Some(2));
+        assert!(
+            String::from_utf8_lossy(&run.stderr).contains("is a folder, and a registry is a file"),
+            "{run:?}"
+        );
+    }
     for (place, words) in [
         (lab.path("missing.sqlite"), "there is no registry"),
         ("postgres://nobody:secret@127.0.0.1:1/none".into(), "cannot connect to postgres://127.0.0.1:1/none"),

@@ -29,6 +29,7 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens a file that exists.
     pub fn open(place: &str) -> Result<Self, Fatal> {
+        no_folder(place)?;
         if !Path::new(place).is_file() {
             return Err(Fatal::new(
                 format!("there is no registry {place}"),
@@ -49,6 +50,7 @@ impl Sqlite {
 
     /// Makes a new file.
     pub fn make(place: &str) -> Result<Self, Fatal> {
+        no_folder(place)?;
         // A file that was there, even an empty one, stays as it is.
         std::fs::File::create_new(place).map_err(|e| match e.kind() {
             std::io::ErrorKind::AlreadyExists => Fatal::new(
@@ -112,6 +114,18 @@ impl Sqlite {
             ),
         }
     }
+}
+
+/// Refuses a folder, for which neither "there is none" nor "it exists already" would be of any help.
+fn no_folder(place: &str) -> Result<(), Fatal> {
+    if Path::new(place).is_dir() {
+        let inside = Path::new(place).join("registry.sqlite");
+        return Err(Fatal::new(
+            format!("{place} is a folder, and a registry is a file"),
+            format!("--registry {}", inside.display()),
+        ));
+    }
+    Ok(())
 }
 
 impl ToSql for Value {

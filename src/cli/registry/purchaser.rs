@@ -15,9 +15,10 @@ use std::path::PathBuf;
     after_help = "Nothing else in this program reads or prints these data. Keep the key file away from \
     the registry: whoever has both can read all.\n\nExample:\n  \
     microstamp registry purchaser new-key authority.key\n  \
-    microstamp registry purchaser import buyers.csv --registry lab.sqlite --key authority.key --why \"quarterly file\"\n  \
-    microstamp registry purchaser show --registry lab.sqlite --key authority.key --make Beretta \
-    --serial BER12345 --why \"warrant 26-0417\""
+    microstamp registry purchaser import buyers.csv --registry lab.sqlite \\\n    \
+    --key authority.key --why \"quarterly file\"\n  \
+    microstamp registry purchaser show --registry lab.sqlite --key authority.key \\\n    \
+    --make Beretta --serial BER12345 --why \"warrant 26-0417\""
 )]
 pub(super) struct Args {
     #[command(subcommand)]

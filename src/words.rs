@@ -1,0 +1,122 @@
+//! Figures and answers in words: alike on a terminal and on a page, so that nobody reads two answers.
+
+/// A number with a comma before every three digits.
+pub fn thousands(n: i64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0
+            && (digits.len() - i).is_multiple_of(3)
+            && c.is_ascii_digit()
+            && digits.as_bytes()[i - 1] != b'-'
+        {
+            text.push(',');
+        }
+        text.push(c);
+    }
+    text
+}
+
+/// How many of what: `1 record`, `2,000 records`.
+pub fn counted(n: i64, what: &str) -> String {
+    format!("{} {what}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
+/// A probability as a share of a hundred, never rounded up to certainty or down to impossibility.
+pub fn percent(p: f64) -> String {
+    match p * 100.0 {
+        x if x > 0.0 && x < 0.01 => "< 0.01 %".into(),
+        x if x > 99.99 && x < 100.0 => "> 99.99 %".into(),
+        x => format!("{x:.2} %"),
+    }
+}
+
+/// An expected number, to two figures where it is small.
+pub fn expected(x: f64) -> String {
+    match x {
+        x if x >= 100.0 => thousands(x.round() as i64),
+        x if x >= 0.1 => format!("{x:.1}"),
+        x if x >= 1e-6 => format!("{x:.0$}", (1.0 - x.log10()).floor() as usize + 1),
+        _ => "less than 0.000001".into(),
+    }
+}
+
+/// Which records a question was narrowed to, as it stands behind "records"; empty where to none.
+pub fn narrowing(make: Option<&str>, calibre: Option<&str>, on: Option<&str>) -> String {
+    let named = [("make", make), ("calibre", calibre)];
+    let named: Vec<String> =
+        named.iter().filter_map(|(name, value)| value.map(|v| format!("{name} {v}"))).collect();
+    let mut parts = Vec::new();
+    if !named.is_empty() {
+        parts.push(format!("of {}", named.join(" and ")));
+    }
+    parts.extend(on.map(|day| format!("in the firearm on {day}")));
+    parts.join(", ")
+}
+
+/// The hypothesis that no record compared is the right one. Of a narrowed question it says nothing about
+/// the rest of the registry, and must not sound as if it did.
+pub fn in_none(narrowing: &str) -> String {
+    if narrowing.is_empty() { "not registered".into() } else { format!("in no record {narrowing}") }
+}
+
+/// What a narrowing left out, in a sentence; `None` where it was not counted.
+pub fn left_out(narrowing: &str, left_out: Option<i64>) -> String {
+    match left_out {
+        Some(1) => format!("Left out: 1 compatible record that is not {narrowing}."),
+        Some(n) => format!("Left out: {} compatible records that are not {narrowing}.", thousands(n)),
+        None => format!("Left out, and not counted: compatible records that are not {narrowing}."),
+    }
+}
+
+/// Sure characters of a reading that are others in a record; empty where there are none.
+pub fn differing(n: i64) -> String {
+    match n {
+        0 => String::new(),
+        1 => "1 sure character differs".into(),
+        n => format!("{n} sure characters differ"),
+    }
+}
+
+/// What was assumed before anything was looked up.
+pub fn assumed(share: f64, narrowing: &str) -> String {
+    let none = if narrowing.is_empty() { "in no registry".into() } else { in_none(narrowing) };
+    format!("Assumed before: {} of codes are {none}.", percent(share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_a_comma_before_every_three_digits() {
+        let shown = [0, 999, 1_000, 12_345_678, -1_234].map(thousands);
+        assert_eq!(shown, ["0", "999", "1,000", "12,345,678", "-1,234"]);
+        assert_eq!([1, 2].map(|n| counted(n, "photograph")), ["1 photograph", "2 photographs"]);
+    }
+
+    #[test]
+    fn small_expected_numbers_are_shown_to_two_figures_and_never_as_nothing() {
+        let shown = [277_000.4, 8.41, 0.2555, 0.0077, 0.000_234, 0.0].map(expected);
+        assert_eq!(shown, ["277,000", "8.4", "0.3", "0.0077", "0.00023", "less than 0.000001"]);
+    }
+
+    #[test]
+    fn a_share_that_is_not_all_is_never_shown_as_all_or_nothing() {
+        let shown = [1.0, 0.999_999, 0.5, 0.000_01, 0.0].map(percent);
+        assert_eq!(shown, ["100.00 %", "> 99.99 %", "50.00 %", "< 0.01 %", "0.00 %"]);
+    }
+
+    #[test]
+    fn an_answer_about_some_records_never_sounds_like_one_about_all() {
+        let all = narrowing(None, None, None);
+        assert_eq!((in_none(&all).as_str(), all.as_str()), ("not registered", ""));
+        let some = narrowing(Some("Glock"), Some("9mm"), Some("2024-05-31"));
+        assert_eq!(
+            in_none(&some),
+            "in no record of make Glock and calibre 9mm, in the firearm on 2024-05-31"
+        );
+        assert!(!assumed(0.5, &some).contains("registry"));
+        assert!(left_out(&some, Some(0)).starts_with("Left out: 0 compatible records that are not of make"));
+    }
+}
