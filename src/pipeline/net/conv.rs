@@ -1,6 +1,6 @@
 //! Convolution with bias, an optional sum and ReLU.
 
-use super::product::{Bias, Product, SLACK};
+use super::product::{Bias, Product, Rows, SLACK};
 use super::shape::Map;
 use pulp::Arch;
 
@@ -11,8 +11,8 @@ pub struct Conv {
     pub from: Map,
     /// Output.
     pub to: Map,
-    /// Weights, output channel by input channel by kernel row by kernel column.
-    pub weights: Vec<f32>,
+    /// Weights: a row an output channel, by input channel, kernel row and kernel column.
+    weights: Rows,
     /// One value an output channel.
     pub bias: Vec<f32>,
     /// Whether negative results become zero.
@@ -74,7 +74,8 @@ impl Conv {
                 });
             }
         }
-        Some(Self { from, to, weights: weights.to_vec(), bias: bias.to_vec(), relu, taps, phases })
+        let weights = Rows::new(weights, taps.len(), to.c, taps.len());
+        Some(Self { from, to, weights, bias: bias.to_vec(), relu, taps, phases })
     }
 
     /// Writes the convolution of `input` (plus `add`) to `out`; `room` is room to work in.
@@ -93,8 +94,6 @@ impl Conv {
         };
         Product {
             rows: &self.weights,
-            row_step: self.taps.len(),
-            m: self.to.c,
             src,
             taps: &self.taps,
             n: self.to.run(),

@@ -1,6 +1,6 @@
 //! Everything that is not a convolution. Lengths were checked when the network was loaded.
 
-use super::product::{Bias, Product, SLACK};
+use super::product::{Bias, Product, Rows, SLACK};
 use super::shape::Map;
 use pulp::Arch;
 
@@ -79,9 +79,7 @@ impl Linear {
     pub fn run(&self, t: usize, input: &[f32], out: &mut [f32]) {
         let n = self.bias.len() - SLACK;
         Product {
-            rows: input,
-            row_step: self.taps.len(),
-            m: t,
+            rows: &Rows::new(input, self.taps.len(), t, self.taps.len()),
             src: &self.weights,
             taps: &self.taps,
             n,
@@ -123,16 +121,16 @@ impl Attend {
         let (turned, weights) = room.split_at_mut(dh * keys + SLACK);
         let scale = 1.0 / (dh as f32).sqrt();
         let taps: Vec<usize> = (0..dh).map(|i| i * keys).collect();
+        let mut rows = Rows::default();
         for head in 0..heads {
             for (j, key) in k.chunks_exact(d).take(keys).enumerate() {
                 for (i, x) in key[head * dh..(head + 1) * dh].iter().enumerate() {
                     turned[i * keys + j] = x * scale;
                 }
             }
+            rows.set(&q[head * dh..], d, queries, dh);
             Product {
-                rows: &q[head * dh..],
-                row_step: d,
-                m: queries,
+                rows: &rows,
                 src: turned,
                 taps: &taps,
                 n: keys,
@@ -146,10 +144,9 @@ impl Attend {
             .run();
             weights.chunks_exact_mut(keys).take(queries).for_each(softmax);
             let values: Vec<usize> = (0..keys).map(|j| j * dv + head * dvh).collect();
+            rows.set(weights, keys, queries, keys);
             Product {
-                rows: weights,
-                row_step: keys,
-                m: queries,
+                rows: &rows,
                 src: v,
                 taps: &values,
                 n: dvh,

@@ -21,14 +21,72 @@ pub enum Bias<'a> {
 /// Values that must follow the last one read by a tap: the widest block of columns.
 pub const SLACK: usize = 48;
 
+/// Rows of factors in the order in which the loop takes them: block after block of rows, and in a block for each k
+/// the factors of all its rows side by side.
+#[derive(Debug, Default)]
+pub struct Rows {
+    values: Vec<f32>,
+    /// Number of rows.
+    m: usize,
+    /// Length of a row.
+    k: usize,
+    /// Rows of the first blocks.
+    at_once: usize,
+}
+
+impl Rows {
+    /// `m` rows of `k` factors, of which row i begins at `i * step`.
+    pub fn new(rows: &[f32], step: usize, m: usize, k: usize) -> Self {
+        let mut new = Self::default();
+        new.set(rows, step, m, k);
+        new
+    }
+
+    /// The same in the memory of others.
+    pub fn set(&mut self, rows: &[f32], step: usize, m: usize, k: usize) {
+        self.set_for(Arch::new().dispatch(AtOnce), rows, step, m, k);
+    }
+
+    fn set_for(&mut self, at_once: usize, rows: &[f32], step: usize, m: usize, k: usize) {
+        self.values.clear();
+        (self.m, self.k, self.at_once) = (m, k, at_once);
+        let mut first = 0;
+        while first < m {
+            let block = block_of(m - first, at_once);
+            let rows: Vec<&[f32]> = (first..first + block).map(|i| &rows[i * step..i * step + k]).collect();
+            (0..k).for_each(|k| self.values.extend(rows.iter().map(|row| row[k])));
+            first += block;
+        }
+    }
+}
+
+/// Rows of the next block where so many are left.
+fn block_of(left: usize, at_once: usize) -> usize {
+    match left {
+        n if n >= at_once => at_once,
+        4.. => 4,
+        2.. => 2,
+        n => n,
+    }
+}
+
+/// Rows for which a machine has registers.
+struct AtOnce;
+
+impl WithSimd for AtOnce {
+    type Output = usize;
+
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        // 8 x 3 sums, 3 values and a weight leave 4 of 32 registers, 6 x 2, 2 and 1 leave one of 16. With 4 x 3 none
+        // is left: the compiler then keeps a sum in memory, and the loop waits for it.
+        if S::REGISTER_COUNT >= 32 { 8 } else { 6 }
+    }
+}
+
 /// `out[i][p] = sum over k of rows[i][k] * src[taps[k] + p]`, then bias, `add` and ReLU.
 pub struct Product<'a> {
-    /// Weights: row i begins at `i * row_step` and is as long as `taps`.
-    pub rows: &'a [f32],
-    /// Distance between rows of weights.
-    pub row_step: usize,
-    /// Number of rows.
-    pub m: usize,
+    /// Factors: each row is as long as `taps`.
+    pub rows: &'a Rows,
     /// Values; at least [`SLACK`] of them behind the last that a tap reaches.
     pub src: &'a [f32],
     /// Where the values of each k begin in `src`.
@@ -59,20 +117,15 @@ impl Product<'_> {
     #[inline(always)]
     fn columns<S: Simd, const MR: usize, const NV: usize>(&mut self, simd: S, p: usize, tile: &mut [f32]) {
         let mut i = 0;
-        while i + MR <= self.m {
-            self.block::<S, MR, NV>(simd, i, p, tile);
-            i += MR;
-        }
-        if i + 4 <= self.m {
-            self.block::<S, 4, NV>(simd, i, p, tile);
-            i += 4;
-        }
-        while i + 2 <= self.m {
-            self.block::<S, 2, NV>(simd, i, p, tile);
-            i += 2;
-        }
-        if i < self.m {
-            self.block::<S, 1, NV>(simd, i, p, tile);
+        while i < self.rows.m {
+            let block = block_of(self.rows.m - i, MR);
+            match block {
+                4 => self.block::<S, 4, NV>(simd, i, p, tile),
+                2 => self.block::<S, 2, NV>(simd, i, p, tile),
+                1 => self.block::<S, 1, NV>(simd, i, p, tile),
+                _ => self.block::<S, MR, NV>(simd, i, p, tile),
+            }
+            i += block;
         }
     }
 
@@ -86,15 +139,14 @@ impl Product<'_> {
     ) {
         let width = NV * S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); NV]; MR];
-        let rows: [&[f32]; MR] = std::array::from_fn(|r| {
-            let at = (i + r) * self.row_step;
-            &self.rows[at..at + self.taps.len()]
-        });
-        for (k, &tap) in self.taps.iter().enumerate() {
-            let (v, _) = S::as_simd_f32s(&self.src[tap + p..tap + p + width]);
+        let k = self.rows.k;
+        let (rows, _) = self.rows.values[i * k..(i + MR) * k].as_chunks::<MR>();
+        let src = &self.src[p..];
+        for (row, &tap) in rows.iter().zip(self.taps) {
+            let (v, _) = S::as_simd_f32s(&src[tap..][..width]);
             let v: [S::f32s; NV] = std::array::from_fn(|j| v[j]);
             for r in 0..MR {
-                let w = simd.splat_f32s(rows[r][k]);
+                let w = simd.splat_f32s(row[r]);
                 for j in 0..NV {
                     sums[r][j] = simd.mul_add_e_f32s(w, v[j], sums[r][j]);
                 }
@@ -168,9 +220,7 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // 8 x 3 sums, 3 values and a weight leave 4 of 32 registers, 6 x 2, 2 and 1 leave one of 16. With 4 x 3 none
-        // is left: the compiler then keeps a sum in memory, and the loop waits for it.
-        if S::REGISTER_COUNT >= 32 { self.all::<S, 8, 3>(simd) } else { self.all::<S, 6, 2>(simd) }
+        if self.rows.at_once == 8 { self.all::<S, 8, 3>(simd) } else { self.all::<S, 6, 2>(simd) }
     }
 }
 
@@ -195,9 +245,7 @@ mod tests {
         src.resize(4 + SLACK, 9.0);
         let mut out = vec![0.0; 6];
         Product {
-            rows: &[1.0, 10.0, -1.0, 0.0],
-            row_step: 2,
-            m: 2,
+            rows: &Rows::new(&[1.0, 10.0, -1.0, 0.0], 2, 2, 2),
             src: &src,
             taps: &[0, 1],
             n: 3,
@@ -212,19 +260,20 @@ mod tests {
         assert_eq!(out, [21.5, 32.5, 43.5, 1.0, 0.0, 0.0]);
     }
 
-    /// Runs a product of every size of block with `level`.
+    /// Runs a product of every size of block with `level`, with rows for few registers and for many.
     fn agrees(level: impl Fn(Product<'_>)) {
-        for (m, n) in [(1, 1), (2, 16), (3, 17), (8, 33), (9, 48), (11, 49), (16, 100), (5, 145)] {
+        let sizes = [(1, 1), (2, 16), (3, 17), (8, 33), (9, 48), (11, 49), (16, 100), (5, 145)];
+        for ((m, n), at_once) in sizes.into_iter().flat_map(|size| [(size, 6), (size, 8)]) {
             let taps = [3, 0, 7, 150, 201];
             let src: Vec<f32> = (0..201 + n + SLACK).map(|i| ((i * 7) % 11) as f32 - 5.0).collect();
             let rows: Vec<f32> = (0..m * taps.len()).map(|i| ((i * 5) % 7) as f32 - 3.0).collect();
             let columns = vec![1.0; n + SLACK];
             let add = vec![2.0; m * n];
             let mut out = vec![f32::NAN; m * n + 1];
+            let mut packed = Rows::default();
+            packed.set_for(at_once, &rows, taps.len(), m, taps.len());
             level(Product {
-                rows: &rows,
-                row_step: taps.len(),
-                m,
+                rows: &packed,
                 src: &src,
                 taps: &taps,
                 n,

@@ -136,11 +136,15 @@ impl Ring {
     pub(super) fn strip(&self, tile: &Prepared, sectors: usize) -> Vec<f32> {
         let (high, wide) = STRIP;
         let (low, far) = RING_RADII;
+        let way = |column: usize| {
+            let sector = (column as f64 + 0.5) / SECTOR_COLUMNS - BEFORE;
+            (std::f64::consts::TAU * sector / sectors as f64 - self.turn).sin_cos()
+        };
+        let ways: Vec<(f64, f64)> = (0..wide).map(way).collect();
         tile.sample((0..high * wide).map(|i| {
             let r = self.radius * (low + (far - low) * ((i / wide) as f64 + 0.5) / high as f64);
-            let sector = ((i % wide) as f64 + 0.5) / SECTOR_COLUMNS - BEFORE;
-            let angle = std::f64::consts::TAU * sector / sectors as f64 - self.turn;
-            (self.centre.0 + r * angle.sin(), self.centre.1 - r * angle.cos())
+            let (sin, cos) = ways[i % wide];
+            (self.centre.0 + r * sin, self.centre.1 - r * cos)
         }))
     }
 
