@@ -127,6 +127,9 @@ mod tests {
         for joint in Calibration::built_in().engine.values().flat_map(BTreeMap::values) {
             let curve = &joint.curve;
             assert!((0.5..=1.0).contains(&curve.accept) && (0.5..=1.0).contains(&curve.accept_character));
+            // A photograph that fits in no way never makes the others surer.
+            let out = FEATURES.iter().position(|f| *f == "out").unwrap();
+            assert!(curve.weights[out] <= 0.0);
         }
     }
 

@@ -95,7 +95,13 @@ fn fit_kind(kind: Kind, known: &[Truthful<'_>]) -> Option<JointFit> {
             single.push(case(&[*log_odds], truth.len() == each.len() && truth[i] == c));
         }
     }
-    let fit = fit_both(&whole, &single)?;
+    let mut fit = fit_both(&whole, &single)?;
+    let out = FEATURES.iter().position(|f| *f == "out")?;
+    if fit.curve.weights[out] > 0.0 {
+        // Chance, or larger groups: a photograph that fits the others in no way is no reason to believe them more.
+        whole.iter_mut().for_each(|case| case.features[out] = 0.0);
+        fit = fit_both(&whole, &single)?;
+    }
     Some(JointFit { curve: JointCurve { curve: fit.curve.clone(), ..curve }, fit, loss, independent })
 }
 
