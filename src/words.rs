@@ -60,7 +60,7 @@ pub fn in_none(narrowing: &str) -> String {
     if narrowing.is_empty() { "not registered".into() } else { format!("in no record {narrowing}") }
 }
 
-/// What a narrowing left out, in a sentence; `None` where it was not counted.
+/// What a narrowing left out, in a sentence; `left_out` is `None` where it was not counted.
 pub fn left_out(narrowing: &str, left_out: Option<i64>) -> String {
     match left_out {
         Some(1) => format!("Left out: 1 compatible record that is not {narrowing}."),

@@ -1,6 +1,6 @@
 //! `microstamp calibrate`: curves and bars from a run whose truth is known.
 
-use super::{Common, Outcome, is_changed, unwritable};
+use super::{Common, Outcome, remark_if_changed, unwritable};
 use crate::error::Fatal;
 use crate::groups::confidence::Calibration as Joint;
 use crate::groups::read_groups;
@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
-    is_changed(&args.out);
+    remark_if_changed(&args.out);
     let results = pair::read_results(&args.out)?;
     let table = truth::Truth::read(&args.truth)?;
     let pairs = pair::pair(&table, &results.records)?;

@@ -1,6 +1,6 @@
 //! `microstamp group`: photographs of one case, or cases of one gun, read together.
 
-use super::{Common, Outcome, is_changed};
+use super::{Common, Outcome, remark_if_changed};
 use crate::batch::disk::sha256_of;
 use crate::batch::manifest::{self, Manifest};
 use crate::batch::names::printable;
@@ -100,7 +100,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "--group-by '^([^/]+)/' for a folder a case, or --groups TABLE.csv",
         ));
     };
-    is_changed(&args.out);
+    remark_if_changed(&args.out);
     let manifest = std::fs::read(args.out.join(manifest::NAME)).ok().and_then(|b| Manifest::parse(&b).ok());
     let folder = args.output.as_ref().unwrap_or(&args.out);
     if args.output.is_none() && manifest.as_ref().is_some_and(|m| m.outputs.contains_key(FILES[0])) {

@@ -1,6 +1,6 @@
 //! `microstamp link`: readings of one firearm's pin, across scenes and runs.
 
-use super::{Common, Outcome, is_changed};
+use super::{Common, Outcome, remark_if_changed};
 use crate::batch::names::printable;
 use crate::casework::leads::{Leads, Member};
 use crate::casework::link::Linker;
@@ -46,7 +46,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let mut readings = Vec::new();
     let mut without = 0;
     for out in &args.outs {
-        is_changed(out);
+        remark_if_changed(out);
         let read = results::read(out)?;
         without += read.without;
         readings.extend(read.readings);

@@ -177,21 +177,24 @@ impl Verb {
     }
 }
 
-/// Whether the results of `out` are others than its run left there, which is said on stderr then. `verify` says
-/// more; a verb that works with readings is not to pass over it.
-fn is_changed(out: &Path) -> bool {
+/// Says so where the results of `out` are others than its run left there: a verb that works with readings is not
+/// to pass over it.
+fn remark_if_changed(out: &Path) {
     let manifest =
         std::fs::read(out.join(manifest::NAME)).ok().and_then(|bytes| Manifest::parse(&bytes).ok());
-    let Some(stated) = manifest.and_then(|mut m| m.outputs.remove(FILES[0])) else { return false };
-    let changed = sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != stated);
-    if changed {
-        let place = printable(&out.display().to_string());
-        eprintln!(
-            "microstamp: {place}/{} is not as its run left it\n  try: `microstamp verify {place}`, which names what differs",
-            FILES[0]
-        );
+    let Some(stated) = manifest.and_then(|mut m| m.outputs.remove(FILES[0])) else { return };
+    if sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != stated) {
+        say_changed(out);
     }
-    changed
+}
+
+/// That the results of `out` are others than its run left there; `verify` says more.
+fn say_changed(out: &Path) {
+    let place = printable(&out.display().to_string());
+    eprintln!(
+        "microstamp: {place}/{} is not as its run left it\n  try: `microstamp verify {place}`, which names what differs",
+        FILES[0]
+    );
 }
 
 /// A file asked for by a flag that cannot be written.

@@ -1,6 +1,6 @@
 //! `microstamp report`: a run as a folder of pages for a browser.
 
-use super::{Common, Outcome, is_changed};
+use super::{Common, Outcome, say_changed};
 use crate::batch::names::printable;
 use crate::batch::{inputs, output};
 use crate::error::Fatal;
@@ -51,8 +51,11 @@ pub struct Args {
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let batch = Batch::read(&args.run, &args.inputs)?;
-    let as_written = !is_changed(&args.run);
-    let casework = Casework::read(args.leads.as_deref().unwrap_or(&args.run), &batch.results_sha256)?;
+    let as_written = batch.results_as_stated != Some(false);
+    if !as_written {
+        say_changed(&args.run);
+    }
+    let casework = Casework::read(args.leads.as_deref().unwrap_or(&args.run), batch.results_sha256())?;
     let has_any = casework.has_leads() || casework.has_traces() || casework.has_groups();
     if let (Some(folder), false) = (&args.leads, has_any) {
         return Err(Fatal::new(

@@ -1,6 +1,6 @@
 //! `microstamp score`: a run against the truth.
 
-use super::{Common, Outcome, is_changed, unwritable};
+use super::{Common, Outcome, remark_if_changed, unwritable};
 use crate::error::Fatal;
 use crate::groups::FILES;
 use crate::score::{compare, plot, score, table, verdicts};
@@ -47,7 +47,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
-    is_changed(&args.out);
+    remark_if_changed(&args.out);
     if let Some(path) = &args.verdicts {
         let comparison = compare(&args.out, path, args.truth.as_deref())?;
         return tell(args, &comparison, &verdicts::markdown(&comparison));

@@ -1,7 +1,7 @@
 //! `microstamp trace`: from a code, or a folder of readings, to registered firearms.
 
 use super::registry::{Place, Who};
-use super::{Common, Outcome, is_changed, unwritable};
+use super::{Common, Outcome, remark_if_changed, unwritable};
 use crate::batch::names::printable;
 use crate::casework::answers;
 use crate::casework::entry::is_day;
@@ -70,7 +70,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let from_folder = folder.is_dir();
     let mut without = 0;
     let questions = if from_folder {
-        is_changed(folder);
+        remark_if_changed(folder);
         let read = results::read(folder)?;
         without = read.without;
         choose(args, read.readings.into_iter().map(|r| r.question).collect())?

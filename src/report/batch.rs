@@ -17,9 +17,7 @@ pub struct Batch {
     /// `run.json` as it stands: a report is to open the runs of other versions too.
     pub run: Value,
     /// Name and SHA-256 of each file of OUT that was read.
-    pub hashes: Vec<(&'static str, String)>,
-    /// SHA-256 of `results.jsonl`.
-    pub results_sha256: String,
+    pub hashes: [(&'static str, String); 2],
     /// Whether `run.json` states the hash that `results.jsonl` has; `None` where it states none.
     pub results_as_stated: Option<bool>,
     /// Where the photographs were looked for.
@@ -56,10 +54,14 @@ impl Batch {
             records,
             results_as_stated: manifest["outputs"]["results.jsonl"].as_str().map(|stated| stated == hash),
             run: manifest,
-            hashes: vec![("results.jsonl", hash.clone()), ("run.json", sha256(&run))],
-            results_sha256: hash,
+            hashes: [("results.jsonl", hash), ("run.json", sha256(&run))],
             inputs,
         })
+    }
+
+    /// SHA-256 of `results.jsonl`.
+    pub fn results_sha256(&self) -> &str {
+        &self.hashes[0].1
     }
 
     /// The photograph of a line, by name and hash. Files of more than `most_mb` megabytes are not opened.

@@ -50,9 +50,8 @@ pub fn write(batch: &Batch, folder: &Path, setup: &Setup<'_>) -> Result<Vec<Show
         let machine = json!(hex(&machine(record, pictures, &file).to_string()));
         site.write(&format!("reveal/{file}.js"), &format!("reveal({}, {machine});\n", json!(file)))?;
     }
-    let results = batch.hashes.iter().find(|(name, _)| *name == "results.jsonl");
     let data = json!({
-        "run": results.map(|(_, hash)| hash),
+        "run": batch.results_sha256(),
         "lengths": lengths(batch),
         "photographs": photographs,
     });
