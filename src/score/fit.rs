@@ -5,15 +5,19 @@
 //! curve that is written is fitted on all.
 
 use super::interval::{Rate, Tally};
+use super::logistic::{probability, regression};
 use super::pair::Pair;
 use crate::pipeline::confidence::{Curve, FEATURES};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Wrong codes among accepted ones that a bar may let through: one in 1,000.
 pub const WRONG_CODES: f64 = 0.001;
-/// Least probability of a code that is accepted, however many surer ones share the bar with it: each is somebody's
-/// door, and none is to be wrong more than once in 200 by itself.
-const LEAST_ACCEPTED: f64 = 0.995;
+/// Least probability of a code that is accepted where the bar rests on counted codes, however many surer ones share the
+/// bar with it: each is somebody's door, and none is to be wrong more than once in 50 by itself.
+const LEAST_COUNTED: f64 = 0.98;
+/// The same where there were too few codes to count and the curve alone says where the bar lies: once in 200.
+const LEAST_HOPED: f64 = 0.995;
 /// Wrong characters among those that partial codes show: two in 1,000, so that a partial code
 /// with five of them is wrong once in 100.
 pub const WRONG_CHARACTERS: f64 = 0.002;
@@ -21,9 +25,6 @@ pub const WRONG_CHARACTERS: f64 = 0.002;
 const LEVEL: f64 = 0.8;
 /// Parts into which the guns are put, each left out in turn.
 const PARTS: usize = 5;
-/// Weight of the penalty on the square of each weight, for features of variance 1: a few
-/// photographs' worth, enough to keep the weights finite where right and wrong part cleanly.
-const RIDGE: f64 = 1.0;
 /// Fewer photographs than this, or fewer than [`LEAST_EACH`] right or wrong ones, fit no curve of nine numbers.
 const LEAST: usize = 100;
 /// See [`LEAST`].
@@ -58,6 +59,12 @@ pub(super) struct Case<'a> {
     pub(super) right: bool,
 }
 
+impl Case<'_> {
+    fn row(&self) -> (&[f64], bool) {
+        (&self.features, self.right)
+    }
+}
+
 /// Fits a curve to each format that was read often enough, by the format that was *read*.
 /// A format that is missing from the answer has too few photographs.
 pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
@@ -84,39 +91,54 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
             single.entry(format).or_default().push(case(&[*log_odds], right));
         }
     }
+    let learned: BTreeMap<&str, Learned<'_>> =
+        whole.iter().filter_map(|(format, cases)| Some((*format, learn(cases)?))).collect();
+    let together: Vec<&Judged<'_>> = learned.values().flat_map(|l| &l.judged).collect();
+    let (common, counted) = accepted_from(together);
     let mut fits = BTreeMap::new();
-    for (format, cases) in &whole {
-        let characters = single.get(format).map_or(&[][..], Vec::as_slice);
-        if let Some(fit) = fit_both(cases, characters) {
-            fits.insert((*format).to_string(), fit);
-        }
+    for (format, codes) in &learned {
+        let Some(characters) = single.get(format).and_then(|cases| learn(cases)) else { continue };
+        fits.insert(
+            (*format).to_string(),
+            joined(codes, &characters, own_bar(&codes.judged, common), counted),
+        );
     }
     fits
 }
 
-/// Fits both curves: over whole codes, and over their characters, whose only feature is their log-odds.
+/// Fits both curves of one kind: over whole codes, and over their characters, whose only feature is their log-odds.
 /// `None` where there are too few.
 pub(super) fn fit_both(cases: &[Case<'_>], characters: &[Case<'_>]) -> Option<Fit> {
-    let codes = fit_one(cases, WRONG_CODES, LEAST_ACCEPTED)?;
-    let one = fit_one(characters, WRONG_CHARACTERS, 0.0)?;
-    let guns: BTreeSet<&str> = cases.iter().filter_map(|c| c.gun).collect();
+    let codes = learn(cases)?;
+    let (at, counted) = accepted_from(codes.judged.iter().collect());
+    Some(joined(&codes, &learn(characters)?, at, counted))
+}
+
+fn joined(codes: &Learned<'_>, characters: &Learned<'_>, at: f64, counted: bool) -> Fit {
+    let outcomes: Vec<(f64, bool)> = characters.judged.iter().map(|j| (j.p, j.right)).collect();
+    let (character_bar, _) = bar(&outcomes, WRONG_CHARACTERS);
     let curve = Curve {
         bias: codes.weights[0],
         weights: codes.weights[1..].to_vec(),
-        accept: codes.bar,
-        character: [one.weights[0], one.weights[1]],
-        accept_character: one.bar,
+        accept: at,
+        character: [characters.weights[0], characters.weights[1]],
+        accept_character: character_bar,
     };
-    Some(Fit {
+    let guns: BTreeSet<&str> = codes.judged.iter().filter_map(|j| j.gun).collect();
+    let photographs = codes.judged.len();
+    let mean =
+        |of: &dyn Fn(&Judged<'_>) -> f64| codes.judged.iter().map(of).sum::<f64>() / photographs as f64;
+    let (accepted, wrong) = codes.above(at);
+    Fit {
         curve,
-        photographs: cases.len(),
+        photographs,
         guns: guns.len(),
-        counted: codes.counted,
-        accepted: codes.accepted,
-        wrong: codes.wrong,
-        wrong_characters: one.wrong,
-        bias: codes.bias,
-    })
+        counted,
+        accepted,
+        wrong,
+        wrong_characters: characters.above(character_bar).1,
+        bias: mean(&|j| j.p) - mean(&|j| f64::from(u8::from(j.right))),
+    }
 }
 
 /// The part of each reading, by its gun: guns in turn, in the order of their names; a reading without a
@@ -128,45 +150,79 @@ pub(super) fn parts(guns_of: &[Option<&str>]) -> Vec<usize> {
     guns_of.iter().enumerate().map(|at| of(at) % PARTS).collect()
 }
 
-struct Logistic {
+/// A curve, and what those of the other parts say of each part, the most probable first.
+struct Learned<'a> {
     weights: Vec<f64>,
-    bar: f64,
-    counted: bool,
-    accepted: Rate,
-    wrong: Rate,
-    bias: f64,
+    judged: Vec<Judged<'a>>,
 }
 
-/// A curve, and the lowest bar from `least` on above which at most `target` are wrong.
-fn fit_one(cases: &[Case<'_>], target: f64, least: f64) -> Option<Logistic> {
+/// A reading, or one character, judged by a curve that does not know its gun.
+struct Judged<'a> {
+    p: f64,
+    right: bool,
+    gun: Option<&'a str>,
+}
+
+impl Judged<'_> {
+    /// Most probable first; among equals the wrong ones, so that a bar never gains from their order.
+    fn order(a: &Self, b: &Self) -> Ordering {
+        b.p.total_cmp(&a.p).then(a.right.cmp(&b.right))
+    }
+}
+
+impl Learned<'_> {
+    /// Right and above the bar among all, and wrong among those above.
+    fn above(&self, bar: f64) -> (Rate, Rate) {
+        let (mut accepted, mut wrong) = (Tally::default(), Tally::default());
+        for j in &self.judged {
+            accepted.one(j.gun, j.p >= bar && j.right);
+            if j.p >= bar {
+                wrong.one(j.gun, !j.right);
+            }
+        }
+        (accepted.rate(), wrong.rate())
+    }
+}
+
+/// `None` where there are too few.
+fn learn<'a>(cases: &[Case<'a>]) -> Option<Learned<'a>> {
     let right = cases.iter().filter(|c| c.right).count();
     if cases.len() < LEAST || right < LEAST_EACH || cases.len() - right < LEAST_EACH {
         return None;
     }
-    let all: Vec<&Case<'_>> = cases.iter().collect();
-    let weights = newton(&all);
-    let mut judged: Vec<(f64, &Case<'_>)> = Vec::with_capacity(cases.len());
+    let all: Vec<(&[f64], bool)> = cases.iter().map(Case::row).collect();
+    let mut judged: Vec<Judged<'a>> = Vec::with_capacity(cases.len());
     for part in 0..PARTS {
-        let others: Vec<&Case<'_>> = cases.iter().filter(|c| c.part != part).collect();
-        let without = newton(&others);
-        judged
-            .extend(cases.iter().filter(|c| c.part == part).map(|c| (probability(&without, &c.features), c)));
+        let others: Vec<(&[f64], bool)> = cases.iter().filter(|c| c.part != part).map(Case::row).collect();
+        let without = regression(&others);
+        let judge =
+            |c: &Case<'a>| Judged { p: probability(&without, &c.features), right: c.right, gun: c.gun };
+        judged.extend(cases.iter().filter(|c| c.part == part).map(judge));
     }
-    // Most probable first; among equals the wrong ones, so that a bar never gains from their order.
-    judged.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.right.cmp(&b.1.right)));
-    let outcomes: Vec<(f64, bool)> = judged.iter().map(|(p, c)| (*p, c.right)).collect();
-    let (bar, counted) = bar(&outcomes, target);
-    let bar = bar.max(least);
-    let (mut accepted, mut wrong) = (Tally::default(), Tally::default());
-    for (p, case) in &judged {
-        accepted.one(case.gun, *p >= bar && case.right);
-        if *p >= bar {
-            wrong.one(case.gun, !case.right);
+    judged.sort_by(Judged::order);
+    Some(Learned { weights: regression(&all), judged })
+}
+
+/// The bar for codes, and whether it rests on counted ones.
+fn accepted_from(mut judged: Vec<&Judged<'_>>) -> (f64, bool) {
+    judged.sort_by(|a, b| Judged::order(a, b));
+    let outcomes: Vec<(f64, bool)> = judged.iter().map(|j| (j.p, j.right)).collect();
+    let (at, counted) = bar(&outcomes, WRONG_CODES);
+    (at.max(if counted { LEAST_COUNTED } else { LEAST_HOPED }), counted)
+}
+
+/// The lowest bar from `common` on, which holds for all formats together, above which no more of this one's were wrong
+/// than may be: a format that errs more often than its curve says pays for it alone.
+fn own_bar(judged: &[Judged<'_>], common: f64) -> f64 {
+    let (mut wrong, mut at) = (0, 1.0);
+    for (i, j) in judged.iter().enumerate().take_while(|(_, j)| j.p >= common) {
+        wrong += usize::from(!j.right);
+        let last = judged.get(i + 1).is_none_or(|next| next.p < j.p);
+        if last && wrong as f64 <= WRONG_CODES * (i + 1) as f64 {
+            at = if judged.get(i + 1).is_none_or(|next| next.p < common) { common } else { round_up(j.p) };
         }
     }
-    let mean: f64 = outcomes.iter().map(|o| o.0).sum::<f64>() / outcomes.len() as f64;
-    let bias = mean - right as f64 / outcomes.len() as f64;
-    Some(Logistic { weights, bar, counted, accepted: accepted.rate(), wrong: wrong.rate(), bias })
+    at
 }
 
 /// The lowest bar above which at most `target` are wrong, from (probability, right), most probable
@@ -223,138 +279,9 @@ fn upper_limit(count: usize) -> f64 {
     high
 }
 
-fn probability(weights: &[f64], features: &[f64]) -> f64 {
-    let x: f64 = weights[0] + weights[1..].iter().zip(features).map(|(w, f)| w * f).sum::<f64>();
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// Logistic regression with a ridge on the weights (not on the constant), by Newton's method on
-/// features of mean 0 and variance 1. Returns the constant, then the weights for the features as given.
-fn newton(cases: &[&Case<'_>]) -> Vec<f64> {
-    let width = cases.first().map_or(0, |c| c.features.len());
-    let n = cases.len().max(1) as f64;
-    let mean: Vec<f64> = (0..width).map(|k| cases.iter().map(|c| c.features[k]).sum::<f64>() / n).collect();
-    let deviation: Vec<f64> = (0..width)
-        .map(|k| (cases.iter().map(|c| (c.features[k] - mean[k]).powi(2)).sum::<f64>() / n).sqrt())
-        .collect();
-    // A feature that never changes tells nothing, and gets no weight.
-    let scale: Vec<f64> = deviation.iter().map(|d| if *d > 1e-9 { 1.0 / d } else { 0.0 }).collect();
-    let rows: Vec<(Vec<f64>, f64)> = cases
-        .iter()
-        .map(|c| {
-            let x = (0..width).map(|k| (c.features[k] - mean[k]) * scale[k]);
-            (std::iter::once(1.0).chain(x).collect(), f64::from(u8::from(c.right)))
-        })
-        .collect();
-    let dot = |w: &[f64], x: &[f64]| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
-    let loss = |w: &[f64]| -> f64 {
-        let fit: f64 = rows
-            .iter()
-            .map(|(x, y)| {
-                let z = dot(w, x) * if *y > 0.5 { -1.0 } else { 1.0 };
-                z.max(0.0) + (-z.abs()).exp().ln_1p()
-            })
-            .sum();
-        fit + RIDGE / 2.0 * w[1..].iter().map(|w| w * w).sum::<f64>()
-    };
-    let mut w = vec![0.0; width + 1];
-    let mut now = loss(&w);
-    for _ in 0..100 {
-        let mut gradient = vec![0.0; width + 1];
-        let mut curvature = vec![vec![0.0; width + 1]; width + 1];
-        for (x, y) in &rows {
-            let p = 1.0 / (1.0 + (-dot(&w, x)).exp());
-            for i in 0..=width {
-                gradient[i] += (p - y) * x[i];
-                for j in 0..=width {
-                    curvature[i][j] += p * (1.0 - p) * x[i] * x[j];
-                }
-            }
-        }
-        for i in 1..=width {
-            gradient[i] += RIDGE * w[i];
-            curvature[i][i] += RIDGE;
-        }
-        // Keeps the system solvable where every probability is 0 or 1.
-        curvature[0][0] += 1e-9;
-        let step = solve(curvature, gradient);
-        // Halved until it gains: a full step can overshoot where the curve is nearly flat.
-        let mut share = 1.0;
-        let next = loop {
-            let next: Vec<f64> = w.iter().zip(&step).map(|(w, s)| w - share * s).collect();
-            if loss(&next) <= now || share < 1e-6 {
-                break next;
-            }
-            share /= 2.0;
-        };
-        let gain = now - loss(&next);
-        w = next;
-        now -= gain;
-        if gain < 1e-10 * now.abs().max(1.0) {
-            break;
-        }
-    }
-    let mut out: Vec<f64> = vec![w[0]];
-    for k in 0..width {
-        out[0] -= w[k + 1] * scale[k] * mean[k];
-        out.push(w[k + 1] * scale[k]);
-    }
-    out
-}
-
-/// Solves a symmetric positive definite system by Gaussian elimination, which needs no pivoting there.
-fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
-    let n = b.len();
-    for i in 0..n {
-        let (above, below) = a.split_at_mut(i + 1);
-        for (row, j) in below.iter_mut().zip(i + 1..) {
-            let share = row[i] / above[i][i];
-            row.iter_mut().zip(&above[i]).skip(i).for_each(|(x, y)| *x -= share * y);
-            b[j] -= share * b[i];
-        }
-    }
-    for i in (0..n).rev() {
-        let known: f64 = (i + 1..n).map(|k| a[i][k] * b[k]).sum();
-        b[i] = (b[i] - known) / a[i][i];
-    }
-    b
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{Rng, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
-
-    fn case(features: Vec<f64>, right: bool, part: usize) -> Case<'static> {
-        Case { gun: None, part, features, right }
-    }
-
-    #[test]
-    fn the_curve_that_drew_the_outcomes_is_found_again() {
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let cases: Vec<Case<'_>> = (0..20_000)
-            .map(|i| {
-                let (a, b): (f64, f64) = (rng.random_range(-4.0..6.0), rng.random_range(0.0..1.0));
-                let p = 1.0 / (1.0 + (-(0.5 + 0.8 * a - 2.0 * b)).exp());
-                case(vec![a, b, 7.0], rng.random_bool(p), i % PARTS)
-            })
-            .collect();
-        let all: Vec<&Case<'_>> = cases.iter().collect();
-        let w = newton(&all);
-        assert!((w[0] - 0.5).abs() < 0.12 && (w[1] - 0.8).abs() < 0.05 && (w[2] + 2.0).abs() < 0.15, "{w:?}");
-        assert_eq!(w[3], 0.0);
-    }
-
-    #[test]
-    fn outcomes_that_part_cleanly_leave_the_weights_finite() {
-        let cases: Vec<Case<'_>> =
-            (0..200).map(|i| case(vec![f64::from(i) - 100.0], i >= 100, i as usize % PARTS)).collect();
-        let all: Vec<&Case<'_>> = cases.iter().collect();
-        let w = newton(&all);
-        assert!(w.iter().all(|w| w.is_finite()));
-        assert!(probability(&w, &[80.0]) > 0.99 && probability(&w, &[-80.0]) < 0.01);
-    }
 
     #[test]
     fn the_upper_limit_is_that_of_the_tables() {
@@ -381,18 +308,30 @@ mod tests {
         assert_eq!(bar(&[(0.95, true)], WRONG_CODES), (1.0, false));
     }
 
+    fn judged(of: impl Iterator<Item = (f64, bool)>) -> Vec<Judged<'static>> {
+        of.map(|(p, right)| Judged { p, right, gun: None }).collect()
+    }
+
     #[test]
     fn no_code_is_accepted_that_by_itself_is_less_sure_than_the_least() {
-        // A thousand that are right, most of them far above the others: on average nearly all could be accepted.
-        let mut rng = ChaCha8Rng::seed_from_u64(5);
-        let cases: Vec<Case<'_>> = (0..1300)
-            .map(|i| {
-                let x: f64 = if i < 900 { 9.0 } else { rng.random_range(-6.0..6.0) };
-                case(vec![x], rng.random_bool(1.0 / (1.0 + (-x).exp())) || x > 4.0, i % PARTS)
-            })
-            .collect();
-        let bar = |least: f64| fit_one(&cases, WRONG_CODES, least).map_or(0.0, |fit| fit.bar);
-        assert!(bar(0.0) < LEAST_ACCEPTED, "{}", bar(0.0));
-        assert_eq!(bar(LEAST_ACCEPTED), LEAST_ACCEPTED);
+        // Thousands that are right, most of them far above the others: on average nearly all could be accepted.
+        let many = judged((0..4000).map(|i| (if i < 3900 { 0.9999 } else { 0.9 }, true)));
+        assert_eq!(accepted_from(many.iter().collect()), (LEAST_COUNTED, true));
+        // A hundred are too few to count.
+        let few = judged((0..100).map(|i| (if i < 95 { 0.9999 } else { 0.99 }, true)));
+        assert_eq!(accepted_from(few.iter().collect()), (LEAST_HOPED, false));
+    }
+
+    #[test]
+    fn a_format_with_a_wrong_code_above_the_common_bar_gets_a_higher_one() {
+        let p = |i: usize| 0.9999 - i as f64 * 1e-4;
+        let right = judged((0..100).map(|i| (p(i), true)));
+        assert_eq!(own_bar(&right, 0.993), 0.993);
+        let one_wrong = judged((0..100).map(|i| (p(i), i != 40)));
+        let at = own_bar(&one_wrong, 0.993);
+        assert!(at > p(40) && at <= p(39), "{at}");
+        // The surest of all is wrong.
+        assert_eq!(own_bar(&judged([(0.9999, false), (0.999, true)].into_iter()), 0.993), 1.0);
+        assert_eq!(own_bar(&[], 0.993), 1.0);
     }
 }

@@ -11,6 +11,7 @@ pub mod figures;
 pub mod fit;
 pub mod fit_groups;
 pub mod interval;
+mod logistic;
 pub mod overlap;
 pub mod pair;
 pub mod plot;

@@ -3,18 +3,16 @@
 //! unrolled gear ring.
 
 mod cells;
-mod floor;
 mod ink;
 
 pub use ink::strokes;
 
 use cells::{Block, Cell, Offset, Ring, along, upright};
-use floor::Floor;
 
 use super::{Engine, Identity, Scores, View};
 use crate::error::{Failure, Fatal};
 use crate::pipeline::geometry::Pose;
-use crate::pipeline::mark::{Hypothesis, Mark};
+use crate::pipeline::mark::{Hypothesis, Mark, TILE_SPAN};
 use crate::pipeline::net::networks::{Networks, Reader};
 use crate::pipeline::net::{sigmoid, softmax};
 use crate::pipeline::scheme::Scheme;
@@ -63,7 +61,8 @@ impl Looked<'_> {
 /// A format in a way that was looked at, its cells read once.
 struct Draft<'a> {
     looked: &'a Looked<'a>,
-    floor: &'a Floor,
+    /// The floor as cells and ring are cut from it.
+    floor: &'a Prepared,
     scheme: &'a Scheme,
     /// Log-probability before its cells were read, and what they added.
     before: f32,
@@ -133,61 +132,69 @@ impl Learned {
     }
 
     /// Reads the cells of a block.
-    fn glyphs(&self, tile: &Prepared, block: &Block, scheme: &Scheme) -> Glyphs {
+    fn glyphs(&self, floor: &Prepared, block: &Block, scheme: &Scheme) -> Glyphs {
         let mut glyphs = Glyphs { symbols: Vec::new(), offsets: Vec::new(), there: Vec::new() };
         for cell in block.cells(scheme) {
-            let outputs = self.reader.glyph.run(&upright(tile, &cell));
-            let [symbol, offset] = &outputs[..] else { continue };
-            let mut p = symbol.clone();
-            softmax(&mut p);
-            let none = p.pop().unwrap_or(1.0).clamp(1e-6, 1.0 - 1e-6);
-            let top = p.iter().copied().fold(0.0, f32::max);
-            glyphs.there.push(((1.0 - none) / none).ln());
-            glyphs.symbols.push(log_softmax(&symbol[..p.len()]));
-            let offset: Vec<f64> = offset.iter().map(|v| f64::from(v.clamp(-0.5, 0.5))).collect();
-            let by = (offset[0], offset[1]);
-            glyphs.offsets.push(Offset { by, size: offset[2], turn: offset[3], weight: f64::from(top) });
+            let Some((symbols, there, offset)) = self.glyph(floor, &cell) else { continue };
+            glyphs.symbols.push(symbols);
+            glyphs.there.push(there);
+            glyphs.offsets.push(offset);
         }
         glyphs
     }
 
-    /// What cells say that lie right, averaged over the camera's curves.
-    fn averaged(&self, mut glyphs: Glyphs, floor: &Floor, block: &Block, scheme: &Scheme) -> Glyphs {
-        for tile in floor.curved() {
-            let more = self.glyphs(tile, block, scheme);
-            let sums = glyphs.symbols.iter_mut().zip(&more.symbols);
-            sums.for_each(|(sum, p)| add(sum, p));
-            add(&mut glyphs.there, &more.there);
-        }
-        let count = 1.0 + floor.curved().len() as f32;
-        for symbols in &mut glyphs.symbols {
+    /// Reads a cell: the log-probability of every symbol, the log-odds that something upright stands there, and how far
+    /// it is off.
+    fn glyph(&self, floor: &Prepared, cell: &Cell) -> Option<(Vec<f32>, f32, Offset)> {
+        let [mut symbol, offset]: [Vec<f32>; 2] =
+            self.reader.glyph.run(&upright(floor, cell)).try_into().ok()?;
+        let symbols = log_softmax(&symbol[..symbol.len() - 1]);
+        softmax(&mut symbol);
+        let none = symbol.pop().unwrap_or(1.0).clamp(1e-6, 1.0 - 1e-6);
+        let top = symbol.iter().copied().fold(0.0, f32::max);
+        let offset: Vec<f64> = offset.iter().map(|v| f64::from(v.clamp(-0.5, 0.5))).collect();
+        let by = (offset[0], offset[1]);
+        let offset = Offset { by, size: offset[2], turn: offset[3], weight: f64::from(top) };
+        Some((symbols, ((1.0 - none) / none).ln(), offset))
+    }
+
+    /// Reads cells that lie right, but leave doubt, from a little aside as well, and averages what is said of them.
+    fn averaged(&self, mut glyphs: Glyphs, floor: &Prepared, block: &Block, scheme: &Scheme) -> Glyphs {
+        let count = 1.0 + ASIDE.len() as f32;
+        for (i, cell) in block.cells(scheme).iter().enumerate() {
+            let (Some(symbols), Some(there)) = (glyphs.symbols.get_mut(i), glyphs.there.get_mut(i)) else {
+                continue;
+            };
+            let top = symbols.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            if top >= log_sigmoid(self.settings.cell_sure) {
+                continue;
+            }
+            for by in ASIDE {
+                let Some((more, upright, _)) = self.glyph(floor, &cell.aside(by)) else { continue };
+                add(symbols, &more);
+                *there += upright;
+            }
             symbols.iter_mut().for_each(|s| *s /= count);
             *symbols = log_softmax(symbols);
+            *there /= count;
         }
-        glyphs.there.iter_mut().for_each(|t| *t /= count);
         glyphs
     }
 
-    /// Log-odds of a tooth in each sector, averaged over the camera's curves. The ring is unrolled once more where it
-    /// says that it lies elsewhere.
-    fn teeth(&self, floor: &Floor, mut ring: Ring, sectors: usize) -> Vec<f32> {
-        let read = |tile: &Prepared, ring: &Ring| self.reader.ring.run(&ring.strip(tile, sectors));
-        let mut seen = read(&floor.plain, &ring);
+    /// Log-odds of a tooth in each sector. The ring is unrolled once more where it says that it lies elsewhere.
+    fn teeth(&self, floor: &Prepared, ring: &Ring, sectors: usize) -> Vec<f32> {
+        let read = |ring: &Ring| self.reader.ring.run(&ring.strip(floor, sectors));
+        let mut seen = read(ring);
         if seen[1].iter().any(|off| off.abs() > self.settings.ring_still) {
-            ring = ring.set_right(&seen[1]);
-            seen = read(&floor.plain, &ring);
+            seen = read(&ring.set_right(&seen[1]));
         }
         let mut teeth = seen.swap_remove(0);
-        for tile in floor.curved() {
-            add(&mut teeth, &read(tile, &ring)[0]);
-        }
         teeth.truncate(sectors);
-        teeth.iter_mut().for_each(|t| *t /= 1.0 + floor.curved().len() as f32);
         teeth
     }
 
     /// The likeliest ways and formats, each with its cells set right by a first reading.
-    fn drafts<'a>(&'a self, looked: &'a [Looked<'a>], floors: &'a [Floor]) -> Vec<Draft<'a>> {
+    fn drafts<'a>(&'a self, looked: &'a [Looked<'a>], floors: &'a [Prepared]) -> Vec<Draft<'a>> {
         let least = self.settings.least_format.ln();
         let mut likely: Vec<(f32, usize, usize)> = Vec::new();
         for (l, look) in looked.iter().enumerate() {
@@ -199,14 +206,49 @@ impl Learned {
         let draft = |(before, l, f): (f32, usize, usize)| {
             let (looked, floor, scheme) = (&looked[l], &floors[l], &self.schemes[f]);
             let block = block(&looked.said.pose, &looked.said.cells[5 * f..5 * f + 5]);
-            let seen = self.glyphs(&floor.plain, &block, scheme);
+            let seen = self.glyphs(floor, &block, scheme);
             let evidence = seen.evidence(&self.settings);
             let right = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
             let still = block.apart(&right, scheme) <= self.settings.cell_still;
             let (block, glyphs) = if still { (block, Some(seen)) } else { (right, None) };
             Draft { looked, floor, scheme, before, evidence, block, glyphs }
         };
-        likely.into_iter().map(draft).collect()
+        let mut drafts = Vec::with_capacity(likely.len());
+        for way in likely {
+            let draft = draft(way);
+            let wider = self.wider(&draft);
+            drafts.push(draft);
+            drafts.extend(wider);
+        }
+        drafts
+    }
+
+    /// The same way in a format of which the draft's is a part, where more than not stands beside the draft's cells: a
+    /// mark whose first or last column lies in shadow is never to be taken for a whole one of fewer characters.
+    fn wider<'a>(&'a self, draft: &Draft<'a>) -> Vec<Draft<'a>> {
+        let mut found = Vec::new();
+        for (scheme, by) in self.schemes.iter().flat_map(|s| [(s, -0.5), (s, 0.5)]) {
+            let Some(missed) = cells::missed(draft.scheme, scheme, by) else { continue };
+            let block = draft.block.moved(-by);
+            let cells = block.cells(scheme);
+            let most = self.settings.cell_most;
+            let there: Vec<f32> = missed
+                .into_iter()
+                .filter_map(|i| Some(self.glyph(draft.floor, &cells[i])?.1.clamp(-most, most)))
+                .collect();
+            let more = there.iter().sum::<f32>() * self.settings.cell_weight;
+            if there.iter().all(|t| *t >= self.settings.column_there) {
+                found.push(Draft {
+                    scheme,
+                    block,
+                    before: draft.before - self.settings.column_missed,
+                    evidence: draft.evidence + more,
+                    glyphs: None,
+                    ..*draft
+                });
+            }
+        }
+        found
     }
 
     /// Probability that there is a mark, of three opinions on one question: of the poser, the layout and the cells.
@@ -220,7 +262,7 @@ impl Learned {
     fn view(&self, draft: Draft<'_>) -> (View, f32) {
         let Draft { looked, floor, scheme, before, ref block, glyphs, .. } = draft;
         let said = &looked.said;
-        let glyphs = glyphs.unwrap_or_else(|| self.glyphs(&floor.plain, block, scheme));
+        let glyphs = glyphs.unwrap_or_else(|| self.glyphs(floor, block, scheme));
         let glyphs = self.averaged(glyphs, floor, block, scheme);
         let gear = scheme.sectors().filter(|_| said.ring >= self.settings.ring_bar).map(|sectors| {
             let ring = Ring {
@@ -228,7 +270,7 @@ impl Learned {
                 radius: f64::from(said.pose[2]).exp(),
                 turn: block.turn,
             };
-            self.teeth(floor, ring, sectors)
+            self.teeth(floor, &ring, sectors)
         });
         let evidence = glyphs.evidence(&self.settings);
         let view = View {
@@ -285,7 +327,8 @@ impl Engine for Learned {
         let Some(best) = looked.first() else { return Ok(nothing) };
         let ink = Some(ink::enlarged(&best.said.ink));
         let ok = best.said.ok;
-        let floors: Vec<Floor> = looked.iter().map(|l| Floor::new(mark, &l.pose)).collect();
+        let floors: Vec<Prepared> =
+            looked.iter().map(|l| Prepared::finer(&mark.fine_tile(&l.pose), TILE_SPAN)).collect();
         let bare = || Scores { presence: 0.0, ink: ink.clone(), ..Scores::default() };
         let drafts = self.drafts(&looked, &floors);
         let weight = |d: &Draft<'_>| d.before + d.evidence;
@@ -337,6 +380,11 @@ fn set_right(pose: &Pose, shift: &[f32]) -> Pose {
         mirrored: pose.mirrored,
     }
 }
+
+/// Where a cell that leaves doubt is cut once more, right and down in character heights. What is said of it from three
+/// places is averaged: in 1,712 simulated marks, turned, moved and scaled a little, 77.9 % of the characters were right in
+/// place of 77.6, at 0.80 in place of 0.82 nats each. Other sizes, turns and camera curves added nothing to that.
+const ASIDE: [(f64, f64); 2] = [(0.05, 0.05), (-0.05, -0.05)];
 
 /// A character's width over its height: upright sans faces with their side bearings.
 const WIDTH: f64 = 0.74;

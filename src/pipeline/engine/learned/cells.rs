@@ -48,13 +48,36 @@ pub(super) struct Block {
     pub(super) turn: f64,
 }
 
+impl Cell {
+    /// The cell beside, `by` character heights right and down in its own frame.
+    pub(super) fn aside(&self, by: (f64, f64)) -> Self {
+        let (x, y) = along(self.turn, by.0 * self.height, by.1 * self.height);
+        Self { middle: (self.middle.0 + x, self.middle.1 + y), ..*self }
+    }
+}
+
 /// A step `right` and `down` of something turned counter-clockwise by `turn` radians.
 pub(super) fn along(turn: f64, right: f64, down: f64) -> (f64, f64) {
     let (s, c) = turn.sin_cos();
     (c * right + s * down, c * down - s * right)
 }
 
+/// Places of `whole` that `part` lacks, where each place of `part`, moved right by `by` pitches, is one of `whole`;
+/// `None` where it is no part, or the same.
+pub(super) fn missed(part: &Scheme, whole: &Scheme, by: f64) -> Option<Vec<usize>> {
+    let moved: Vec<(f64, f64)> = part.places().map(|(c, r)| (c + by, r)).collect();
+    let places: Vec<(f64, f64)> = whole.places().collect();
+    let lacks: Vec<usize> = (0..places.len()).filter(|i| !moved.contains(&places[*i])).collect();
+    (!lacks.is_empty() && lacks.len() + moved.len() == places.len()).then_some(lacks)
+}
+
 impl Block {
+    /// The block with its middle moved right by `columns` pitches in its own frame.
+    pub(super) fn moved(&self, columns: f64) -> Self {
+        let (x, y) = along(self.turn, columns * self.column, 0.0);
+        Self { middle: (self.middle.0 + x, self.middle.1 + y), ..*self }
+    }
+
     /// The cells in reading order.
     pub(super) fn cells(&self, scheme: &Scheme) -> Vec<Cell> {
         scheme
@@ -201,6 +224,33 @@ mod tests {
             let blind: Vec<Offset> = offsets.iter().map(|o| Offset { weight: 0.0, ..*o }).collect();
             assert_eq!(shown.set_right(scheme, &blind, 0.5), shown);
         }
+    }
+
+    #[test]
+    fn six_characters_are_part_of_eight_and_eight_of_nothing() {
+        let all = Scheme::all();
+        let of = |id: &str| all.iter().find(|s| s.id == id).unwrap();
+        assert_eq!(missed(of("ifm6"), of("ifm8"), 0.5), Some(vec![0, 4]));
+        assert_eq!(missed(of("ifm6"), of("ifm8"), -0.5), Some(vec![3, 7]));
+        let parts = |a: &&str, b: &&str| [-0.5, 0.5].iter().any(|by| missed(of(a), of(b), *by).is_some());
+        let ids = ["ifm8", "ifm8-323", "ifm8-narrow"];
+        assert!(!ids.iter().any(|a| all.iter().any(|b| parts(a, &b.id.as_str()))));
+        // The six are the last three columns: each of their cells is where it was.
+        let six = Block { middle: (0.2, 0.1), column: 0.3, row: 0.4, height: 0.3, turn: 0.2 };
+        let (small, large) = (six.cells(of("ifm6")), six.moved(-0.5).cells(of("ifm8")));
+        for (a, b) in [(0, 1), (2, 3), (3, 5), (5, 7)] {
+            let (a, b) = (small[a].middle, large[b].middle);
+            assert!((a.0 - b.0).hypot(a.1 - b.1) < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_cell_beside_another_lies_along_its_turn() {
+        let cell = Cell { middle: (0.1, 0.2), height: 0.5, turn: std::f64::consts::FRAC_PI_2 };
+        // Turned counter-clockwise by a quarter, what is right of the character lies above it.
+        let right = cell.aside((0.1, 0.0));
+        assert!((right.middle.0 - 0.1).abs() < 1e-9 && (right.middle.1 - 0.15).abs() < 1e-9);
+        assert_eq!((right.height, right.turn), (cell.height, cell.turn));
     }
 
     #[test]
