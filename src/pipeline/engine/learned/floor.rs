@@ -1,0 +1,35 @@
+//! The upright floor as cells and ring are cut from it: as it was photographed, and as other cameras would show it.
+
+use crate::pipeline::geometry::Pose;
+use crate::pipeline::mark::{Mark, TILE_SPAN};
+use crate::pipeline::tile::Prepared;
+use ndarray::Array2;
+use std::cell::OnceCell;
+
+/// Powers of the grey values that cameras' curves differ by, from a dark one to a light one.
+const CURVES: [f32; 2] = [0.62, 1.6];
+
+/// Grey below which a power is not taken: a curve does not make noise of black.
+const BLACK: f32 = 1e-3;
+
+/// A pose's finer tile.
+pub(super) struct Floor {
+    grey: Array2<f32>,
+    /// As photographed.
+    pub(super) plain: Prepared,
+    curved: OnceCell<[Prepared; CURVES.len()]>,
+}
+
+impl Floor {
+    pub(super) fn new(mark: &Mark, pose: &Pose) -> Self {
+        let grey = mark.fine_tile(pose);
+        Self { plain: Prepared::finer(&grey, TILE_SPAN), grey, curved: OnceCell::new() }
+    }
+
+    /// As other cameras would show it. Made when it is first asked for: most floors are not read twice.
+    pub(super) fn curved(&self) -> &[Prepared; CURVES.len()] {
+        self.curved.get_or_init(|| {
+            CURVES.map(|power| Prepared::finer(&self.grey.mapv(|v| v.max(BLACK).powf(power)), TILE_SPAN))
+        })
+    }
+}
