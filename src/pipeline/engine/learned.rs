@@ -225,8 +225,8 @@ impl Learned {
         drafts
     }
 
-    /// The same way in a format of which the draft's is a part, where more than not stands beside the draft's cells: a
-    /// mark whose first or last column lies in shadow is never to be taken for a whole one of fewer characters.
+    /// The same way in a format of which the draft's is a part, where a column beside the draft's shows characters beyond
+    /// doubt: a mark that was cut off by a shadow or a shifted rim is not to be taken for a whole one of fewer.
     fn wider<'a>(&'a self, draft: &Draft<'a>) -> Vec<Draft<'a>> {
         let mut found = Vec::new();
         for (scheme, by) in self.schemes.iter().flat_map(|s| [(s, -0.5), (s, 0.5)]) {
