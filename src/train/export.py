@@ -6,6 +6,7 @@ then every tensor as little-endian f16, row-major, one after another.
 
 import hashlib
 import json
+import math
 import struct
 
 import numpy as np
@@ -65,22 +66,40 @@ def describe(graph, store):
     return {"input": "x", "ops": ops, "outputs": graph.outputs}
 
 
-def write(path, graphs, recipe):
-    """Writes `graphs` (name -> Graph) with the recipe that made them; returns bytes and SHA-256 of the data."""
+def copied(network, data, store):
+    """A network of another weights file, its tensors brought over as they are."""
+    def moved(value):
+        if not isinstance(value, dict):
+            return value
+        values = data[value["at"]:value["at"] + math.prod(value["shape"])]
+        return store.put(torch.from_numpy(values.copy()).reshape(value["shape"]))
+
+    return {**network, "ops": [{key: moved(value) for key, value in op.items()} for op in network["ops"]]}
+
+
+def write(path, graphs, recipe, base=None):
+    """Writes `graphs` (name -> Graph) with the recipe that made them; returns bytes and SHA-256 of the data.
+
+    A network that is None is that of `base`, header and data of another weights file.
+    """
     store = Store()
+    header, values = base or ({}, None)
     with torch.no_grad():
-        networks = {name: describe(graph, store) for name, graph in graphs.items()}
+        networks = {
+            name: copied(header["networks"][name], values, store) if graph is None else describe(graph, store)
+            for name, graph in graphs.items()
+        }
     data = b"".join(store.pieces)
     digest = hashlib.sha256(data).hexdigest()
-    header = {
+    own = {
         "alphabet": ALPHABET,
         "formats": FORMATS,
-        "tile": {name: graph.size for name, graph in graphs.items()},
+        "tile": {name: header["tile"][name] if graph is None else graph.size for name, graph in graphs.items()},
         "recipe": recipe,
         "sha256": digest,
         "networks": networks,
     }
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = json.dumps(own, separators=(",", ":")).encode()
     with open(path, "wb") as file:
         file.write(MAGIC + struct.pack("<I", len(text)) + text + data)
     return len(MAGIC) + 4 + len(text) + len(data), digest

@@ -23,6 +23,7 @@ import export
 import figures
 import losses
 import tiles
+import unfold
 import views
 from graph import finer, prepare
 from networks import FINE, MAKERS, TILE
@@ -175,9 +176,18 @@ class Learner:
         self.steps, self.used = state["steps"], state["used"]
         return state["seconds"]
 
-    def start_from(self, folder):
-        """Begins with trained weights, at a lower rate."""
-        weights = torch.load(folder / f"{self.name}.pt", map_location=self.device)["weights"]
+    def start_from(self, path):
+        """Begins with trained weights, of a run's folder or of a weights file, at a lower rate."""
+        if path.is_dir():
+            weights = torch.load(path / f"{self.name}.pt", map_location=self.device)["weights"]
+        else:
+            self.net.eval()
+            drawn = [self.pool.draw(self.batch, self.own.get("having"), self.own.get("odds")) for _ in range(8)]
+            with torch.no_grad():
+                x = torch.cat([self.view(*tiles)[0] for tiles in drawn])
+            unfold.unfold(self.net, path, self.name, x)
+            self.net.train()
+            weights = self.net.state_dict()
         self.net.load_state_dict(weights)
         self.mean.load_state_dict(weights)
         self.peak *= self.schedule["again"]
@@ -210,12 +220,7 @@ def train(args, recipe, folder, device):
         pools[kind, "valid"] = tiles.Pool(recipe["tiles"]["valid"][kind], device)
     torch.manual_seed(args.seed)
     learners = [Learner(name, recipe, args.seed, device, pools) for name in names]
-    spent = 0.0
-    for learner in learners:
-        if args.resume:
-            spent = max(spent, learner.resume(folder))
-        elif args.start_from:
-            learner.start_from(pathlib.Path(args.start_from))
+    spent = max(learner.resume(folder) for learner in learners) if args.resume else 0.0
     curve = Curve(folder / "curve.csv", args.resume)
     plan = {**recipe["tiles"], "train": machine["train"]}
     maker = tiles.Maker(args.tiles or folder / "tiles", args.program, args.faces, args.seed, plan, machine["workers"])
@@ -223,6 +228,12 @@ def train(args, recipe, folder, device):
     begin = time.monotonic() - spent
     budget = args.budget_minutes * 60
     try:
+        while not all(learner.pool.count for learner in learners):
+            supply.fill(pools)
+            time.sleep(0.05)
+        if args.start_from and not args.resume:
+            for learner in learners:
+                learner.start_from(pathlib.Path(args.start_from))
         loop(learners, pools, supply, recipe, curve, folder, begin, budget)
     finally:
         supply.end()
@@ -234,10 +245,6 @@ def loop(learners, pools, supply, recipe, curve, folder, begin, budget):
     end = budget * (1 - schedule["close"])
     checked = int((time.monotonic() - begin) / end * schedule["checks"])
     while (now := time.monotonic() - begin) < end:
-        supply.fill(pools)
-        if not all(learner.pool.count for learner in learners):
-            time.sleep(0.05)
-            continue
         learner = min(learners, key=lambda l: l.used / recipe["shares"][l.name])
         turn = time.monotonic()
         while time.monotonic() - turn < schedule["slice_seconds"]:
@@ -264,18 +271,24 @@ def report(learner, seen, curve, begin, pools):
     print(f"{seconds:6.0f} s  {learner.name:6}  step {learner.steps:6}  tiles {learner.pool.count:6}  {shown}", flush=True)
 
 
-def merge(folder, path):
-    """NAME.pt of the networks into one weights file, which says where each comes from."""
+def merge(folder, path, base):
+    """NAME.pt of the networks into one weights file, which says where each comes from.
+
+    Networks that were not trained are those of the weights file `base`, if there is one, to the bit.
+    """
     graphs, origins = {}, {}
+    base = unfold.read(base) if base and pathlib.Path(base).is_file() else None
     for name, make in MAKERS.items():
         if not (folder / f"{name}.pt").exists():
+            if base and name in base[0]["networks"]:
+                graphs[name], origins[name] = None, base[0]["recipe"][name]
             continue  # weights may find marks before there is a reader of them
         kept = torch.load(folder / f"{name}.pt", map_location="cpu")
         origins[name] = kept["origin"]
         graphs[name] = make(kept["origin"]["recipe"]["networks"][name])
         graphs[name].load_state_dict(kept["weights"])
         graphs[name].eval()
-    size, digest = export.write(path, graphs, origins)
+    size, digest = export.write(path, graphs, origins, base)
     print(f"{path}: {size / 1e6:.2f} MB, sha256 {digest}")
 
 
@@ -291,7 +304,7 @@ def main():
     parser.add_argument("--faces", metavar="DIR", help="TrueType files, passed on to the generator")
     parser.add_argument("--only", nargs="+", choices=list(MAKERS), help="train only these")
     parser.add_argument("--resume", action="store_true", help="continue the run in --run; the budget is the whole run's")
-    parser.add_argument("--start-from", metavar="DIR", help="begin with NAME.pt from there, at a lower rate")
+    parser.add_argument("--start-from", metavar="PATH", help="begin with NAME.pt from there, or with a weights file, at a lower rate")
     parser.add_argument("--export", action="store_true", help="do not train: only write -o from NAME.pt in --run")
     args = parser.parse_args()
     recipe = tomllib.loads((HERE / "recipe.toml").read_text())
@@ -307,7 +320,7 @@ def main():
     if not args.export:
         train(args, recipe, folder, device)
     if args.output:
-        merge(folder, args.output)
+        merge(folder, args.output, args.start_from)
 
 
 if __name__ == "__main__":

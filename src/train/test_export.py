@@ -5,9 +5,9 @@
 """
 
 import argparse
+import functools
 import json
 import pathlib
-import struct
 import tempfile
 import tomllib
 
@@ -15,22 +15,16 @@ import numpy as np
 import torch
 
 import export
+import unfold
 from graph import Graph, finer, prepare
 from networks import MAKERS
-
-
-def load(path):
-    """Header and f16 data of a weights file."""
-    raw = pathlib.Path(path).read_bytes()
-    assert raw[:8] == export.MAGIC
-    (length,) = struct.unpack("<I", raw[8:12])
-    return json.loads(raw[12:12 + length]), np.frombuffer(raw[12 + length:], "<f2").astype(np.float64)
 
 
 def interpret(network, data, x):
     """Runs an operation list on one input of C x H x W; float64, straight from the definitions."""
     def tensor(ref):
-        return data[ref["at"]:ref["at"] + int(np.prod(ref["shape"]))].reshape(ref["shape"])
+        values = data[ref["at"]:ref["at"] + int(np.prod(ref["shape"]))]
+        return values.astype(np.float64).reshape(ref["shape"])
 
     r = {network["input"]: x}
     for op in network["ops"]:
@@ -138,7 +132,7 @@ def shaken(graph):
 
 def worst(graph, path, name, seed):
     """Largest difference between PyTorch and the interpreter, relative to the largest value."""
-    header, data = load(path)
+    header, data = unfold.read(path)
     x = torch.randn(1, *graph.shape["x"], generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         ours = graph(x)
@@ -157,7 +151,7 @@ def fixture(folder):
     g = shaken(every_operation())
     folder = pathlib.Path(folder)
     export.write(folder / "net.weights", {"every_operation": g}, {"seed": 11})
-    header, data = load(folder / "net.weights")
+    header, data = unfold.read(folder / "net.weights")
     rng = np.random.default_rng(12)
     tile = rng.random((24, 24)).round(3)
     grey = torch.tensor(tile[None], dtype=torch.float64)
@@ -182,8 +176,9 @@ def main():
         return
     recipe = tomllib.loads((pathlib.Path(__file__).parent / "recipe.toml").read_text())
     torch.manual_seed(5)
-    graphs = {name: shaken(make(recipe["networks"][name])) for name, make in MAKERS.items()}
-    graphs["every_operation"] = shaken(every_operation())
+    makers = {name: functools.partial(make, recipe["networks"][name]) for name, make in MAKERS.items()}
+    makers["every_operation"] = every_operation
+    graphs = {name: shaken(make()) for name, make in makers.items()}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "w"
         size, _ = export.write(path, graphs, {})
@@ -192,6 +187,13 @@ def main():
             # Rounding of the weights to f16 (2^-11 each) is all that may differ.
             print(f"{name}: largest difference {gap:.4f} of the largest value")
             assert gap < 0.05, name
+            # What is trained on begins as what the file says, and what is not is the file's to the bit.
+            again = makers[name]()
+            unfold.unfold(again, path, name, torch.randn(16, *graph.shape["x"]))
+            assert worst(again.eval(), path, name, seed=7) < 1e-3, name
+        copy = pathlib.Path(folder) / "copy"
+        export.write(copy, dict.fromkeys(graphs), {}, unfold.read(path))
+        assert copy.read_bytes() == path.read_bytes()
     print(f"{size / 1e6:.2f} MB")
 
 
