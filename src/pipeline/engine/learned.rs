@@ -139,24 +139,32 @@ impl Learned {
         }
         likely.sort_by(|a, b| b.0.total_cmp(&a.0));
         likely.truncate(self.settings.drafts);
-        let draft = |(before, l, f): (f32, usize, usize)| {
+        let mut drafts = Vec::with_capacity(likely.len());
+        let mut best = f32::NEG_INFINITY;
+        for (before, l, f) in likely {
             let (looked, floor, scheme) = (&looked[l], &floors[l], &self.schemes[f]);
             let block = block(&looked.said.pose, &looked.said.cells[5 * f..5 * f + 5]);
-            let seen = self.glyphs(&floor.plain, block.cells(scheme));
+            // What cannot come near the best any more is not read to its end.
+            let least = best - self.settings.second_reading_within - before - self.beside(scheme);
+            let Some(seen) = self.glyphs_worth(&floor.plain, &block.cells(scheme), least) else { continue };
             let evidence = seen.evidence(&self.settings);
+            best = best.max(before + evidence);
             let right = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
             let still = block.apart(&right, scheme) <= self.settings.cell_still;
             let (block, glyphs) = if still { (block, Some(seen)) } else { (right, None) };
-            Draft { looked, floor, scheme, before, evidence, block, glyphs }
-        };
-        let mut drafts = Vec::with_capacity(likely.len());
-        for way in likely {
-            let draft = draft(way);
+            let draft = Draft { looked, floor, scheme, before, evidence, block, glyphs };
             let wider = self.wider(&draft);
             drafts.push(draft);
             drafts.extend(wider);
         }
         drafts
+    }
+
+    /// The most that columns beside those of a format can add to its log-probability.
+    fn beside(&self, scheme: &Scheme) -> f32 {
+        let columns = self.schemes.iter().filter_map(|whole| cells::missed(scheme, whole, 0.5));
+        let most = columns.map(|missed| missed.len() as f32 * self.settings.cell_most * self.settings.cell_weight);
+        most.fold(0.0, |most, m| f32::max(most, m - self.settings.column_missed))
     }
 
     /// The same way in a format of which the draft's is a part, where a column beside the draft's shows characters beyond

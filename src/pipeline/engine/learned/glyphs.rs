@@ -14,6 +14,7 @@ use crate::settings::LearnedSettings;
 const ASIDE: [(f64, f64); 2] = [(0.05, 0.05), (-0.05, -0.05)];
 
 /// What `glyph` says of the characters of some cells.
+#[derive(Default)]
 pub(super) struct Glyphs {
     /// For each character, the log-probability of every symbol.
     pub(super) symbols: Vec<Vec<f32>>,
@@ -24,6 +25,12 @@ pub(super) struct Glyphs {
 }
 
 impl Glyphs {
+    fn push(&mut self, (symbols, there, offset): (Vec<f32>, f32, Offset)) {
+        self.symbols.push(symbols);
+        self.there.push(there);
+        self.offsets.push(offset);
+    }
+
     /// Evidence that the cells lie on characters: each cell counts, none by itself for much.
     pub(super) fn evidence(&self, settings: &LearnedSettings) -> f32 {
         let most = settings.cell_most;
@@ -32,15 +39,25 @@ impl Glyphs {
 }
 
 impl Learned {
+    /// Reads cells; `None` as soon as their evidence cannot come to `least` any more, whatever stands in those left.
+    pub(super) fn glyphs_worth(&self, floor: &Prepared, cells: &[Cell], least: f32) -> Option<Glyphs> {
+        let each = self.settings.cell_most * self.settings.cell_weight;
+        let mut glyphs = Glyphs::default();
+        for (i, cell) in cells.iter().enumerate() {
+            if glyphs.evidence(&self.settings) + (cells.len() - i) as f32 * each < least {
+                return None;
+            }
+            if let Some(said) = self.glyph(floor, cell) {
+                glyphs.push(said);
+            }
+        }
+        Some(glyphs)
+    }
+
     /// Reads cells.
     pub(super) fn glyphs(&self, floor: &Prepared, cells: impl IntoIterator<Item = Cell>) -> Glyphs {
-        let mut glyphs = Glyphs { symbols: Vec::new(), offsets: Vec::new(), there: Vec::new() };
-        for cell in cells {
-            let Some((symbols, there, offset)) = self.glyph(floor, &cell) else { continue };
-            glyphs.symbols.push(symbols);
-            glyphs.there.push(there);
-            glyphs.offsets.push(offset);
-        }
+        let mut glyphs = Glyphs::default();
+        cells.into_iter().filter_map(|cell| self.glyph(floor, &cell)).for_each(|said| glyphs.push(said));
         glyphs
     }
 
