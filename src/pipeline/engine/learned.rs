@@ -141,9 +141,11 @@ impl Learned {
         likely.truncate(self.settings.drafts);
         let mut drafts = Vec::with_capacity(likely.len());
         let mut best = f32::NEG_INFINITY;
-        for (before, l, f) in likely {
+        for (_, l, f) in likely {
             let (looked, floor, scheme) = (&looked[l], &floors[l], &self.schemes[f]);
             let block = block(&looked.said.pose, &looked.said.cells[5 * f..5 * f + 5]);
+            // How sure the look was adds nothing to what the cells say.
+            let before = self.settings.way_weight * (looked.hypothesis.log_prior + looked.said.formats[f]);
             // What cannot come near the best any more is not read to its end.
             let least = best - self.settings.second_reading_within - before - self.beside(scheme);
             let Some(seen) = self.glyphs_worth(&floor.plain, &block.cells(scheme), least) else { continue };
@@ -163,7 +165,8 @@ impl Learned {
     /// The most that columns beside those of a format can add to its log-probability.
     fn beside(&self, scheme: &Scheme) -> f32 {
         let columns = self.schemes.iter().filter_map(|whole| cells::missed(scheme, whole, 0.5));
-        let most = columns.map(|missed| missed.len() as f32 * self.settings.cell_most * self.settings.cell_weight);
+        let most =
+            columns.map(|missed| missed.len() as f32 * self.settings.cell_most * self.settings.cell_weight);
         most.fold(0.0, |most, m| f32::max(most, m - self.settings.column_missed))
     }
 

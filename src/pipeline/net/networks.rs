@@ -179,4 +179,17 @@ mod tests {
         });
         assert!(answers.iter().all(|a| *a == first));
     }
+    #[test]
+    fn inputs_that_are_run_together_are_answered_as_alone() {
+        let networks = Networks::built_in().unwrap();
+        let cells: Vec<Vec<f32>> = (0..5)
+            .map(|n| (0..3 * CELL_PX * CELL_PX).map(|i| ((i * (7 + n)) % 19) as f32 * 0.1 - 0.9).collect())
+            .collect();
+        let glyph = &networks.reader.as_ref().unwrap().glyph;
+        let alone: Vec<_> = cells.iter().map(|cell| glyph.run(cell)).collect();
+        assert_ne!(alone[0], alone[1]);
+        assert_eq!(glyph.run_all(&cells), alone);
+        assert_eq!(glyph.run_all(&cells[3..]), alone[3..]);
+        assert!(glyph.run_all::<Vec<f32>>(&[]).is_empty());
+    }
 }

@@ -94,6 +94,26 @@ impl Linear {
     }
 }
 
+impl Linear {
+    /// Applies the layer to the vectors in buffer `from` of each set of buffers, and leaves the results in buffer `to`:
+    /// the weights, which are most of a network's, are then fetched once for all. `rows` is room to work in.
+    pub fn run_on_each(
+        &self,
+        sets: &mut [Vec<Vec<f32>>],
+        (from, to): (usize, usize),
+        (rows, results): &mut (Vec<f32>, Vec<f32>),
+    ) {
+        let (inputs, outputs) = (self.taps.len(), self.bias.len() - SLACK);
+        rows.clear();
+        sets.iter().for_each(|buffers| rows.extend_from_slice(&buffers[from][..inputs]));
+        results.resize(sets.len() * outputs, 0.0);
+        self.run(sets.len(), rows, results);
+        for (buffers, result) in sets.iter_mut().zip(results.chunks_exact(outputs)) {
+            buffers[to][..outputs].copy_from_slice(result);
+        }
+    }
+}
+
 /// Sizes of an attention.
 #[derive(Clone, Copy, Debug)]
 pub struct Attend {

@@ -24,11 +24,36 @@ pub(super) struct Glyphs {
     pub(super) there: Vec<f32>,
 }
 
+/// What `glyph` says of one cell.
+struct Said {
+    /// The log-probability of every symbol.
+    symbols: Vec<f32>,
+    /// The log-odds that something upright stands there at all.
+    there: f32,
+    /// How far it is off.
+    offset: Offset,
+}
+
+impl Said {
+    /// From the network's outputs.
+    fn new(outputs: Vec<Vec<f32>>) -> Option<Self> {
+        let [mut symbol, offset]: [Vec<f32>; 2] = outputs.try_into().ok()?;
+        let symbols = log_softmax(&symbol[..symbol.len() - 1]);
+        softmax(&mut symbol);
+        let none = symbol.pop().unwrap_or(1.0).clamp(1e-6, 1.0 - 1e-6);
+        let top = symbol.iter().copied().fold(0.0, f32::max);
+        let offset: Vec<f64> = offset.iter().map(|v| f64::from(v.clamp(-0.5, 0.5))).collect();
+        let by = (offset[0], offset[1]);
+        let offset = Offset { by, size: offset[2], turn: offset[3], weight: f64::from(top) };
+        Some(Self { symbols, there: ((1.0 - none) / none).ln(), offset })
+    }
+}
+
 impl Glyphs {
-    fn push(&mut self, (symbols, there, offset): (Vec<f32>, f32, Offset)) {
-        self.symbols.push(symbols);
-        self.there.push(there);
-        self.offsets.push(offset);
+    fn push(&mut self, said: Said) {
+        self.symbols.push(said.symbols);
+        self.there.push(said.there);
+        self.offsets.push(said.offset);
     }
 
     /// Evidence that the cells lie on characters: each cell counts, none by itself for much.
@@ -42,14 +67,16 @@ impl Learned {
     /// Reads cells; `None` as soon as their evidence cannot come to `least` any more, whatever stands in those left.
     pub(super) fn glyphs_worth(&self, floor: &Prepared, cells: &[Cell], least: f32) -> Option<Glyphs> {
         let each = self.settings.cell_most * self.settings.cell_weight;
+        // Together is faster; where most are refused at their second or third cell, reading all would be slower.
+        let at_once = if least == f32::NEG_INFINITY { cells.len() } else { 2 };
         let mut glyphs = Glyphs::default();
-        for (i, cell) in cells.iter().enumerate() {
-            if glyphs.evidence(&self.settings) + (cells.len() - i) as f32 * each < least {
+        let mut left = cells.len();
+        for some in cells.chunks(at_once.max(1)) {
+            if glyphs.evidence(&self.settings) + left as f32 * each < least {
                 return None;
             }
-            if let Some(said) = self.glyph(floor, cell) {
-                glyphs.push(said);
-            }
+            left -= some.len();
+            self.glyph(some.iter().map(|cell| (floor, *cell))).into_iter().for_each(|said| glyphs.push(said));
         }
         Some(glyphs)
     }
@@ -57,23 +84,15 @@ impl Learned {
     /// Reads cells.
     pub(super) fn glyphs(&self, floor: &Prepared, cells: impl IntoIterator<Item = Cell>) -> Glyphs {
         let mut glyphs = Glyphs::default();
-        cells.into_iter().filter_map(|cell| self.glyph(floor, &cell)).for_each(|said| glyphs.push(said));
+        let said = self.glyph(cells.into_iter().map(|cell| (floor, cell)));
+        said.into_iter().for_each(|said| glyphs.push(said));
         glyphs
     }
 
-    /// Reads a cell: the log-probability of every symbol, the log-odds that something upright stands there, and how far
-    /// it is off.
-    fn glyph(&self, floor: &Prepared, cell: &Cell) -> Option<(Vec<f32>, f32, Offset)> {
-        let [mut symbol, offset]: [Vec<f32>; 2] =
-            self.reader.glyph.run(&upright(floor, cell)).try_into().ok()?;
-        let symbols = log_softmax(&symbol[..symbol.len() - 1]);
-        softmax(&mut symbol);
-        let none = symbol.pop().unwrap_or(1.0).clamp(1e-6, 1.0 - 1e-6);
-        let top = symbol.iter().copied().fold(0.0, f32::max);
-        let offset: Vec<f64> = offset.iter().map(|v| f64::from(v.clamp(-0.5, 0.5))).collect();
-        let by = (offset[0], offset[1]);
-        let offset = Offset { by, size: offset[2], turn: offset[3], weight: f64::from(top) };
-        Some((symbols, ((1.0 - none) / none).ln(), offset))
+    /// Reads cells, each of its floor.
+    fn glyph<'a>(&self, cells: impl Iterator<Item = (&'a Prepared, Cell)>) -> Vec<Said> {
+        let pictures: Vec<Vec<f32>> = cells.map(|(floor, cell)| upright(floor, &cell)).collect();
+        self.reader.glyph.run_all(&pictures).into_iter().filter_map(Said::new).collect()
     }
 
     /// Reads cells that lie right, but leave doubt, from a little aside and as other cameras would show them as well, and
@@ -85,24 +104,61 @@ impl Learned {
         block: &Block,
         scheme: &Scheme,
     ) -> Glyphs {
+        let sure = log_sigmoid(self.settings.cell_sure);
+        let top = |symbols: &Vec<f32>| symbols.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let doubtful: Vec<usize> =
+            (0..glyphs.symbols.len()).filter(|i| top(&glyphs.symbols[*i]) < sure).collect();
+        if doubtful.is_empty() {
+            return glyphs;
+        }
+        let cells = block.cells(scheme);
+        let aside = |i: &usize| {
+            let cell = cells[*i];
+            floor.curved().iter().zip(ASIDE).map(move |(tile, by)| (tile, cell.aside(by)))
+        };
+        let again = self.glyph(doubtful.iter().flat_map(aside));
         let count = 1.0 + ASIDE.len() as f32;
-        for (i, cell) in block.cells(scheme).iter().enumerate() {
-            let (Some(symbols), Some(there)) = (glyphs.symbols.get_mut(i), glyphs.there.get_mut(i)) else {
-                continue;
-            };
-            let top = symbols.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            if top >= log_sigmoid(self.settings.cell_sure) {
-                continue;
-            }
-            for (tile, by) in floor.curved().iter().zip(ASIDE) {
-                let Some((more, upright, _)) = self.glyph(tile, &cell.aside(by)) else { continue };
-                add(symbols, &more);
-                *there += upright;
+        for (i, more) in doubtful.into_iter().zip(again.chunks_exact(ASIDE.len())) {
+            let (symbols, there) = (&mut glyphs.symbols[i], &mut glyphs.there[i]);
+            for said in more {
+                add(symbols, &said.symbols);
+                *there += said.there;
             }
             symbols.iter_mut().for_each(|s| *s /= count);
             *symbols = log_softmax(symbols);
             *there /= count;
         }
         glyphs
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::pipeline::mark::{FINE_PX, TILE_SPAN};
+    use ndarray::Array2;
+
+    #[test]
+    fn only_cells_that_can_no_longer_bring_enough_are_left_unread() {
+        let settings = LearnedSettings::default();
+        let Ok(engine) = Learned::new(&settings) else {
+            println!("skipped: the built-in weights hold no reader");
+            return;
+        };
+        let tile = Array2::from_shape_fn((FINE_PX, FINE_PX), |(y, x)| ((x * 7 + y * 3) % 251) as f32 / 251.0);
+        let floor = Prepared::finer(&tile, TILE_SPAN);
+        let cells: Vec<Cell> = (0..5)
+            .map(|i| Cell { middle: (0.2 * f64::from(i) - 0.4, 0.0), height: 0.3, turn: 0.0 })
+            .collect();
+        let all = engine.glyphs(&floor, cells.iter().copied());
+        let worth = |least: f32| engine.glyphs_worth(&floor, &cells, least);
+        let evidence = all.evidence(&settings);
+        for least in [f32::NEG_INFINITY, evidence - 0.1] {
+            let read = worth(least).unwrap();
+            assert_eq!((read.symbols, read.there), (all.symbols.clone(), all.there.clone()));
+        }
+        // No texture is as sure a character as that.
+        assert!(worth(5.0 * settings.cell_most * settings.cell_weight + 0.1).is_none());
     }
 }
