@@ -221,6 +221,9 @@ pub struct DecodeSettings {
     pub ring_floor: f64,
     /// Least probability of a mark, 0-1, below which a photograph shows none.
     pub presence_bar: f64,
+    /// Least confidence, 0-1, for a code of a height map to be accepted: curves and bars were counted on photographs, and
+    /// where nothing was counted a code needs as much as that of a group.
+    pub heights_bar: f64,
     /// Least probability, 0-1, at which a symbol of the ring alone is written down.
     pub gear_bar: f64,
     /// Symbols listed for each position, the read one among them.
@@ -235,6 +238,7 @@ impl Default for DecodeSettings {
             character_floor: 1e-4,
             ring_floor: 0.01,
             presence_bar: 0.5,
+            heights_bar: 0.995,
             gear_bar: 0.9,
             alternatives: 5,
         }
@@ -311,6 +315,7 @@ impl Settings {
             ("decode.character_floor", decode.character_floor),
             ("decode.ring_floor", decode.ring_floor),
             ("decode.presence_bar", decode.presence_bar),
+            ("decode.heights_bar", decode.heights_bar),
             ("decode.gear_bar", decode.gear_bar),
         ];
         let wrong = |key: &str, value: f64, range: &str| {

@@ -45,6 +45,11 @@ impl Curve {
         sigmoid(self.bias + self.weights.iter().zip(evidence).map(|(w, f)| w * f).sum::<f64>())
     }
 
+    /// The same curve, accepting whole codes from `least` on at the least.
+    pub fn accepting_from(self, least: f64) -> Self {
+        Self { accept: self.accept.max(least), ..self }
+    }
+
     /// Probability that a character with these log-odds is right.
     pub fn one(&self, log_odds: f64) -> f64 {
         sigmoid(self.character[0] + self.character[1] * log_odds)
@@ -119,6 +124,15 @@ mod tests {
         evidence[0] = logit(0.75);
         assert!((curve.whole(&evidence) - 0.75).abs() < 1e-9);
         assert!((curve.one(logit(0.3)) - 0.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_bar_is_raised_and_never_lowered() {
+        let curve = Calibration::built_in().curve("learned", "ifm8");
+        assert_eq!(curve.clone().accepting_from(0.0), curve);
+        let stricter = curve.clone().accepting_from(0.995);
+        assert!(curve.accept < 0.995 && stricter.accept == 0.995);
+        assert_eq!(stricter.accept_character, curve.accept_character);
     }
 
     #[test]

@@ -94,7 +94,10 @@ impl Pipeline {
         watch.made(Made::Mark(&mark));
         let seen = self.engine.read(&mark)?;
         watch.made(Made::Seen(&seen));
-        let curve = |format: &str| self.calibration.curve(&self.engine.identity().name, format);
+        // The curves were fitted on photographs.
+        let least = if photo.heights.is_some() { s.decode.heights_bar } else { 0.0 };
+        let curve =
+            |format: &str| self.calibration.curve(&self.engine.identity().name, format).accepting_from(least);
         decode::decode(&face, &mark, &seen, &self.schemes, &curve, &s.decode)
     }
 }
