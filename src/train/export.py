@@ -35,6 +35,20 @@ class Store:
         return {"at": at, "shape": list(tensor.shape)}
 
 
+def read(path):
+    """Header and f16 data of a weights file."""
+    with open(path, "rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise ValueError(f"{path}: no weights file")
+        (length,) = struct.unpack("<I", file.read(4))
+        return json.loads(file.read(length)), np.frombuffer(file.read(), "<f2")
+
+
+def stored(data, ref, kind):
+    """The tensor at `ref` in the data of a weights file, as numbers of `kind`."""
+    return data[ref["at"]:ref["at"] + math.prod(ref["shape"])].astype(kind).reshape(ref["shape"])
+
+
 def folded(part):
     """Weights and bias of a convolution with its batch normalisation folded in."""
     conv = part[0]
@@ -69,10 +83,7 @@ def describe(graph, store):
 def copied(network, data, store):
     """A network of another weights file, its tensors brought over as they are."""
     def moved(value):
-        if not isinstance(value, dict):
-            return value
-        values = data[value["at"]:value["at"] + math.prod(value["shape"])]
-        return store.put(torch.from_numpy(values.copy()).reshape(value["shape"]))
+        return store.put(torch.from_numpy(stored(data, value, "f2"))) if isinstance(value, dict) else value
 
     return {**network, "ops": [{key: moved(value) for key, value in op.items()} for op in network["ops"]]}
 

@@ -100,6 +100,10 @@ class Learner:
             return torch.cat([s for s, _ in strips]), {k: torch.cat([t[k] for _, t in strips]) for k in strips[0][1]}
         return x, truth
 
+    def drawn(self):
+        """A view of a random batch, and its answers."""
+        return self.view(*self.pool.draw(self.batch, self.own.get("having"), self.own.get("odds")))
+
     def step(self, progress):
         """One batch at `progress` 0-1 through the run."""
         warm, last = self.schedule["warm"], self.schedule["last"]
@@ -107,7 +111,7 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = self.peak * min(1.0, (progress + 1e-3) / warm) * (last + (1 - last) * fall)
         with torch.no_grad():
-            x, truth = self.view(*self.pool.draw(self.batch, self.own.get("having"), self.own.get("odds")))
+            x, truth = self.drawn()
             if self.half:
                 x = x.contiguous(memory_format=torch.channels_last)
         with self.autocast():
@@ -182,9 +186,8 @@ class Learner:
             weights = torch.load(path / f"{self.name}.pt", map_location=self.device)["weights"]
         else:
             self.net.eval()
-            drawn = [self.pool.draw(self.batch, self.own.get("having"), self.own.get("odds")) for _ in range(8)]
             with torch.no_grad():
-                x = torch.cat([self.view(*tiles)[0] for tiles in drawn])
+                x = torch.cat([self.drawn()[0] for _ in range(8)])
             unfold.unfold(self.net, path, self.name, x)
             self.net.train()
             weights = self.net.state_dict()
@@ -277,7 +280,7 @@ def merge(folder, path, base):
     Networks that were not trained are those of the weights file `base`, if there is one, to the bit.
     """
     graphs, origins = {}, {}
-    base = unfold.read(base) if base and pathlib.Path(base).is_file() else None
+    base = export.read(base) if base and pathlib.Path(base).is_file() else None
     for name, make in MAKERS.items():
         if not (folder / f"{name}.pt").exists():
             if base and name in base[0]["networks"]:

@@ -23,8 +23,7 @@ from networks import MAKERS
 def interpret(network, data, x):
     """Runs an operation list on one input of C x H x W; float64, straight from the definitions."""
     def tensor(ref):
-        values = data[ref["at"]:ref["at"] + int(np.prod(ref["shape"]))]
-        return values.astype(np.float64).reshape(ref["shape"])
+        return export.stored(data, ref, "f8")
 
     r = {network["input"]: x}
     for op in network["ops"]:
@@ -132,7 +131,7 @@ def shaken(graph):
 
 def worst(graph, path, name, seed):
     """Largest difference between PyTorch and the interpreter, relative to the largest value."""
-    header, data = unfold.read(path)
+    header, data = export.read(path)
     x = torch.randn(1, *graph.shape["x"], generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         ours = graph(x)
@@ -151,7 +150,7 @@ def fixture(folder):
     g = shaken(every_operation())
     folder = pathlib.Path(folder)
     export.write(folder / "net.weights", {"every_operation": g}, {"seed": 11})
-    header, data = unfold.read(folder / "net.weights")
+    header, data = export.read(folder / "net.weights")
     rng = np.random.default_rng(12)
     tile = rng.random((24, 24)).round(3)
     grey = torch.tensor(tile[None], dtype=torch.float64)
@@ -192,7 +191,7 @@ def main():
             unfold.unfold(again, path, name, torch.randn(16, *graph.shape["x"]))
             assert worst(again.eval(), path, name, seed=7) < 1e-3, name
         copy = pathlib.Path(folder) / "copy"
-        export.write(copy, dict.fromkeys(graphs), {}, unfold.read(path))
+        export.write(copy, dict.fromkeys(graphs), {}, export.read(path))
         assert copy.read_bytes() == path.read_bytes()
     print(f"{size / 1e6:.2f} MB")
 

@@ -4,24 +4,10 @@ The file holds convolutions with their batch normalisation folded in. Each is ta
 about what it says of a batch of training views, so that the network says at first just what it said.
 """
 
-import json
-import struct
-
-import numpy as np
 import torch
 from torch import nn
 
 import export
-
-
-def read(path):
-    """Header and f16 data of a weights file."""
-    with open(path, "rb") as file:
-        if file.read(len(export.MAGIC)) != export.MAGIC:
-            raise ValueError(f"{path}: no weights file")
-        (length,) = struct.unpack("<I", file.read(4))
-        header = json.loads(file.read(length))
-        return header, np.frombuffer(file.read(), "<f2")
 
 
 @torch.no_grad()
@@ -30,14 +16,13 @@ def unfold(graph, path, name, views):
 
     `views` is a batch of prepared training input: the means and spreads of batch normalisation are its own.
     """
-    header, data = read(path)
+    header, data = export.read(path)
     network = header["networks"][name]
     if len(network["ops"]) != len(graph.ops):
         raise ValueError(f"{path}: another network than `{name}` of recipe.toml")
 
     def tensor(ref):
-        values = data[ref["at"]:ref["at"] + int(np.prod(ref["shape"]))].astype(np.float32)
-        return torch.from_numpy(values).reshape(ref["shape"]).to(views.device)
+        return torch.from_numpy(export.stored(data, ref, "f4")).to(views.device)
 
     results = {"x": views}
     for op, stored in zip(graph.ops, network["ops"]):
@@ -50,13 +35,13 @@ def unfold(graph, path, name, views):
             first.weight.copy_(tensor(stored["w"]))
             bias = tensor(stored["b"])
             if isinstance(part, nn.Sequential) and len(part) == 2:
-                took_apart(part, results[op["in"]], bias)
+                take_apart(part, results[op["in"]], bias)
             else:
                 first.bias.copy_(bias)
         results[out] = graph._run(op, results)
 
 
-def took_apart(part, x, bias):
+def take_apart(part, x, bias):
     """Splits the bias of a folded convolution into a normalisation by what it sees in `x`, and its inverse."""
     convolution, norm = part
     y = convolution(x)

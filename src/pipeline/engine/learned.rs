@@ -166,8 +166,8 @@ impl Learned {
     fn beside(&self, scheme: &Scheme) -> f32 {
         let columns = self.schemes.iter().filter_map(|whole| cells::missed(scheme, whole, 0.5));
         let most =
-            columns.map(|missed| missed.len() as f32 * self.settings.cell_most * self.settings.cell_weight);
-        most.fold(0.0, |most, m| f32::max(most, m - self.settings.column_missed))
+            columns.map(|missed| Glyphs::most(missed.len(), &self.settings) - self.settings.column_missed);
+        most.fold(0.0, f32::max)
     }
 
     /// The same way in a format of which the draft's is a part, where a column beside the draft's shows characters beyond

@@ -50,10 +50,17 @@ impl Said {
 }
 
 impl Glyphs {
-    fn push(&mut self, said: Said) {
-        self.symbols.push(said.symbols);
-        self.there.push(said.there);
-        self.offsets.push(said.offset);
+    fn add(&mut self, cells: Vec<Said>) {
+        for said in cells {
+            self.symbols.push(said.symbols);
+            self.there.push(said.there);
+            self.offsets.push(said.offset);
+        }
+    }
+
+    /// The most evidence that so many cells can give.
+    pub(super) fn most(cells: usize, settings: &LearnedSettings) -> f32 {
+        cells as f32 * settings.cell_most * settings.cell_weight
     }
 
     /// Evidence that the cells lie on characters: each cell counts, none by itself for much.
@@ -66,17 +73,16 @@ impl Glyphs {
 impl Learned {
     /// Reads cells; `None` as soon as their evidence cannot come to `least` any more, whatever stands in those left.
     pub(super) fn glyphs_worth(&self, floor: &Prepared, cells: &[Cell], least: f32) -> Option<Glyphs> {
-        let each = self.settings.cell_most * self.settings.cell_weight;
         // Together is faster; where most are refused at their second or third cell, reading all would be slower.
         let at_once = if least == f32::NEG_INFINITY { cells.len() } else { 2 };
         let mut glyphs = Glyphs::default();
         let mut left = cells.len();
         for some in cells.chunks(at_once.max(1)) {
-            if glyphs.evidence(&self.settings) + left as f32 * each < least {
+            if glyphs.evidence(&self.settings) + Glyphs::most(left, &self.settings) < least {
                 return None;
             }
             left -= some.len();
-            self.glyph(some.iter().map(|cell| (floor, *cell))).into_iter().for_each(|said| glyphs.push(said));
+            glyphs.add(self.glyph(some.iter().map(|cell| (floor, *cell))));
         }
         Some(glyphs)
     }
@@ -84,8 +90,7 @@ impl Learned {
     /// Reads cells.
     pub(super) fn glyphs(&self, floor: &Prepared, cells: impl IntoIterator<Item = Cell>) -> Glyphs {
         let mut glyphs = Glyphs::default();
-        let said = self.glyph(cells.into_iter().map(|cell| (floor, cell)));
-        said.into_iter().for_each(|said| glyphs.push(said));
+        glyphs.add(self.glyph(cells.into_iter().map(|cell| (floor, cell))));
         glyphs
     }
 
@@ -159,6 +164,6 @@ mod tests {
             assert_eq!((read.symbols, read.there), (all.symbols.clone(), all.there.clone()));
         }
         // No texture is as sure a character as that.
-        assert!(worth(5.0 * settings.cell_most * settings.cell_weight + 0.1).is_none());
+        assert!(worth(Glyphs::most(5, &settings) + 0.1).is_none());
     }
 }
