@@ -106,17 +106,20 @@ fn networks(c: &mut Criterion) {
         ("poser", Some(&networks.poser), (POSER_PX, POSER_PX)),
         ("turn", Some(&networks.turn), UNROLLED),
         ("layout", reader.map(|r| &r.layout), (TILE_PX, TILE_PX)),
-        ("glyph", reader.map(|r| &r.glyph), (CELL_PX, CELL_PX)),
         ("ring", reader.map(|r| &r.ring), STRIP),
     ];
     for (name, network, (high, wide)) in all {
         let Some(network) = network else { continue };
         let tile = Array2::from_shape_fn((high, wide), |(y, x)| ((x * 7 + y * 13) % 97) as f32 / 97.0);
-        let see = if ["glyph", "ring"].contains(&name) { finer } else { prepare };
+        let see = if name == "ring" { finer } else { prepare };
         c.bench_function(&format!("network {name}, input"), |b| b.iter(|| see(black_box(&tile))));
         let input = see(&tile);
         c.bench_function(&format!("network {name}"), |b| b.iter(|| network.run(black_box(&input))));
     }
+    let Some(reader) = reader else { return };
+    let cell = Array2::from_shape_fn((CELL_PX, CELL_PX), |(y, x)| ((x * 7 + y * 13) % 97) as f32 / 97.0);
+    let cells = vec![finer(&cell); 8];
+    c.bench_function("network glyph, eight cells", |b| b.iter(|| reader.glyph.run(black_box(&cells))));
 }
 
 criterion_group!(benches, stages, networks);

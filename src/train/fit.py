@@ -69,7 +69,7 @@ class Learner:
 
     def _make(self):
         net = MAKERS[self.name](self.recipe["networks"][self.name]).to(self.device)
-        return net.to(memory_format=torch.channels_last) if self.half else net
+        return net.to(memory_format=torch.channels_last)
 
     def autocast(self):
         """bf16 where that is the faster, else f32."""
@@ -112,8 +112,7 @@ class Learner:
             group["lr"] = self.peak * min(1.0, (progress + 1e-3) / warm) * (last + (1 - last) * fall)
         with torch.no_grad():
             x, truth = self.drawn()
-            if self.half:
-                x = x.contiguous(memory_format=torch.channels_last)
+            x = x.contiguous(memory_format=torch.channels_last)
         with self.autocast():
             out = self.net(x)
         terms = losses.OF[self.name](out, truth, self.own)

@@ -3,6 +3,7 @@
 //! unrolled gear ring.
 
 mod cells;
+mod drafts;
 mod floor;
 mod glyphs;
 mod ink;
@@ -11,9 +12,8 @@ pub use ink::strokes;
 
 use cells::{Block, Cell, Ring, along};
 use floor::Floor;
-use glyphs::Glyphs;
 
-use super::{Engine, Identity, Scores, View};
+use super::{Engine, Identity, Scores};
 use crate::error::{Failure, Fatal};
 use crate::pipeline::geometry::Pose;
 use crate::pipeline::mark::{Hypothesis, Mark};
@@ -60,20 +60,6 @@ impl Looked<'_> {
     fn weight(&self) -> f32 {
         log_sigmoid(self.said.ok) + self.hypothesis.log_prior
     }
-}
-
-/// A format in a way that was looked at, its cells read once.
-struct Draft<'a> {
-    looked: &'a Looked<'a>,
-    floor: &'a Floor,
-    scheme: &'a Scheme,
-    /// Log-probability before its cells were read, and what they added.
-    before: f32,
-    evidence: f32,
-    /// Its cells, set right.
-    block: Block,
-    /// The first reading, where the cells lay right already.
-    glyphs: Option<Glyphs>,
 }
 
 impl Learned {
@@ -129,101 +115,11 @@ impl Learned {
         teeth
     }
 
-    /// The likeliest ways and formats, each with its cells set right by a first reading.
-    fn drafts<'a>(&'a self, looked: &'a [Looked<'a>], floors: &'a [Floor]) -> Vec<Draft<'a>> {
-        let least = self.settings.least_format.ln();
-        let mut likely: Vec<(f32, usize, usize)> = Vec::new();
-        for (l, look) in looked.iter().enumerate() {
-            let formats = look.said.formats.iter().enumerate().filter(|(_, p)| **p >= least);
-            likely.extend(formats.map(|(f, p)| (look.weight() + p, l, f)));
-        }
-        likely.sort_by(|a, b| b.0.total_cmp(&a.0));
-        likely.truncate(self.settings.drafts);
-        let mut drafts = Vec::with_capacity(likely.len());
-        let mut best = f32::NEG_INFINITY;
-        for (_, l, f) in likely {
-            let (looked, floor, scheme) = (&looked[l], &floors[l], &self.schemes[f]);
-            let block = block(&looked.said.pose, &looked.said.cells[5 * f..5 * f + 5]);
-            // How sure the look was adds nothing to what the cells say.
-            let before = self.settings.way_weight * (looked.hypothesis.log_prior + looked.said.formats[f]);
-            // What cannot come near the best any more is not read to its end.
-            let least = best - self.settings.second_reading_within - before - self.beside(scheme);
-            let Some(seen) = self.glyphs_worth(&floor.plain, &block.cells(scheme), least) else { continue };
-            let evidence = seen.evidence(&self.settings);
-            best = best.max(before + evidence);
-            let right = block.set_right(scheme, &seen.offsets, self.settings.cell_hold);
-            let still = block.apart(&right, scheme) <= self.settings.cell_still;
-            let (block, glyphs) = if still { (block, Some(seen)) } else { (right, None) };
-            let draft = Draft { looked, floor, scheme, before, evidence, block, glyphs };
-            let wider = self.wider(&draft);
-            drafts.push(draft);
-            drafts.extend(wider);
-        }
-        drafts
-    }
-
-    /// The most that columns beside those of a format can add to its log-probability.
-    fn beside(&self, scheme: &Scheme) -> f32 {
-        let columns = self.schemes.iter().filter_map(|whole| cells::missed(scheme, whole, 0.5));
-        let most =
-            columns.map(|missed| Glyphs::most(missed.len(), &self.settings) - self.settings.column_missed);
-        most.fold(0.0, f32::max)
-    }
-
-    /// The same way in a format of which the draft's is a part, where a column beside the draft's shows characters beyond
-    /// doubt: a mark that was cut off by a shadow or a shifted rim is not to be taken for a whole one of fewer.
-    fn wider<'a>(&'a self, draft: &Draft<'a>) -> Vec<Draft<'a>> {
-        let mut found = Vec::new();
-        for (scheme, by) in self.schemes.iter().flat_map(|s| [(s, -0.5), (s, 0.5)]) {
-            let Some(missed) = cells::missed(draft.scheme, scheme, by) else { continue };
-            let block = draft.block.moved(-by);
-            let cells = block.cells(scheme);
-            let beside = self.glyphs(&draft.floor.plain, missed.into_iter().map(|i| cells[i]));
-            if beside.there.iter().all(|t| *t >= self.settings.column_there) {
-                found.push(Draft {
-                    scheme,
-                    block,
-                    before: draft.before - self.settings.column_missed,
-                    evidence: draft.evidence + beside.evidence(&self.settings),
-                    glyphs: None,
-                    ..*draft
-                });
-            }
-        }
-        found
-    }
-
     /// Probability that there is a mark, of three opinions on one question: of the poser, the layout and the cells.
     /// The first two look at the whole floor and err together: their log-odds are averaged.
     fn presence(&self, mark: &Mark, ok: f32, cells: f32) -> f32 {
         let poser = mark.presence.clamp(1e-6, 1.0 - 1e-6);
         sigmoid(0.5 * ((poser / (1.0 - poser)).ln() + ok) + self.settings.cell_presence * cells)
-    }
-
-    /// A draft read: the view, and the evidence of its cells.
-    fn view(&self, draft: Draft<'_>) -> (View, f32) {
-        let Draft { looked, floor, scheme, before, ref block, glyphs, .. } = draft;
-        let said = &looked.said;
-        let glyphs = glyphs.unwrap_or_else(|| self.glyphs(&floor.plain, block.cells(scheme)));
-        let glyphs = self.averaged(glyphs, floor, block, scheme);
-        let gear = scheme.sectors().filter(|_| said.ring >= self.settings.ring_bar).map(|sectors| {
-            let ring = Ring {
-                centre: (f64::from(said.pose[0]), f64::from(said.pose[1])),
-                radius: f64::from(said.pose[2]).exp(),
-                turn: block.turn,
-            };
-            self.teeth(&floor.plain, &ring, sectors)
-        });
-        let evidence = glyphs.evidence(&self.settings);
-        let view = View {
-            format: scheme.id.clone(),
-            pose: looked.pose,
-            log_weight: before + evidence,
-            quads: quads(scheme, block),
-            symbols: glyphs.symbols,
-            gear,
-        };
-        (view, evidence)
     }
 }
 
@@ -272,9 +168,8 @@ impl Engine for Learned {
         let floors: Vec<Floor> = looked.iter().map(|l| Floor::new(mark, &l.pose)).collect();
         let bare = || Scores { presence: 0.0, ink: ink.clone(), ..Scores::default() };
         let drafts = self.drafts(&looked, &floors);
-        let weight = |d: &Draft<'_>| d.before + d.evidence;
-        let best = drafts.iter().max_by(|a, b| weight(a).total_cmp(&weight(b)));
-        let Some((bar, cells)) = best.map(|d| (weight(d) - self.settings.second_reading_within, d.evidence))
+        let best = drafts.iter().max_by(|a, b| a.weight().total_cmp(&b.weight()));
+        let Some((bar, cells)) = best.map(|d| (d.weight() - self.settings.second_reading_within, d.evidence))
         else {
             return Ok(bare());
         };
@@ -282,8 +177,7 @@ impl Engine for Learned {
         if self.presence(mark, ok, cells) < self.settings.bare_first {
             return Ok(bare());
         }
-        let views: Vec<(View, f32)> =
-            drafts.into_iter().filter(|d| weight(d) >= bar).map(|d| self.view(d)).collect();
+        let views = self.views(drafts.into_iter().filter(|d| d.weight() >= bar).collect());
         let cells =
             views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight)).map_or(0.0, |v| v.1);
         let presence = self.presence(mark, ok, cells);

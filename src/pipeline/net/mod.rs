@@ -1,9 +1,11 @@
 //! Small networks from a file of weights, run on one thread.
 //!
+//! [`Network`] runs one input, [`Abreast`] several small ones side by side.
 //! The caller is already parallel over photographs. All shapes are checked
 //! when the file is loaded, so that running cannot fail, and every sum is
 //! made in the same order whatever the number of threads.
 
+mod abreast;
 mod conv;
 pub mod file;
 pub mod networks;
@@ -16,6 +18,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use abreast::Abreast;
 pub use file::WeightsError;
 pub use networks::Networks;
 pub use ops::{sigmoid, softmax};
@@ -34,11 +37,8 @@ pub struct Network {
 /// Buffers of one thread, shared by all networks and kept from photograph to photograph.
 #[derive(Default)]
 struct Scratch {
-    /// For each input that is run at once.
-    buffers: Vec<Vec<Vec<f32>>>,
+    buffers: Vec<Vec<f32>>,
     room: Vec<f32>,
-    /// Vectors of all inputs side by side, and what a layer makes of them.
-    rows: (Vec<f32>, Vec<f32>),
 }
 
 thread_local! {
@@ -73,56 +73,30 @@ impl Network {
     /// # Panics
     /// `input` is not as long as the input's shape says.
     pub fn run(&self, input: &[f32]) -> Vec<Vec<f32>> {
-        self.run_all(&[input]).swap_remove(0)
-    }
-
-    /// Runs the network on several inputs, step by step on all of them, so that each step's weights are fetched once.
-    /// Each gets the outputs of [`Network::run`], to the bit.
-    ///
-    /// # Panics
-    /// An input is not as long as the input's shape says.
-    pub fn run_all<I: AsRef<[f32]>>(&self, inputs: &[I]) -> Vec<Vec<Vec<f32>>> {
         let (first, shape) = self.plan.input;
-        SCRATCH.with_borrow_mut(|Scratch { buffers, room, rows }| {
-            if buffers.len() < inputs.len() {
-                buffers.resize_with(inputs.len(), Vec::new);
+        assert_eq!(input.len(), shape.len(), "values of the input");
+        SCRATCH.with_borrow_mut(|Scratch { buffers, room }| {
+            if buffers.len() < self.plan.buffers.len() {
+                buffers.resize_with(self.plan.buffers.len(), Vec::new);
             }
-            let buffers = &mut buffers[..inputs.len()];
-            for (buffers, input) in buffers.iter_mut().zip(inputs) {
-                assert_eq!(input.as_ref().len(), shape.len(), "values of the input");
-                if buffers.len() < self.plan.buffers.len() {
-                    buffers.resize_with(self.plan.buffers.len(), Vec::new);
+            for (buffer, needed) in buffers.iter_mut().zip(&self.plan.buffers) {
+                if buffer.len() < *needed {
+                    buffer.resize(*needed, 0.0);
                 }
-                for (buffer, needed) in buffers.iter_mut().zip(&self.plan.buffers) {
-                    if buffer.len() < *needed {
-                        buffer.resize(*needed, 0.0);
-                    }
-                }
-                shape.store(input.as_ref(), &mut buffers[first]);
             }
+            shape.store(input, &mut buffers[first]);
             for step in &self.plan.steps {
-                if let Kind::Linear { input, tokens: 1, linear } = &step.kind
-                    && inputs.len() > 1
-                {
-                    linear.run_on_each(buffers, (*input, step.out), rows);
-                    continue;
-                }
-                for buffers in &mut *buffers {
-                    // The result's buffer is none of the inputs' buffers.
-                    let mut out = std::mem::take(&mut buffers[step.out]);
-                    run(&step.kind, step.shape, buffers, room, &mut out);
-                    buffers[step.out] = out;
-                }
+                // The result's buffer is none of the inputs' buffers.
+                let mut out = std::mem::take(&mut buffers[step.out]);
+                run(&step.kind, step.shape, buffers, room, &mut out);
+                buffers[step.out] = out;
             }
-            let load = |buffers: &Vec<Vec<f32>>, (buffer, shape): &(usize, Shape)| {
+            let load = |(buffer, shape): &(usize, Shape)| {
                 let mut values = Vec::with_capacity(shape.len());
                 shape.load(&buffers[*buffer], &mut values);
                 values
             };
-            buffers
-                .iter()
-                .map(|of| self.plan.outputs.iter().map(|output| load(of, output)).collect())
-                .collect()
+            self.plan.outputs.iter().map(load).collect()
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The networks that the crate carries.
 
-use super::Network;
 use super::file::{WeightsError, WeightsFile};
+use super::{Abreast, Network};
 use crate::error::Fatal;
 use crate::pipeline::photo::sha256;
 use std::sync::OnceLock;
@@ -56,7 +56,7 @@ pub struct Reader {
     /// Upright floor to `ok`, `format`, `gear`, `pose`, `cells`, `ink`.
     pub layout: Network,
     /// A character's cell to `symbol` (the last one is none) and `offset`.
-    pub glyph: Network,
+    pub glyph: Abreast,
     /// The unrolled gear ring to `teeth` and `offset`.
     pub ring: Network,
 }
@@ -106,7 +106,12 @@ impl Networks {
                         ("ink", &[1, INK_PX, INK_PX]),
                     ],
                 )?,
-                glyph: network(4, &[("symbol", &[symbols + 1]), ("offset", &[4])])?,
+                glyph: Abreast::new(
+                    &file,
+                    "glyph",
+                    [3, CELL_PX, CELL_PX],
+                    &[("symbol", symbols + 1), ("offset", 4)],
+                )?,
                 ring: network(5, &[("teeth", &[MOST_SECTORS]), ("offset", &[4])])?,
             })
         } else {
@@ -179,17 +184,27 @@ mod tests {
         });
         assert!(answers.iter().all(|a| *a == first));
     }
+
     #[test]
-    fn inputs_that_are_run_together_are_answered_as_alone() {
+    fn cells_that_are_run_side_by_side_are_answered_as_one_after_the_other() {
+        let file = WeightsFile::parse(BUILT_IN).unwrap();
         let networks = Networks::built_in().unwrap();
-        let cells: Vec<Vec<f32>> = (0..5)
+        let symbols = networks.alphabet.len() + 1;
+        let cells: Vec<Vec<f32>> = (0..19)
             .map(|n| (0..3 * CELL_PX * CELL_PX).map(|i| ((i * (7 + n)) % 19) as f32 * 0.1 - 0.9).collect())
             .collect();
+        let wanted: [(&str, &[usize]); 2] = [("symbol", &[symbols]), ("offset", &[4])];
+        let plain = Network::new(&file, "glyph", &[3, CELL_PX, CELL_PX], &wanted).unwrap();
         let glyph = &networks.reader.as_ref().unwrap().glyph;
-        let alone: Vec<_> = cells.iter().map(|cell| glyph.run(cell)).collect();
-        assert_ne!(alone[0], alone[1]);
-        assert_eq!(glyph.run_all(&cells), alone);
-        assert_eq!(glyph.run_all(&cells[3..]), alone[3..]);
-        assert!(glyph.run_all::<Vec<f32>>(&[]).is_empty());
+        let together = glyph.run(&cells);
+        assert_ne!(together[0], together[1]);
+        for (cell, answer) in cells.iter().zip(&together) {
+            // Alone to the bit; by the other road but for rounding.
+            assert_eq!(&glyph.run(&[cell])[0], answer);
+            for (a, b) in answer.iter().flatten().zip(plain.run(cell).iter().flatten()) {
+                assert!((a - b).abs() < 1e-3, "{a} {b}");
+            }
+        }
+        assert!(glyph.run::<Vec<f32>>(&[]).is_empty());
     }
 }

@@ -94,26 +94,6 @@ impl Linear {
     }
 }
 
-impl Linear {
-    /// Applies the layer to the vectors in buffer `from` of each set of buffers, and leaves the results in buffer `to`:
-    /// the weights, which are most of a network's, are then fetched once for all. `rows` is room to work in.
-    pub fn run_on_each(
-        &self,
-        sets: &mut [Vec<Vec<f32>>],
-        (from, to): (usize, usize),
-        (rows, results): &mut (Vec<f32>, Vec<f32>),
-    ) {
-        let (inputs, outputs) = (self.taps.len(), self.bias.len() - SLACK);
-        rows.clear();
-        sets.iter().for_each(|buffers| rows.extend_from_slice(&buffers[from][..inputs]));
-        results.resize(sets.len() * outputs, 0.0);
-        self.run(sets.len(), rows, results);
-        for (buffers, result) in sets.iter_mut().zip(results.chunks_exact(outputs)) {
-            buffers[to][..outputs].copy_from_slice(result);
-        }
-    }
-}
-
 /// Sizes of an attention.
 #[derive(Clone, Copy, Debug)]
 pub struct Attend {
@@ -214,7 +194,7 @@ fn exp(x: f32) -> f32 {
 }
 
 /// Added to the variance before the root, as in the training framework.
-const LAYER_NORM_EPS: f32 = 1e-5;
+pub const LAYER_NORM_EPS: f32 = 1e-5;
 
 /// Each token to mean 0 and variance 1, then scaled by `w` and shifted by `b`.
 pub fn layer_norm(t: usize, w: &[f32], b: &[f32], input: &[f32], out: &mut [f32]) {

@@ -42,6 +42,28 @@ impl Rows {
         new
     }
 
+    /// The same for a loop that takes `at_once` rows.
+    pub fn new_for(at_once: usize, rows: &[f32], step: usize, m: usize, k: usize) -> Self {
+        let mut new = Self::default();
+        new.set_for(at_once, rows, step, m, k);
+        new
+    }
+
+    /// Number of rows.
+    pub fn count(&self) -> usize {
+        self.m
+    }
+
+    /// Rows of the first blocks.
+    pub fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// The factors of the block of `rows` rows that begins with row `first`.
+    pub fn block(&self, first: usize, rows: usize) -> &[f32] {
+        &self.values[first * self.k..(first + rows) * self.k]
+    }
+
     /// The same in the memory of others.
     pub fn set(&mut self, rows: &[f32], step: usize, m: usize, k: usize) {
         self.set_for(Arch::new().dispatch(AtOnce), rows, step, m, k);
@@ -61,7 +83,7 @@ impl Rows {
 }
 
 /// Rows of the next block where so many are left.
-fn block_of(left: usize, at_once: usize) -> usize {
+pub fn block_of(left: usize, at_once: usize) -> usize {
     match left {
         n if n >= at_once => at_once,
         4.. => 4,
@@ -139,8 +161,7 @@ impl Product<'_> {
     ) {
         let width = NV * S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); NV]; MR];
-        let k = self.rows.k;
-        let (rows, _) = self.rows.values[i * k..(i + MR) * k].as_chunks::<MR>();
+        let (rows, _) = self.rows.block(i, MR).as_chunks::<MR>();
         let src = &self.src[p..];
         for (row, &tap) in rows.iter().zip(self.taps) {
             let (v, _) = S::as_simd_f32s(&src[tap..][..width]);
@@ -270,8 +291,7 @@ mod tests {
             let columns = vec![1.0; n + SLACK];
             let add = vec![2.0; m * n];
             let mut out = vec![f32::NAN; m * n + 1];
-            let mut packed = Rows::default();
-            packed.set_for(at_once, &rows, taps.len(), m, taps.len());
+            let packed = Rows::new_for(at_once, &rows, taps.len(), m, taps.len());
             level(Product {
                 rows: &packed,
                 src: &src,

@@ -22,7 +22,11 @@ pub(super) struct Floor {
 
 impl Floor {
     pub(super) fn new(mark: &Mark, pose: &Pose) -> Self {
-        let grey = mark.fine_tile(pose);
+        Self::of(mark.fine_tile(pose))
+    }
+
+    /// Of its grey values, 0-1.
+    pub(super) fn of(grey: Array2<f32>) -> Self {
         Self { plain: Prepared::finer(&grey, TILE_SPAN), grey, curved: OnceCell::new() }
     }
 

@@ -1,10 +1,9 @@
 //! What `glyph` says of the characters in their cells.
 
-use super::cells::{Block, Cell, Offset, upright};
+use super::cells::{Cell, Offset, upright};
 use super::floor::Floor;
 use super::{Learned, add, log_sigmoid, log_softmax};
 use crate::pipeline::net::softmax;
-use crate::pipeline::scheme::Scheme;
 use crate::pipeline::tile::Prepared;
 use crate::settings::LearnedSettings;
 
@@ -50,12 +49,21 @@ impl Said {
 }
 
 impl Glyphs {
-    fn add(&mut self, cells: Vec<Said>) {
+    fn new(cells: impl Iterator<Item = Said>) -> Self {
+        let mut glyphs = Self::default();
         for said in cells {
-            self.symbols.push(said.symbols);
-            self.there.push(said.there);
-            self.offsets.push(said.offset);
+            glyphs.symbols.push(said.symbols);
+            glyphs.there.push(said.there);
+            glyphs.offsets.push(said.offset);
         }
+        glyphs
+    }
+
+    /// Appends what is said of further cells.
+    pub(super) fn extend(&mut self, more: Self) {
+        self.symbols.extend(more.symbols);
+        self.there.extend(more.there);
+        self.offsets.extend(more.offsets);
     }
 
     /// The most evidence that so many cells can give.
@@ -70,100 +78,43 @@ impl Glyphs {
     }
 }
 
+/// Cells to be read, each of its floor.
+pub(super) type Listed<'a> = Vec<(&'a Prepared, Cell)>;
+
 impl Learned {
-    /// Reads cells; `None` as soon as their evidence cannot come to `least` any more, whatever stands in those left.
-    pub(super) fn glyphs_worth(&self, floor: &Prepared, cells: &[Cell], least: f32) -> Option<Glyphs> {
-        // Together is faster; where most are refused at their second or third cell, reading all would be slower.
-        let at_once = if least == f32::NEG_INFINITY { cells.len() } else { 2 };
-        let mut glyphs = Glyphs::default();
-        let mut left = cells.len();
-        for some in cells.chunks(at_once.max(1)) {
-            if glyphs.evidence(&self.settings) + Glyphs::most(left, &self.settings) < least {
-                return None;
-            }
-            left -= some.len();
-            glyphs.add(self.glyph(some.iter().map(|cell| (floor, *cell))));
-        }
-        Some(glyphs)
-    }
-
-    /// Reads cells.
-    pub(super) fn glyphs(&self, floor: &Prepared, cells: impl IntoIterator<Item = Cell>) -> Glyphs {
-        let mut glyphs = Glyphs::default();
-        glyphs.add(self.glyph(cells.into_iter().map(|cell| (floor, cell))));
-        glyphs
-    }
-
-    /// Reads cells, each of its floor.
-    fn glyph<'a>(&self, cells: impl Iterator<Item = (&'a Prepared, Cell)>) -> Vec<Said> {
-        let pictures: Vec<Vec<f32>> = cells.map(|(floor, cell)| upright(floor, &cell)).collect();
-        self.reader.glyph.run_all(&pictures).into_iter().filter_map(Said::new).collect()
+    /// Reads lists of cells, all of them side by side; what is said of each list.
+    pub(super) fn glyphs(&self, lists: &[Listed<'_>]) -> Vec<Glyphs> {
+        let pictures: Vec<Vec<f32>> =
+            lists.iter().flatten().map(|(floor, cell)| upright(floor, cell)).collect();
+        let mut said = self.reader.glyph.run(&pictures).into_iter().filter_map(Said::new);
+        lists.iter().map(|list| Glyphs::new(said.by_ref().take(list.len()))).collect()
     }
 
     /// Reads cells that lie right, but leave doubt, from a little aside and as other cameras would show them as well, and
-    /// averages what is said of them.
-    pub(super) fn averaged(
-        &self,
-        mut glyphs: Glyphs,
-        floor: &Floor,
-        block: &Block,
-        scheme: &Scheme,
-    ) -> Glyphs {
+    /// averages what is said of them. Given are readings, each with its floor and its cells.
+    pub(super) fn averaged(&self, mut readings: Vec<(Glyphs, &Floor, Vec<Cell>)>) -> Vec<Glyphs> {
         let sure = log_sigmoid(self.settings.cell_sure);
         let top = |symbols: &Vec<f32>| symbols.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let doubtful: Vec<usize> =
-            (0..glyphs.symbols.len()).filter(|i| top(&glyphs.symbols[*i]) < sure).collect();
-        if doubtful.is_empty() {
-            return glyphs;
+        let mut doubtful = Vec::new();
+        for (r, (glyphs, ..)) in readings.iter().enumerate() {
+            doubtful.extend(
+                (0..glyphs.symbols.len()).filter(|i| top(&glyphs.symbols[*i]) < sure).map(|i| (r, i)),
+            );
         }
-        let cells = block.cells(scheme);
-        let aside = |i: &usize| {
-            let cell = cells[*i];
-            floor.curved().iter().zip(ASIDE).map(move |(tile, by)| (tile, cell.aside(by)))
+        let aside = |(r, i): &(usize, usize)| -> Listed<'_> {
+            let (_, floor, cells) = &readings[*r];
+            floor.curved().iter().zip(ASIDE).map(|(tile, by)| (tile, cells[*i].aside(by))).collect()
         };
-        let again = self.glyph(doubtful.iter().flat_map(aside));
+        let again = self.glyphs(&doubtful.iter().map(aside).collect::<Vec<_>>());
         let count = 1.0 + ASIDE.len() as f32;
-        for (i, more) in doubtful.into_iter().zip(again.chunks_exact(ASIDE.len())) {
+        for ((r, i), more) in doubtful.into_iter().zip(again) {
+            let glyphs = &mut readings[r].0;
             let (symbols, there) = (&mut glyphs.symbols[i], &mut glyphs.there[i]);
-            for said in more {
-                add(symbols, &said.symbols);
-                *there += said.there;
-            }
+            more.symbols.iter().for_each(|said| add(symbols, said));
+            *there = (*there + more.there.iter().sum::<f32>()) / count;
             symbols.iter_mut().for_each(|s| *s /= count);
             *symbols = log_softmax(symbols);
-            *there /= count;
         }
-        glyphs
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::pipeline::mark::{FINE_PX, TILE_SPAN};
-    use ndarray::Array2;
-
-    #[test]
-    fn only_cells_that_can_no_longer_bring_enough_are_left_unread() {
-        let settings = LearnedSettings::default();
-        let Ok(engine) = Learned::new(&settings) else {
-            println!("skipped: the built-in weights hold no reader");
-            return;
-        };
-        let tile = Array2::from_shape_fn((FINE_PX, FINE_PX), |(y, x)| ((x * 7 + y * 3) % 251) as f32 / 251.0);
-        let floor = Prepared::finer(&tile, TILE_SPAN);
-        let cells: Vec<Cell> = (0..5)
-            .map(|i| Cell { middle: (0.2 * f64::from(i) - 0.4, 0.0), height: 0.3, turn: 0.0 })
-            .collect();
-        let all = engine.glyphs(&floor, cells.iter().copied());
-        let worth = |least: f32| engine.glyphs_worth(&floor, &cells, least);
-        let evidence = all.evidence(&settings);
-        for least in [f32::NEG_INFINITY, evidence - 0.1] {
-            let read = worth(least).unwrap();
-            assert_eq!((read.symbols, read.there), (all.symbols.clone(), all.there.clone()));
-        }
-        // No texture is as sure a character as that.
-        assert!(worth(Glyphs::most(5, &settings) + 0.1).is_none());
+        readings.into_iter().map(|(glyphs, ..)| glyphs).collect()
     }
 }

@@ -1,0 +1,167 @@
+//! The inner loop of a network that is run on several inputs side by side: rows of weights times pixels, where a value of
+//! a pixel is that of all inputs, one a lane.
+//!
+//! No lane is lost on the border of a map, however small it is, and a stride costs nothing: any two pixels are multiplied
+//! at once. Registers hold 6 x 2 sums with AVX2, 12 x 2 with AVX-512.
+
+use crate::pipeline::net::product::{Rows, block_of};
+use pulp::{Arch, Simd, WithSimd};
+
+/// Inputs that are run at once: as many as a register of this machine has lanes.
+pub fn lanes() -> usize {
+    Arch::new().dispatch(Lanes)
+}
+
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
+
+/// Rows of weights for which this machine has registers.
+pub fn rows(weights: &[f32], count: usize) -> Rows {
+    let length = weights.len() / count;
+    Rows::new_for(Arch::new().dispatch(AtOnce), weights, length, count, length)
+}
+
+struct AtOnce;
+
+impl WithSimd for AtOnce {
+    type Output = usize;
+
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        // 12 x 2 sums, 2 values and a weight leave 5 of 32 registers, 6 x 2, 2 and 1 leave one of 16.
+        if S::REGISTER_COUNT >= 32 { MANY } else { FEW }
+    }
+}
+
+const MANY: usize = 12;
+const FEW: usize = 6;
+
+/// `out[to + i] = sum of rows[i] * src[from + run ..]`, then bias, `add` and ReLU, for every pixel (from, to). Places are
+/// counted in values; each value has all lanes.
+pub struct Product<'a> {
+    pub rows: &'a Rows,
+    pub src: &'a [f32],
+    /// Where, after a pixel's own place, runs of values begin that its row is multiplied with one after the other.
+    pub runs: &'a [usize],
+    /// Length of a run, values.
+    pub length: usize,
+    /// Places of each pixel in `src` and in `out`.
+    pub pixels: &'a [(usize, usize)],
+    /// One value a row, or none.
+    pub bias: &'a [f32],
+    /// Values added before ReLU, at the same places as in `out`.
+    pub add: Option<&'a [f32]>,
+    /// Whether negative results become zero.
+    pub relu: bool,
+    pub out: &'a mut [f32],
+}
+
+impl Product<'_> {
+    /// Computes it with the widest vectors that this machine has.
+    pub fn run(self) {
+        Arch::new().dispatch(self);
+    }
+
+    /// A block of rows on all pixels: its weights stay in the nearest cache.
+    #[inline(always)]
+    fn block<S: Simd, const MR: usize>(&mut self, simd: S, i: usize, tile: &mut [f32]) {
+        let (pairs, last) = self.pixels.as_chunks::<2>();
+        for pair in pairs {
+            self.pixels::<S, MR, 2>(simd, i, pair, tile);
+        }
+        for one in last {
+            self.pixels::<S, MR, 1>(simd, i, &[*one], tile);
+        }
+    }
+
+    #[inline(always)]
+    fn pixels<S: Simd, const MR: usize, const NV: usize>(
+        &mut self,
+        simd: S,
+        i: usize,
+        places: &[(usize, usize); NV],
+        tile: &mut [f32],
+    ) {
+        let lanes = S::F32_LANES;
+        let mut sums = [[simd.splat_f32s(0.0); MR]; NV];
+        let (mut rows, _) = self.rows.block(i, MR).as_chunks::<MR>();
+        for run in self.runs {
+            let now;
+            (now, rows) = rows.split_at(self.length);
+            let values: [&[S::f32s]; NV] = std::array::from_fn(|j| {
+                let at = (places[j].0 + run) * lanes;
+                S::as_simd_f32s(&self.src[at..at + self.length * lanes]).0
+            });
+            // The compiler then knows that every index lies within.
+            let values: [&[S::f32s]; NV] = std::array::from_fn(|j| &values[j][..now.len()]);
+            for (q, row) in now.iter().enumerate() {
+                let v: [S::f32s; NV] = std::array::from_fn(|j| values[j][q]);
+                for r in 0..MR {
+                    let w = simd.splat_f32s(row[r]);
+                    for j in 0..NV {
+                        sums[j][r] = simd.mul_add_e_f32s(w, v[j], sums[j][r]);
+                    }
+                }
+            }
+        }
+        // Straight to memory: see `net::product`.
+        for (to, sums) in tile.chunks_exact_mut(MR * lanes).zip(&sums) {
+            S::as_mut_simd_f32s(to).0.copy_from_slice(sums);
+        }
+        for (sums, (_, to)) in tile.chunks_exact(MR * lanes).zip(places) {
+            self.finish::<S>(simd, sums, i, *to);
+        }
+    }
+
+    /// Adds what is to be added to the sums of a pixel from row `i` on, and stores them.
+    #[inline(always)]
+    fn finish<S: Simd>(&mut self, simd: S, sums: &[f32], i: usize, to: usize) {
+        let at = (to + i) * S::F32_LANES;
+        let span = at..at + sums.len();
+        let floor = simd.splat_f32s(std::hint::black_box(if self.relu { 0.0 } else { f32::NEG_INFINITY }));
+        let add = self.add.map(|add| S::as_simd_f32s(&add[span.clone()]).0);
+        let bias = self.bias.get(i..);
+        for (r, out) in S::as_mut_simd_f32s(&mut self.out[span]).0.iter_mut().enumerate() {
+            let mut sum = S::as_simd_f32s(sums).0[r];
+            if let Some(bias) = bias.and_then(|bias| bias.get(r)) {
+                sum = simd.add_f32s(sum, simd.splat_f32s(*bias));
+            }
+            if let Some(add) = add {
+                sum = simd.add_f32s(sum, add[r]);
+            }
+            *out = simd.max_f32s(sum, floor);
+        }
+    }
+
+    #[inline(always)]
+    fn all<S: Simd, const MR: usize>(mut self, simd: S) {
+        // Twice the most rows and the most lanes.
+        let tile = &mut [0.0; 2 * MANY * 16][..];
+        let mut i = 0;
+        while i < self.rows.count() {
+            let block = block_of(self.rows.count() - i, MR);
+            match block {
+                4 => self.block::<S, 4>(simd, i, tile),
+                2 => self.block::<S, 2>(simd, i, tile),
+                1 => self.block::<S, 1>(simd, i, tile),
+                _ => self.block::<S, MR>(simd, i, tile),
+            }
+            i += block;
+        }
+    }
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if self.rows.at_once() == MANY { self.all::<S, MANY>(simd) } else { self.all::<S, FEW>(simd) }
+    }
+}

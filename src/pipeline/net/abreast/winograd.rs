@@ -1,0 +1,178 @@
+//! Convolutions of 3 x 3 with fewer products: Winograd's F(2 x 2, 3 x 3), four pixels of the result from sixteen products
+//! a channel instead of thirty-six (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015).
+
+use super::picture::Picture;
+use super::product::{Product, rows};
+use crate::pipeline::net::product::Rows;
+use pulp::{Arch, Simd, WithSimd};
+
+/// Values of a tile of 4 x 4.
+const TILE: usize = 16;
+
+/// A convolution of stride 1 with one pixel of padding on a picture of even sides.
+#[derive(Debug)]
+pub struct Winograd {
+    from: Picture,
+    to: Picture,
+    /// Transformed weights, for each value of a tile.
+    weights: Vec<Rows>,
+    bias: Vec<f32>,
+    relu: bool,
+}
+
+/// 1, 2, 1 and 2 taps of a kernel to four values.
+fn kernel(g: [f64; 3]) -> [f64; 4] {
+    [g[0], (g[0] + g[1] + g[2]) / 2.0, (g[0] - g[1] + g[2]) / 2.0, g[2]]
+}
+
+impl Winograd {
+    /// From weights by output, input channel, row and column.
+    pub fn new(from: Picture, to: Picture, weights: &[f32], bias: &[f32], relu: bool) -> Self {
+        let mut parts = vec![vec![0.0; weights.len() / 9]; TILE];
+        for (i, taps) in weights.as_chunks::<9>().0.iter().enumerate() {
+            let taps: [[f64; 3]; 3] =
+                std::array::from_fn(|y| std::array::from_fn(|x| f64::from(taps[3 * y + x])));
+            let across = taps.map(kernel);
+            for x in 0..4 {
+                let down = kernel(std::array::from_fn(|y| across[y][x]));
+                (0..4).for_each(|y| parts[4 * y + x][i] = down[y] as f32);
+            }
+        }
+        let weights = parts.iter().map(|part| rows(part, to.c)).collect();
+        Self { from, to, weights, bias: bias.to_vec(), relu }
+    }
+
+    fn tiles(&self) -> usize {
+        self.to.h / 2 * (self.to.w / 2)
+    }
+
+    /// Values of room that it needs.
+    pub fn room(&self) -> usize {
+        TILE * self.tiles() * (self.from.c + self.to.c)
+    }
+
+    /// Writes the convolution of `input` (plus `add`) to `out`.
+    pub fn run(&self, input: &[f32], add: Option<&[f32]>, room: &mut [f32], lanes: usize, out: &mut [f32]) {
+        let tiles = self.tiles();
+        let (seen, made) = room.split_at_mut(TILE * tiles * self.from.c * lanes);
+        Arch::new().dispatch(Forward { of: self, input, seen });
+        for (f, weights) in self.weights.iter().enumerate() {
+            let pixels: Vec<(usize, usize)> =
+                (f * tiles..(f + 1) * tiles).map(|t| (t * self.from.c, t * self.to.c)).collect();
+            Product {
+                rows: weights,
+                src: seen,
+                runs: &[0],
+                length: self.from.c,
+                pixels: &pixels,
+                bias: &[],
+                add: None,
+                relu: false,
+                out: made,
+            }
+            .run();
+        }
+        Arch::new().dispatch(Back { of: self, made, add, out });
+    }
+}
+
+/// Four values of a row or column of a picture to those that are multiplied.
+#[inline(always)]
+fn forward<S: Simd>(simd: S, d: [S::f32s; 4]) -> [S::f32s; 4] {
+    [
+        simd.sub_f32s(d[0], d[2]),
+        simd.add_f32s(d[1], d[2]),
+        simd.sub_f32s(d[2], d[1]),
+        simd.sub_f32s(d[1], d[3]),
+    ]
+}
+
+/// Four sums of products to two values of the result.
+#[inline(always)]
+fn back<S: Simd>(simd: S, m: [S::f32s; 4]) -> [S::f32s; 2] {
+    [simd.add_f32s(simd.add_f32s(m[0], m[1]), m[2]), simd.sub_f32s(simd.sub_f32s(m[1], m[2]), m[3])]
+}
+
+struct Forward<'a> {
+    of: &'a Winograd,
+    input: &'a [f32],
+    seen: &'a mut [f32],
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { of, input, seen } = self;
+        let (input, _) = S::as_simd_f32s(input);
+        let (seen, _) = S::as_mut_simd_f32s(seen);
+        let (tiles, wide, c) = (of.tiles(), of.to.w / 2, of.from.c);
+        for tile in 0..tiles {
+            let at = of.from.before(2 * (tile / wide), 2 * (tile % wide), 1);
+            // Plain loops: what a closure does may be compiled without the machine's vectors.
+            for channel in 0..c {
+                let mut columns = [[simd.splat_f32s(0.0); 4]; 4];
+                for y in 0..4 {
+                    let first = at + y * of.from.pitch() * c + channel;
+                    let d = &input[first..=first + 3 * c];
+                    let row = forward(simd, [d[0], d[c], d[2 * c], d[3 * c]]);
+                    for (column, value) in columns.iter_mut().zip(row) {
+                        column[y] = value;
+                    }
+                }
+                for (x, column) in columns.into_iter().enumerate() {
+                    for (y, value) in forward(simd, column).into_iter().enumerate() {
+                        seen[((4 * y + x) * tiles + tile) * c + channel] = value;
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Back<'a> {
+    of: &'a Winograd,
+    made: &'a [f32],
+    add: Option<&'a [f32]>,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Back<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { of, made, add, out } = self;
+        let (made, _) = S::as_simd_f32s(made);
+        let add = add.map(|add| S::as_simd_f32s(add).0);
+        let (out, _) = S::as_mut_simd_f32s(out);
+        let (tiles, wide, c) = (of.tiles(), of.to.w / 2, of.to.c);
+        let floor = simd.splat_f32s(if of.relu { 0.0 } else { f32::NEG_INFINITY });
+        for tile in 0..tiles {
+            let at = of.to.at(2 * (tile / wide), 2 * (tile % wide));
+            for channel in 0..c {
+                let mut columns = [[simd.splat_f32s(0.0); 4]; 2];
+                for y in 0..4 {
+                    let first = (4 * y * tiles + tile) * c + channel;
+                    let m = &made[first..=first + 3 * tiles * c];
+                    let row = back(simd, [m[0], m[tiles * c], m[2 * tiles * c], m[3 * tiles * c]]);
+                    for (column, value) in columns.iter_mut().zip(row) {
+                        column[y] = value;
+                    }
+                }
+                let bias = simd.splat_f32s(of.bias[channel]);
+                for (x, column) in columns.into_iter().enumerate() {
+                    for (y, sum) in back(simd, column).into_iter().enumerate() {
+                        let to = at + (y * of.to.pitch() + x) * c + channel;
+                        let mut sum = simd.add_f32s(sum, bias);
+                        if let Some(add) = add {
+                            sum = simd.add_f32s(sum, add[to]);
+                        }
+                        out[to] = simd.max_f32s(sum, floor);
+                    }
+                }
+            }
+        }
+    }
+}
