@@ -139,9 +139,11 @@ struct Said {
 fn unrolled(tile: &Prepared) -> Vec<f32> {
     let (high, wide) = UNROLLED;
     let (low, far) = UNROLLED_RADII;
+    let ways: Vec<(f64, f64)> =
+        (0..wide).map(|column| (column as f64 - REPEATED as f64).to_radians().sin_cos()).collect();
     tile.sample((0..high * wide).map(|i| {
         let r = low + (far - low) * (i / wide) as f64 / (high - 1) as f64;
-        let (s, c) = ((i % wide) as f64 - REPEATED as f64).to_radians().sin_cos();
+        let (s, c) = ways[i % wide];
         (-r * s, -r * c)
     }))
 }

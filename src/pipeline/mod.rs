@@ -14,6 +14,7 @@ pub mod net;
 pub mod photo;
 pub mod scheme;
 pub mod tile;
+pub(crate) mod vector;
 
 use crate::error::{Failure, Fatal};
 use crate::settings::Settings;

@@ -1,5 +1,9 @@
 //! Square, straightened pieces of a photograph: what networks and templates look at.
 
+mod prepared;
+
+pub use prepared::{Prepared, finer, prepare};
+
 use super::geometry::Pose;
 use super::photo::Pixels;
 use ndarray::{Array2, ArrayView1};
@@ -65,15 +69,23 @@ impl Level {
             let (x, y) = pose.to_photo(u, v);
             ((x + 0.5 - self.left) / self.step - 0.5, (y + 0.5 - self.top) / self.step - 0.5)
         };
+        // The first pixel, and the steps to its neighbours on the right and below.
         let (x0, y0) = place(-span + 0.5 * unit, -span + 0.5 * unit);
         let (xu, yu) = place(-span + 1.5 * unit, -span + 0.5 * unit);
         let (xv, yv) = place(-span + 0.5 * unit, -span + 1.5 * unit);
-        Array2::from_shape_fn((size, size), |(j, i)| {
-            let (i, j) = (i as f64, j as f64);
-            let x = (x0 + i * (xu - x0) + j * (xv - x0)).clamp(0.0, (w - 1) as f64);
-            let y = (y0 + i * (yu - y0) + j * (yv - y0)).clamp(0.0, (h - 1) as f64);
-            bilinear(&self.grey, x, y)
-        })
+        let (right, down) = ((xu - x0, yu - y0), (xv - x0, yv - y0));
+        let mut tile = Array2::zeros((size, size));
+        Arch::new().dispatch(|| {
+            for (j, mut row) in tile.rows_mut().into_iter().enumerate() {
+                let (x0, y0) = (x0 + j as f64 * down.0, y0 + j as f64 * down.1);
+                for (i, to) in row.iter_mut().enumerate() {
+                    let x = (x0 + i as f64 * right.0).clamp(0.0, (w - 1) as f64);
+                    let y = (y0 + i as f64 * right.1).clamp(0.0, (h - 1) as f64);
+                    *to = bilinear(&self.grey, x, y);
+                }
+            }
+        });
+        tile
     }
 }
 
@@ -88,6 +100,7 @@ pub fn sample(pixels: &Pixels, pose: &Pose, span: f64, size: usize) -> Array2<f3
 }
 
 /// The value at (`x`, `y`), which must lie within the pixel centres.
+#[inline(always)]
 pub(super) fn bilinear(grey: &Array2<f32>, x: f64, y: f64) -> f32 {
     let (h, w) = grey.dim();
     let (x0, y0) = (x as usize, y as usize);
@@ -184,137 +197,6 @@ impl Span {
     }
 }
 
-/// Where a tile or its surroundings are flat, noise is not blown up beyond this share of full grey.
-const SPREAD_FLOOR: f32 = 0.01;
-/// Normalised values are cut here: specular spots would else drown the strokes.
-const MOST: f32 = 4.0;
-
-/// What networks see of a square tile: two channels, row-major.
-///
-/// The first is the tile less its mean over its standard deviation; the second the same with mean and
-/// deviation of a square of an eighth of the side about each pixel, since floors are dark beside a
-/// bright face and half of one may lie in shadow.
-pub fn prepare(tile: &Array2<f32>) -> Vec<f32> {
-    let (h, w) = tile.dim();
-    let n = (h * w) as f64;
-    let mean = (tile.iter().map(|v| f64::from(*v)).sum::<f64>() / n) as f32;
-    let centred: Vec<f32> = tile.iter().map(|v| v - mean).collect();
-    let squares: Vec<f32> = centred.iter().map(|v| v * v).collect();
-    let variance = squares.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
-    let scale = 1.0 / (variance.sqrt() as f32 + SPREAD_FLOOR);
-    let reach = ((w / 8) | 1) / 2;
-    let (means, squares) = (box_mean(&centred, w, reach), box_mean(&squares, w, reach));
-    let whole = centred.iter().map(|v| (v * scale).clamp(-MOST, MOST));
-    let local = centred.iter().zip(means.iter().zip(&squares)).map(|(v, (mean, square))| {
-        let spread = (square - mean * mean).max(0.0).sqrt();
-        ((v - mean) / (spread + SPREAD_FLOOR)).clamp(-MOST, MOST)
-    });
-    whole.chain(local).collect()
-}
-
-/// Added to grey 0-1 before its logarithm is taken: about five steps of 8 bits, below which there is mostly noise.
-const DARK: f32 = 0.02;
-
-/// What characters and ring are cut from: the channels of [`prepare`], and one for strokes beside the edge of a
-/// cast shadow.
-///
-/// The third is the logarithm less its mean in a square of a twenty-fourth of the side, about two strokes, over what
-/// that varies by in the whole tile. Light multiplies: a stroke in shadow has in it the contrast of one in light, and
-/// the shadow's edge spoils no more than a stroke's width.
-pub fn finer(tile: &Array2<f32>) -> Vec<f32> {
-    let w = tile.ncols();
-    let mut log: Vec<f32> = tile.iter().map(|v| (v + DARK).ln()).collect();
-    let means = box_mean(&log, w, ((w / 24) | 1) / 2);
-    log.iter_mut().zip(means).for_each(|(v, mean)| *v -= mean);
-    let variance = log.iter().map(|v| f64::from(v * v)).sum::<f64>() / log.len() as f64;
-    let scale = 1.0 / (variance.sqrt() as f32 + SPREAD_FLOOR);
-    let mut planes = prepare(tile);
-    planes.extend(log.iter().map(|v| (v * scale).clamp(-MOST, MOST)));
-    planes
-}
-
-/// A prepared tile that can be looked at between its pixels.
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    planes: Vec<f32>,
-    side: usize,
-    span: f64,
-}
-
-impl Prepared {
-    /// A square tile that reaches from -`span` to `span`, with the channels of [`prepare`].
-    pub fn new(tile: &Array2<f32>, span: f64) -> Self {
-        Self { planes: prepare(tile), side: tile.nrows(), span }
-    }
-
-    /// The same with the channels of [`finer`].
-    pub fn finer(tile: &Array2<f32>, span: f64) -> Self {
-        Self { planes: finer(tile), side: tile.nrows(), span }
-    }
-
-    /// Bilinear values of all channels at points of the tile's frame, channel after channel; edges are repeated.
-    pub fn sample(&self, points: impl Iterator<Item = (f64, f64)>) -> Vec<f32> {
-        let side = self.side;
-        let place = |v: f64| {
-            let at = ((v / self.span + 1.0) * side as f64 / 2.0 - 0.5).clamp(0.0, side as f64 - 1.0);
-            let low = (at as usize).min(side - 2);
-            (low, (at - low as f64) as f32)
-        };
-        let places: Vec<_> = points
-            .map(|(u, v)| {
-                let ((x, fx), (y, fy)) = (place(u), place(v));
-                (y * side + x, fx, fy)
-            })
-            .collect();
-        let of_plane = |plane: &[f32], values: &mut Vec<f32>| {
-            values.extend(places.iter().map(|&(at, fx, fy)| {
-                let upper = plane[at] + (plane[at + 1] - plane[at]) * fx;
-                let lower = plane[at + side] + (plane[at + side + 1] - plane[at + side]) * fx;
-                upper + (lower - upper) * fy
-            }));
-        };
-        let planes = self.planes.chunks_exact(side * side);
-        let mut values = Vec::with_capacity(planes.len() * places.len());
-        planes.for_each(|plane| of_plane(plane, &mut values));
-        values
-    }
-}
-
-/// Means over squares reaching `reach` pixels each way; at the borders over the pixels inside.
-fn box_mean(values: &[f32], width: usize, reach: usize) -> Vec<f32> {
-    let height = values.len() / width.max(1);
-    let mut across = vec![0.0f64; values.len()];
-    for (row, to) in values.chunks_exact(width).zip(across.chunks_exact_mut(width)) {
-        let mut sum: f64 = row[..reach.min(width)].iter().map(|v| f64::from(*v)).sum();
-        for x in 0..width {
-            if x + reach < width {
-                sum += f64::from(row[x + reach]);
-            }
-            if x > reach {
-                sum -= f64::from(row[x - reach - 1]);
-            }
-            to[x] = sum / ((x + reach + 1).min(width) - x.saturating_sub(reach)) as f64;
-        }
-    }
-    let mut out = vec![0.0; values.len()];
-    let mut sums = vec![0.0f64; width];
-    let line = |y: usize| across[y * width..(y + 1) * width].iter();
-    for y in 0..reach.min(height) {
-        sums.iter_mut().zip(line(y)).for_each(|(sum, v)| *sum += v);
-    }
-    for (y, to) in out.chunks_exact_mut(width).enumerate() {
-        if y + reach < height {
-            sums.iter_mut().zip(line(y + reach)).for_each(|(sum, v)| *sum += v);
-        }
-        if y > reach {
-            sums.iter_mut().zip(line(y - reach - 1)).for_each(|(sum, v)| *sum -= v);
-        }
-        let count = ((y + reach + 1).min(height) - y.saturating_sub(reach)) as f64;
-        to.iter_mut().zip(&sums).for_each(|(to, sum)| *to = (sum / count) as f32);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,42 +264,5 @@ mod tests {
         assert!(coarse.iter().all(|v| (v - 0.5).abs() < 1e-3), "{coarse}");
         let fine = patch.sample(&pose, 1.0, 32);
         close(&fine, &Array2::from_shape_fn((32, 32), |(_, x)| (x % 2) as f32));
-    }
-
-    #[test]
-    fn box_means_count_only_pixels_inside() {
-        let means = box_mean(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], 3, 1);
-        assert_eq!(means, [3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0]);
-        assert_eq!(box_mean(&[1.0, 3.0], 1, 4), [2.0, 2.0]);
-    }
-
-    #[test]
-    fn a_stroke_in_shadow_has_the_contrast_of_one_in_light() {
-        // The right half gets a fifth of the light; a stroke in each reflects 1.5 times as much as the ground.
-        let tile = Array2::from_shape_fn((96, 96), |(_, x)| {
-            let stroke = if x % 48 == 20 || x % 48 == 21 { 1.5 } else { 1.0 };
-            stroke * if x < 48 { 0.5 } else { 0.1 }
-        });
-        let (two, three) = (prepare(&tile), finer(&tile));
-        assert_eq!(three[..2 * 96 * 96], two);
-        let above = |channel: usize, x: usize| {
-            let line = &three[channel * 96 * 96 + 48 * 96..][..96];
-            line[x] - line[x - 8]
-        };
-        assert!(above(2, 68) > 0.8 * above(2, 20), "{} {}", above(2, 68), above(2, 20));
-        assert!(above(0, 68) < 0.3 * above(0, 20));
-    }
-
-    #[test]
-    fn a_prepared_step_is_even_on_the_whole_and_zero_far_from_its_edge() {
-        // Left half 0.25, right half 0.75: mean 0.5, deviation 0.25.
-        let tile = Array2::from_shape_fn((64, 64), |(_, x)| if x < 32 { 0.25 } else { 0.75 });
-        let seen = prepare(&tile);
-        assert!((seen[0] + 0.25 / 0.26).abs() < 1e-5 && (seen[63] - 0.25 / 0.26).abs() < 1e-5);
-        let local = &seen[64 * 64..];
-        assert!(local[0].abs() < 1e-5 && local[63].abs() < 1e-5, "{} {}", local[0], local[63]);
-        // At the edge 5 of 9 columns are bright: mean 5/9, deviation sqrt(20)/9, in units of the step.
-        let edge = 0.5 * (4.0 / 9.0) / (0.5 * 20f32.sqrt() / 9.0 + 0.01);
-        assert!((local[32 * 64 + 32] - edge).abs() < 1e-4, "{} {edge}", local[32 * 64 + 32]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::product::{Bias, Product, Rows, SLACK};
 use super::shape::Map;
+use crate::pipeline::vector::exp;
 use pulp::Arch;
 
 /// Pooling over windows of `k` x `k`, or the whole of a smaller border: the largest value, or the mean.
@@ -177,22 +178,6 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// e^x for x <= 0, right to 2e-7 of it; a loop over it becomes vector code, and an attention asks
-/// for two hundred thousand. Taylor's series of 2^f for f within half of 0, times a whole power of 2.
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    // Below, the result is smaller than any normal number.
-    let x = x.max(-87.0);
-    let powers = x * std::f32::consts::LOG2_E;
-    // Adding and taking off 1.5 * 2^23 rounds to a whole number.
-    let whole = (powers + 12_582_912.0) - 12_582_912.0;
-    // ln 2 in two parts, the first exact in few bits.
-    let f = (x - whole * 0.693_359_4) + whole * 2.121_944_4e-4;
-    let series =
-        1.0 + f * (1.0 + f * (0.5 + f * (1.0 / 6.0 + f * (1.0 / 24.0 + f * (1.0 / 120.0 + f / 720.0)))));
-    series * f32::from_bits(((whole as i32 + 127) << 23) as u32)
-}
-
 /// Added to the variance before the root, as in the training framework.
 pub const LAYER_NORM_EPS: f32 = 1e-5;
 
@@ -230,16 +215,6 @@ pub fn grid_sample(from: Map, points: &[f32], input: &[f32], out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_exponential_is_right_to_the_last_digits() {
-        for i in 0..87_000 {
-            let x = -i as f32 * 1e-3;
-            let truth = f64::from(x).exp();
-            assert!((f64::from(exp(x)) / truth - 1.0).abs() < 3e-7, "{x}");
-        }
-        assert!(exp(-1e9) < 1e-37 && exp(f32::NEG_INFINITY) >= 0.0);
-    }
 
     #[test]
     fn probabilities_follow_the_logits_and_sum_to_1() {

@@ -137,9 +137,10 @@ impl Block {
 pub(super) fn upright(tile: &Prepared, cell: &Cell) -> Vec<f32> {
     let half = CELL_SPAN * cell.height;
     let at = |i: usize| ((i as f64 + 0.5) * 2.0 / CELL_PX as f64 - 1.0) * half;
+    let (s, c) = cell.turn.sin_cos();
     tile.sample((0..CELL_PX * CELL_PX).map(|i| {
-        let (x, y) = along(cell.turn, at(i % CELL_PX), at(i / CELL_PX));
-        (cell.middle.0 + x, cell.middle.1 + y)
+        let (right, down) = (at(i % CELL_PX), at(i / CELL_PX));
+        (cell.middle.0 + c * right + s * down, cell.middle.1 + c * down - s * right)
     }))
 }
 

@@ -3,7 +3,9 @@
 use crate::pipeline::geometry::Pose;
 use crate::pipeline::mark::{Mark, TILE_SPAN};
 use crate::pipeline::tile::Prepared;
+use crate::pipeline::vector::{exp, ln};
 use ndarray::Array2;
+use pulp::Arch;
 use std::cell::OnceCell;
 
 /// Powers of the grey values that cameras' curves differ by, from a dark one to a light one.
@@ -33,7 +35,11 @@ impl Floor {
     /// As other cameras would show it. Made when it is first asked for: most floors are not read twice.
     pub(super) fn curved(&self) -> &[Prepared; CURVES.len()] {
         self.curved.get_or_init(|| {
-            CURVES.map(|power| Prepared::finer(&self.grey.mapv(|v| v.max(BLACK).powf(power)), TILE_SPAN))
+            CURVES.map(|power| {
+                let mut grey = self.grey.clone();
+                Arch::new().dispatch(|| grey.iter_mut().for_each(|v| *v = exp(power * ln(v.max(BLACK)))));
+                Prepared::finer(&grey, TILE_SPAN)
+            })
         })
     }
 }
