@@ -144,6 +144,8 @@ pub struct LearnedSettings {
     /// Ways and formats whose log-probability after the first reading of their cells is lower than the best
     /// one's by more than this are not read again: setting cells right is worth less.
     pub second_reading_within: f32,
+    /// The same after the second reading: cells of such ways and formats that leave doubt are not read from aside.
+    pub third_reading_within: f32,
     /// Weight of the cells' old places when they are set right, in characters.
     pub cell_hold: f64,
     /// Distance (character heights; ln of the size, radians) by which no cell may have been set right for its first
@@ -189,6 +191,7 @@ impl Default for LearnedSettings {
             ring_bar: 0.5,
             ring_still: 0.005,
             second_reading_within: 6.0,
+            third_reading_within: 3.0,
             cell_hold: 1.0,
             cell_still: 0.02,
             cell_sure: 5.0,

@@ -11,6 +11,7 @@ mod ink;
 pub use ink::strokes;
 
 use cells::{Block, Cell, Ring, along};
+use drafts::likeliest;
 use floor::Floor;
 
 use super::{Engine, Identity, Scores};
@@ -135,7 +136,8 @@ impl Engine for Learned {
     /// Every hypothesis is looked at once, the likeliest first; where the first is beyond doubt, it is
     /// the only one. Those that are not clearly worse than the best are looked at a second time, with
     /// the pose set right by what the first look said. The cells of the likeliest ways and formats are
-    /// read; those that then are not clearly worse than the best are set right and read again.
+    /// read; those that then are not clearly worse than the best are set right and read again, and of the likeliest
+    /// among them cells that leave doubt a third time.
     fn read(&self, mark: &Mark) -> Result<Scores, Failure> {
         let nothing = Scores { presence: mark.presence, ..Scores::default() };
         if mark.presence < self.settings.presence_bar {
@@ -167,17 +169,20 @@ impl Engine for Learned {
         let ok = best.said.ok;
         let floors: Vec<Floor> = looked.iter().map(|l| Floor::new(mark, &l.pose)).collect();
         let bare = || Scores { presence: 0.0, ink: ink.clone(), ..Scores::default() };
-        let drafts = self.drafts(&looked, &floors);
-        let best = drafts.iter().max_by(|a, b| a.weight().total_cmp(&b.weight()));
-        let Some((bar, cells)) = best.map(|d| (d.weight() - self.settings.second_reading_within, d.evidence))
-        else {
-            return Ok(bare());
-        };
+        let mut drafts = self.drafts(&looked, &floors);
+        let Some(best) = likeliest(&drafts) else { return Ok(bare()) };
         // On a floor that is bare most likely, setting the cells right only costs time.
-        if self.presence(mark, ok, cells) < self.settings.bare_first {
+        if self.presence(mark, ok, best.evidence) < self.settings.bare_first {
             return Ok(bare());
         }
-        let views = self.views(drafts.into_iter().filter(|d| d.weight() >= bar).collect());
+        let bar = best.weight() - self.settings.second_reading_within;
+        drafts.retain(|d| d.weight() >= bar);
+        self.read_again(&mut drafts);
+        let cells = likeliest(&drafts).map_or(0.0, |d| d.evidence);
+        if self.presence(mark, ok, cells) < self.settings.bare_below {
+            return Ok(bare());
+        }
+        let views = self.views(drafts);
         let cells =
             views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight)).map_or(0.0, |v| v.1);
         let presence = self.presence(mark, ok, cells);

@@ -31,6 +31,11 @@ impl Draft<'_> {
     }
 }
 
+/// The draft of the largest weight.
+pub(super) fn likeliest<'a, 'd>(drafts: &'d [Draft<'a>]) -> Option<&'d Draft<'a>> {
+    drafts.iter().max_by(|a, b| a.weight().total_cmp(&b.weight()))
+}
+
 /// Cells of one floor.
 fn listed<'a>(floor: &'a Floor, cells: &[Cell]) -> Listed<'a> {
     cells.iter().map(|cell| (&floor.plain, *cell)).collect()
@@ -130,18 +135,29 @@ impl Learned {
         found.collect()
     }
 
-    /// Drafts read to their end: the views, and the evidence of their cells.
-    pub(super) fn views(&self, mut drafts: Vec<Draft<'_>>) -> Vec<(View, f32)> {
-        let moved: Vec<usize> = (0..drafts.len()).filter(|i| drafts[*i].glyphs.is_none()).collect();
-        let cells = |d: &Draft<'_>| d.block.cells(d.scheme);
+    /// Reads the cells that were set right anew.
+    pub(super) fn read_again(&self, drafts: &mut [Draft<'_>]) {
+        let mut moved: Vec<&mut Draft<'_>> = drafts.iter_mut().filter(|d| d.glyphs.is_none()).collect();
         let lists: Vec<Listed<'_>> =
-            moved.iter().map(|i| listed(drafts[*i].floor, &cells(&drafts[*i]))).collect();
-        for (i, glyphs) in moved.iter().zip(self.glyphs(&lists)) {
-            drafts[*i].glyphs = Some(glyphs);
+            moved.iter().map(|d| listed(d.floor, &d.block.cells(d.scheme))).collect();
+        for (draft, glyphs) in moved.iter_mut().zip(self.glyphs(&lists)) {
+            draft.evidence = glyphs.evidence(&self.settings);
+            draft.glyphs = Some(glyphs);
         }
+    }
+
+    /// Drafts read to their end: the views, and the evidence of their cells. Of those that are clearly behind, cells that
+    /// leave doubt are not read from aside.
+    pub(super) fn views(&self, mut drafts: Vec<Draft<'_>>) -> Vec<(View, f32)> {
+        let bar = likeliest(&drafts).map_or(0.0, Draft::weight) - self.settings.third_reading_within;
+        let near: Vec<bool> = drafts.iter().map(|d| d.weight() >= bar).collect();
         let readings = drafts
             .iter_mut()
-            .map(|d| (d.glyphs.take().unwrap_or_default(), d.floor, d.block.cells(d.scheme)))
+            .zip(&near)
+            .map(|(d, near)| {
+                let cells = if *near { d.block.cells(d.scheme) } else { Vec::new() };
+                (d.glyphs.take().unwrap_or_default(), d.floor, cells)
+            })
             .collect();
         let glyphs = self.averaged(readings);
         drafts.iter().zip(glyphs).map(|(draft, glyphs)| self.view(draft, glyphs)).collect()

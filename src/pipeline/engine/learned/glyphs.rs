@@ -96,10 +96,8 @@ impl Learned {
         let sure = log_sigmoid(self.settings.cell_sure);
         let top = |symbols: &Vec<f32>| symbols.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut doubtful = Vec::new();
-        for (r, (glyphs, ..)) in readings.iter().enumerate() {
-            doubtful.extend(
-                (0..glyphs.symbols.len()).filter(|i| top(&glyphs.symbols[*i]) < sure).map(|i| (r, i)),
-            );
+        for (r, (glyphs, _, cells)) in readings.iter().enumerate() {
+            doubtful.extend((0..cells.len()).filter(|i| top(&glyphs.symbols[*i]) < sure).map(|i| (r, i)));
         }
         let aside = |(r, i): &(usize, usize)| -> Listed<'_> {
             let (_, floor, cells) = &readings[*r];
