@@ -165,3 +165,45 @@ impl WithSimd for Product<'_> {
         if self.rows.at_once() == MANY { self.all::<S, MANY>(simd) } else { self.all::<S, FEW>(simd) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows for few registers and for many, every size of block, an odd number of pixels.
+    #[test]
+    fn every_size_of_block_agrees_with_plain_loops() {
+        let lanes = lanes();
+        let (runs, length, pixels) = ([0, 7], 3, [(0, 0), (4, 30), (9, 60)]);
+        let src: Vec<f32> = (0..20 * lanes).map(|i| ((i * 7) % 11) as f32 - 5.0).collect();
+        for (m, at_once) in [1, 2, 5, 6, 11, 12, 23, 30].into_iter().flat_map(|m| [(m, FEW), (m, MANY)]) {
+            let weights: Vec<f32> = (0..m * 6).map(|i| ((i * 5) % 7) as f32 - 3.0).collect();
+            let bias: Vec<f32> = (0..m).map(|i| i as f32).collect();
+            let add = vec![2.0; 90 * lanes];
+            let mut out = vec![f32::NAN; 90 * lanes];
+            Product {
+                rows: &Rows::new_for(at_once, &weights, 6, m, 6),
+                src: &src,
+                runs: &runs,
+                length,
+                pixels: &pixels,
+                bias: &bias,
+                add: Some(&add),
+                relu: true,
+                out: &mut out,
+            }
+            .run();
+            for ((from, to), row, lane) in pixels
+                .iter()
+                .flat_map(|pixel| (0..m).map(move |row| (pixel, row)))
+                .flat_map(|(pixel, row)| (0..lanes).map(move |lane| (pixel, row, lane)))
+            {
+                let value = |k: usize| src[(from + runs[k / length] + k % length) * lanes + lane];
+                let sum: f32 = (0..6).map(|k| weights[row * 6 + k] * value(k)).sum();
+                let truth = (sum + bias[row] + 2.0).max(0.0);
+                assert_eq!(out[(to + row) * lanes + lane], truth, "{m} rows, {at_once} at once");
+            }
+            assert_eq!(out.iter().filter(|v| !v.is_nan()).count(), 3 * m * lanes);
+        }
+    }
+}
