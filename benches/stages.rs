@@ -108,17 +108,18 @@ fn networks(c: &mut Criterion) {
         ("layout", reader.map(|r| &r.layout), (TILE_PX, TILE_PX)),
         ("ring", reader.map(|r| &r.ring), STRIP),
     ];
+    let texture =
+        |high, wide| Array2::from_shape_fn((high, wide), |(y, x)| ((x * 7 + y * 13) % 97) as f32 / 97.0);
     for (name, network, (high, wide)) in all {
         let Some(network) = network else { continue };
-        let tile = Array2::from_shape_fn((high, wide), |(y, x)| ((x * 7 + y * 13) % 97) as f32 / 97.0);
+        let tile = texture(high, wide);
         let see = if name == "ring" { finer } else { prepare };
         c.bench_function(&format!("network {name}, input"), |b| b.iter(|| see(black_box(&tile))));
         let input = see(&tile);
         c.bench_function(&format!("network {name}"), |b| b.iter(|| network.run(black_box(&input))));
     }
     let Some(reader) = reader else { return };
-    let cell = Array2::from_shape_fn((CELL_PX, CELL_PX), |(y, x)| ((x * 7 + y * 13) % 97) as f32 / 97.0);
-    let cells = vec![finer(&cell); 8];
+    let cells = vec![finer(&texture(CELL_PX, CELL_PX)); 8];
     c.bench_function("network glyph, eight cells", |b| b.iter(|| reader.glyph.run(black_box(&cells))));
 }
 

@@ -156,7 +156,8 @@ pub struct LearnedSettings {
     pub cell_sure: f32,
     /// What the log-probabilities of a way and a format are multiplied by once their cells are read: `turn` and `layout`
     /// are surer than they are right. This and `cell_weight` are those of the best logistic choice among what was read of
-    /// 1,066 simulated marks, none of them among those that the README's figures are of; how upright `layout` called the tile had none of the weight.
+    /// 1,066 simulated marks, none of them among those that the README's figures are of; how upright `layout` called the
+    /// tile had none of the weight.
     pub way_weight: f32,
     /// Most log-odds, either way, that one cell counts for or against a view.
     pub cell_most: f32,

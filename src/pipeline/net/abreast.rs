@@ -107,14 +107,11 @@ impl Layer {
     ) -> Self {
         let [kh, kw] = kernel;
         // From channel, row, column to row, column, channel: the order in which values lie.
+        let (taps, row) = (kh * kw, kh * kw * from.c);
         let mut turned = vec![0.0; weights.len()];
-        for (to, from) in
-            turned.chunks_exact_mut(kh * kw * from.c).zip(weights.chunks_exact(kh * kw * from.c))
-        {
-            let channels = from.len() / (kh * kw);
-            for (i, value) in from.iter().enumerate() {
-                to[i % (kh * kw) * channels + i / (kh * kw)] = *value;
-            }
+        for (i, weight) in weights.iter().enumerate() {
+            let (first, channel, tap) = (i / row * row, i % row / taps, i % taps);
+            turned[first + tap * from.c + channel] = *weight;
         }
         let pixels = (0..to.h).flat_map(|y| (0..to.w).map(move |x| (y, x)));
         let place = |(y, x)| (from.before(y * stride, x * stride, pad), to.at(y, x));
@@ -168,13 +165,7 @@ impl Abreast {
         input: [usize; 3],
         wanted: &[(&str, usize)],
     ) -> Result<Self, WeightsError> {
-        let of = |e: WeightsError| WeightsError::new(format!("network {name}: {e}"));
-        let definition = file
-            .header
-            .networks
-            .get(name)
-            .ok_or_else(|| WeightsError::new(format!("there is no network {name}")))?;
-        Builder::build(file, definition, input, wanted).map_err(of)
+        file.build(name, |definition| Builder::build(file, definition, input, wanted))
     }
 
     /// Runs the network on each of the inputs, given by channel, row and column; the outputs in the order in which they

@@ -176,7 +176,31 @@ pub enum Op {
     },
 }
 
+impl TensorRef {
+    /// What is wrong with an operation that has no use for a tensor of this shape.
+    pub fn misfit(&self) -> WeightsError {
+        WeightsError::new(format!("a tensor of shape {:?} does not fit here", self.shape))
+    }
+}
+
 impl WeightsFile {
+    /// The definition of network `name`, and what `build` makes of it; errors name the network.
+    ///
+    /// # Errors
+    /// The network is missing, or `build` fails.
+    pub fn build<T>(
+        &self,
+        name: &str,
+        build: impl FnOnce(&Definition) -> Result<T, WeightsError>,
+    ) -> Result<T, WeightsError> {
+        let definition = self
+            .header
+            .networks
+            .get(name)
+            .ok_or_else(|| WeightsError::new(format!("there is no network {name}")))?;
+        build(definition).map_err(|e| WeightsError::new(format!("network {name}: {e}")))
+    }
+
     /// Checks `bytes` and widens the tensors.
     ///
     /// # Errors

@@ -58,14 +58,8 @@ impl Network {
         input: &[usize],
         wanted: &[(&str, &[usize])],
     ) -> Result<Self, WeightsError> {
-        let definition = file
-            .header
-            .networks
-            .get(name)
-            .ok_or_else(|| WeightsError::new(format!("there is no network {name}")))?;
-        Plan::new(file, definition, Shape::new(input)?, wanted)
-            .map(|plan| Self { plan })
-            .map_err(|e| WeightsError::new(format!("network {name}: {e}")))
+        let input = Shape::new(input)?;
+        file.build(name, |definition| Plan::new(file, definition, input, wanted)).map(|plan| Self { plan })
     }
 
     /// Runs the network; the outputs are row-major, in the order in which they were wanted.

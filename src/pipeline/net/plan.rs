@@ -1,7 +1,7 @@
 //! A network's definition to steps whose every access is known to lie within its buffers.
 
 use super::conv::Conv;
-use super::file::{Definition, Op, TensorRef, WeightsError, WeightsFile};
+use super::file::{Definition, Op, WeightsError, WeightsFile};
 use super::ops::{Attend, Linear};
 use super::shape::{Map, Shape};
 use std::collections::BTreeMap;
@@ -239,13 +239,13 @@ impl Builder {
         Ok(match op {
             Op::Conv { input, w, b, stride, pad, relu, add, .. } => {
                 let (input, from) = self.map(input)?;
-                let [o, c, kh, kw] = w.shape[..] else { return Err(bad(w)) };
+                let [o, c, kh, kw] = w.shape[..] else { return Err(w.misfit()) };
                 if c != from.c || b.shape != [o] {
-                    return Err(bad(w));
+                    return Err(w.misfit());
                 }
                 let conv =
                     Conv::new(from, file.tensor(w)?, file.tensor(b)?, (kh, kw), (*stride, *pad), *relu)
-                        .ok_or_else(|| bad(w))?;
+                        .ok_or_else(|| w.misfit())?;
                 let shape = Shape::new(&[conv.to.c, conv.to.h, conv.to.w])?;
                 let add = add.as_deref().map(|name| self.map(name)).transpose()?;
                 if add.is_some_and(|(_, map)| map != conv.to) {
@@ -282,9 +282,9 @@ impl Builder {
             }
             Op::Linear { input: name, w, b, relu, .. } => {
                 let (input, tokens, d) = self.tokens(name)?;
-                let [o, i] = w.shape[..] else { return Err(bad(w)) };
+                let [o, i] = w.shape[..] else { return Err(w.misfit()) };
                 if i != d || o == 0 || b.shape != [o] {
-                    return Err(bad(w));
+                    return Err(w.misfit());
                 }
                 let linear = Linear::new(file.tensor(w)?, file.tensor(b)?, *relu);
                 let vector = matches!(self.value(name)?.1, Shape::Vector { .. });
@@ -303,7 +303,7 @@ impl Builder {
             Op::AddConst { input, w, .. } => {
                 let (input, shape) = self.value(input)?;
                 if w.shape != shape.dims() {
-                    return Err(bad(w));
+                    return Err(w.misfit());
                 }
                 (Kind::AddConst { input, values: stored(shape, file.tensor(w)?) }, shape)
             }
@@ -323,14 +323,14 @@ impl Builder {
             Op::LayerNorm { input: name, w, b, .. } => {
                 let (input, tokens, d) = self.tokens(name)?;
                 if w.shape != [d] || b.shape != [d] {
-                    return Err(bad(w));
+                    return Err(w.misfit());
                 }
                 let (w, b) = (file.tensor(w)?.to_vec(), file.tensor(b)?.to_vec());
                 (Kind::LayerNorm { input, tokens, w, b }, self.value(name)?.1)
             }
             Op::GridSample { input, points, .. } => {
                 let (input, from) = self.map(input)?;
-                let [p, 2] = points.shape[..] else { return Err(bad(points)) };
+                let [p, 2] = points.shape[..] else { return Err(points.misfit()) };
                 let shape = Shape::new(&[p, from.c])?;
                 (Kind::GridSample { input, from, points: file.tensor(points)?.to_vec() }, shape)
             }
@@ -368,8 +368,4 @@ fn stored(shape: Shape, values: &[f32]) -> Vec<f32> {
     let mut stored = vec![0.0; shape.stored()];
     shape.store(values, &mut stored);
     stored
-}
-
-fn bad(tensor: &TensorRef) -> WeightsError {
-    WeightsError::new(format!("a tensor of shape {:?} does not fit here", tensor.shape))
 }

@@ -66,7 +66,9 @@ impl Rows {
 
     /// The same in the memory of others.
     pub fn set(&mut self, rows: &[f32], step: usize, m: usize, k: usize) {
-        self.set_for(Arch::new().dispatch(AtOnce), rows, step, m, k);
+        // 8 x 3 sums, 3 values and a weight leave 4 of 32 registers, 6 x 2, 2 and 1 leave one of 16. With 4 x 3 none
+        // is left: the compiler then keeps a sum in memory, and the loop waits for it.
+        self.set_for(if many_registers() { 8 } else { 6 }, rows, step, m, k);
     }
 
     fn set_for(&mut self, at_once: usize, rows: &[f32], step: usize, m: usize, k: usize) {
@@ -92,16 +94,18 @@ pub fn block_of(left: usize, at_once: usize) -> usize {
     }
 }
 
-/// Rows for which a machine has registers.
-struct AtOnce;
+/// Whether this machine has 32 registers, as with AVX-512, or 16.
+pub fn many_registers() -> bool {
+    Arch::new().dispatch(Registers) >= 32
+}
 
-impl WithSimd for AtOnce {
+struct Registers;
+
+impl WithSimd for Registers {
     type Output = usize;
 
     fn with_simd<S: Simd>(self, _: S) -> usize {
-        // 8 x 3 sums, 3 values and a weight leave 4 of 32 registers, 6 x 2, 2 and 1 leave one of 16. With 4 x 3 none
-        // is left: the compiler then keeps a sum in memory, and the loop waits for it.
-        if S::REGISTER_COUNT >= 32 { 8 } else { 6 }
+        S::REGISTER_COUNT
     }
 }
 

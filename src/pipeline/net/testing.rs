@@ -1,5 +1,6 @@
 //! Files of weights made in tests.
 
+use super::WeightsError;
 use half::f16;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -36,6 +37,24 @@ impl Draft {
         });
         assemble(&header, &data)
     }
+}
+
+/// A reference to 32 numbers at the most, which every file of [`misfit`] holds.
+pub(crate) fn tensor(at: usize, shape: &[usize]) -> Value {
+    json!({"at": at, "shape": shape})
+}
+
+/// A convolution from `x` to one channel `y`.
+pub(crate) fn conv(w: Value, stride: usize, pad: usize) -> Value {
+    json!({"op": "conv", "in": "x", "out": "y", "w": w, "b": tensor(0, &[1]), "stride": stride, "pad": pad, "relu": false})
+}
+
+/// Why `build` refuses the file of a network of these operations, whose output is `y`; empty where it does not.
+pub(crate) fn misfit<T>(ops: &[Value], build: impl Fn(&[u8]) -> Result<T, WeightsError>) -> String {
+    let mut draft = Draft::default();
+    let _ = draft.tensor(&[32], &[0.5; 32]);
+    draft.ops = ops.to_vec();
+    build(&draft.bytes("y")).err().map_or_else(String::new, |error| error.to_string())
 }
 
 /// Magic, header, data.

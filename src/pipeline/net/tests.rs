@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::file::WeightsFile;
-use super::testing::{Draft, assemble};
+use super::testing::{Draft, assemble, conv, misfit, tensor as t};
 use super::{Network, WeightsError};
 use serde_json::json;
 
@@ -120,14 +120,11 @@ fn a_damaged_file_is_an_error_that_says_what_is_wrong() {
 #[test]
 fn a_network_that_does_not_fit_together_is_an_error() {
     let refused = |ops: &[serde_json::Value], word: &str| {
-        let mut draft = Draft::default();
-        let _ = draft.tensor(&[32], &[0.5; 32]);
-        draft.ops = ops.to_vec();
-        let error = run(&draft, (&[2, 4, 4], &[0.0; 32]), ("y", &[1])).unwrap_err().to_string();
+        let error = misfit(ops, |bytes| {
+            Network::new(&WeightsFile::parse(bytes)?, "test", &[2, 4, 4], &[("y", &[1])])
+        });
         assert!(error.contains(word), "{error}");
     };
-    let t = |at: usize, shape: &[usize]| json!({"at": at, "shape": shape});
-    let conv = |w: serde_json::Value, stride: usize, pad: usize| json!({"op": "conv", "in": "x", "out": "y", "w": w, "b": t(0, &[1]), "stride": stride, "pad": pad, "relu": false});
     refused(&[conv(t(0, &[1, 3, 1, 1]), 1, 0)], "does not fit");
     refused(&[conv(t(0, &[1, 2, 5, 5]), 1, 0)], "beyond the file");
     refused(&[conv(t(usize::MAX, &[1, 2, 1, 1]), 1, 0)], "beyond the file");

@@ -58,7 +58,11 @@ impl Cell {
 
 /// A step `right` and `down` of something turned counter-clockwise by `turn` radians.
 pub(super) fn along(turn: f64, right: f64, down: f64) -> (f64, f64) {
-    let (s, c) = turn.sin_cos();
+    turned(turn.sin_cos(), right, down)
+}
+
+/// The same for many steps: sine and cosine of the turn are given.
+fn turned((s, c): (f64, f64), right: f64, down: f64) -> (f64, f64) {
     (c * right + s * down, c * down - s * right)
 }
 
@@ -137,10 +141,10 @@ impl Block {
 pub(super) fn upright(tile: &Prepared, cell: &Cell) -> Vec<f32> {
     let half = CELL_SPAN * cell.height;
     let at = |i: usize| ((i as f64 + 0.5) * 2.0 / CELL_PX as f64 - 1.0) * half;
-    let (s, c) = cell.turn.sin_cos();
+    let turn = cell.turn.sin_cos();
     tile.sample((0..CELL_PX * CELL_PX).map(|i| {
-        let (right, down) = (at(i % CELL_PX), at(i / CELL_PX));
-        (cell.middle.0 + c * right + s * down, cell.middle.1 + c * down - s * right)
+        let (x, y) = turned(turn, at(i % CELL_PX), at(i / CELL_PX));
+        (cell.middle.0 + x, cell.middle.1 + y)
     }))
 }
 

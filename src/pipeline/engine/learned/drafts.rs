@@ -80,7 +80,7 @@ impl Learned {
         let cells: Vec<Vec<Cell>> = drafts.iter().map(|d| d.block.cells(d.scheme)).collect();
         let first = |i: usize| if i == 0 { cells[i].len() } else { FIRST.min(cells[i].len()) };
         let lists = drafts.iter().enumerate().map(|(i, d)| listed(d.floor, &cells[i][..first(i)]));
-        let mut seen = self.glyphs(&lists.collect::<Vec<_>>());
+        let seen = self.glyphs(&lists.collect::<Vec<_>>());
         let evidence = |glyphs: &Glyphs| glyphs.evidence(&self.settings);
         let Some(best) = drafts.iter().zip(&seen).next().map(|(d, g)| d.before + evidence(g)) else {
             return drafts;
@@ -96,7 +96,7 @@ impl Learned {
             false => Listed::new(),
         });
         let rest = self.glyphs(&rest.collect::<Vec<_>>());
-        for ((draft, mut glyphs), rest) in drafts.iter_mut().zip(seen.drain(..)).zip(rest) {
+        for ((draft, mut glyphs), rest) in drafts.iter_mut().zip(seen).zip(rest) {
             glyphs.extend(rest);
             draft.evidence = evidence(&glyphs);
             draft.glyphs = Some(glyphs);

@@ -4,7 +4,7 @@ use super::picture::Picture;
 use super::winograd::Winograd;
 use super::{Abreast, Kind, Layer, Step};
 use crate::pipeline::net::WeightsError;
-use crate::pipeline::net::file::{Definition, Op, TensorRef, WeightsFile};
+use crate::pipeline::net::file::{Definition, Op, WeightsFile};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -104,19 +104,17 @@ impl<'a> Builder<'a> {
 
     fn step(&mut self, op: &Op) -> Result<(), WeightsError> {
         let file = self.file;
-        let bad =
-            |t: &TensorRef| WeightsError::new(format!("a tensor of shape {:?} does not fit here", t.shape));
         let (kind, out, form) = match op {
             Op::Conv { input, out, w, b, stride, pad, relu, add } => {
                 let (input, from) = self.map(input)?;
-                let [o, c, kh, kw] = w.shape[..] else { return Err(bad(w)) };
+                let [o, c, kh, kw] = w.shape[..] else { return Err(w.misfit()) };
                 let side =
                     |side: usize, k: usize| Some((side + 2 * pad).checked_sub(k)?.checked_div(*stride)? + 1);
                 let (Some(high), Some(wide)) = (side(from.h, kh), side(from.w, kw)) else {
-                    return Err(bad(w));
+                    return Err(w.misfit());
                 };
                 if c != from.c || b.shape != [o] || kh == 0 || kw == 0 {
-                    return Err(bad(w));
+                    return Err(w.misfit());
                 }
                 let to = self.picture(o, high, wide)?;
                 let add = add.as_deref().map(|name| self.map(name)).transpose()?;
@@ -157,9 +155,9 @@ impl<'a> Builder<'a> {
             }
             Op::Linear { input, out, w, b, relu } => {
                 let (input, length) = self.vector(input)?;
-                let [o, i] = w.shape[..] else { return Err(bad(w)) };
+                let [o, i] = w.shape[..] else { return Err(w.misfit()) };
                 if i != length || o == 0 || b.shape != [o] {
-                    return Err(bad(w));
+                    return Err(w.misfit());
                 }
                 let layer = Layer::linear(file.tensor(w)?, file.tensor(b)?, *relu);
                 (Kind::Linear { input, layer }, out, Form::Vector(o))
@@ -167,7 +165,7 @@ impl<'a> Builder<'a> {
             Op::LayerNorm { input, out, w, b } => {
                 let (input, length) = self.vector(input)?;
                 if w.shape != [length] || b.shape != [length] {
-                    return Err(bad(w));
+                    return Err(w.misfit());
                 }
                 let (w, b) = (file.tensor(w)?.to_vec(), file.tensor(b)?.to_vec());
                 (Kind::LayerNorm { input, w, b }, out, Form::Vector(length))

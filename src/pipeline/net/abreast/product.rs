@@ -4,7 +4,7 @@
 //! No lane is lost on the border of a map, however small it is, and a stride costs nothing: any two pixels are multiplied
 //! at once. Registers hold 6 x 2 sums with AVX2, 12 x 2 with AVX-512.
 
-use crate::pipeline::net::product::{Rows, block_of};
+use crate::pipeline::net::product::{Rows, block_of, many_registers};
 use pulp::{Arch, Simd, WithSimd};
 
 /// Inputs that are run at once: as many as a register of this machine has lanes.
@@ -22,23 +22,14 @@ impl WithSimd for Lanes {
     }
 }
 
-/// Rows of weights for which this machine has registers.
+/// `count` rows of weights in the order in which the loop takes them.
 pub fn rows(weights: &[f32], count: usize) -> Rows {
     let length = weights.len() / count;
-    Rows::new_for(Arch::new().dispatch(AtOnce), weights, length, count, length)
+    // 12 x 2 sums, 2 values and a weight leave 5 of 32 registers, 6 x 2, 2 and 1 leave one of 16.
+    Rows::new_for(if many_registers() { MANY } else { FEW }, weights, length, count, length)
 }
 
-struct AtOnce;
-
-impl WithSimd for AtOnce {
-    type Output = usize;
-
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        // 12 x 2 sums, 2 values and a weight leave 5 of 32 registers, 6 x 2, 2 and 1 leave one of 16.
-        if S::REGISTER_COUNT >= 32 { MANY } else { FEW }
-    }
-}
-
+/// Rows at once, of 32 registers and of 16.
 const MANY: usize = 12;
 const FEW: usize = 6;
 
