@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from networks import (
-    BEFORE, CELL, CELL_SPAN, REPEATED, RING_RADII, ROWS, SECTOR, SECTORS, SPAN, STRIP, TILE, TURN_RADII, UNROLLED, steps,
+    ALPHABET, BEFORE, CELL, CELL_SPAN, REPEATED, RING_RADII, ROWS, SECTOR, SECTORS, SPAN, STRIP, TILE, TURN_RADII, UNROLLED, steps,
 )
 
 # Half the side of a mark tile, pixels.
@@ -248,8 +248,19 @@ def sample(x, points):
     return values.squeeze(3).unflatten(2, points.shape[1:-1])
 
 
-# Symbols that, turned or mirrored, are themselves or another symbol: no examples of "none".
-ALIKE = [i for i, s in enumerate("ABCDEFGHJKLMNPRSTUVWXYZ0123456789") if s in "AHMNSTUVWXYZ01689"]
+# Symbols that are still one, themselves or another, when they are given a half turn, a turn of which a half turn is
+# the least like, a mirror image, and that upside down: no examples of "none".
+ALIKE = {"half": "HMNSWXZ0689", "turned": "NXZ", "mirror": "AHMTUVWXY08", "flip": "BCDEHKMWX038"}
+
+
+def spoilt(code, none, kind):
+    """Which cells are shown in each of these ways, of the share `none`; `kind`, 0-1, says in which."""
+    shown, low = {}, 0.0
+    for name, high in (("half", 0.25), ("turned", 0.4), ("mirror", 0.52), ("flip", 0.6)):
+        alike = constant(code.device, *(float(ALPHABET.index(s)) for s in ALIKE[name])).long()
+        shown[name] = none & (kind >= low) & (kind < high) & ~torch.isin(code, alike)
+        low = high
+    return shown | {"beside": none & (kind >= low)}
 
 
 def cells(x, truth, jitter, none_share):
@@ -266,26 +277,27 @@ def cells(x, truth, jitter, none_share):
     code = truth["code"]
     # Faces narrower, wider and more slanted than those that were drawn.
     stretch, slant = either("stretch").exp(), either("slant")
-    unlike = ~torch.isin(code, constant(code.device, *map(float, ALIKE)).long())
     kind = torch.rand_like(like)
-    none = (torch.rand_like(like) < none_share) & (unlike | (kind >= 0.6))
-    spun = none & (kind < 0.4)
-    swapped = none & (kind >= 0.4) & (kind < 0.6)
-    beside = none & (kind >= 0.6)
+    shown = spoilt(code, torch.rand_like(like) < none_share, kind)
+    none = functools.reduce(torch.logical_or, shown.values())
+    beside = shown["beside"]
     # Half turns are what a reader meets most. A turn by less than 40 degrees still shows the character.
-    spin = torch.where(kind < 0.25, math.pi + torch.randn_like(like) * 0.1, 0.7 + torch.rand_like(like) * 4.9)
+    spin = torch.where(shown["half"] | shown["flip"], math.pi + torch.randn_like(like) * 0.1, torch.zeros_like(like))
+    either_way = torch.where(torch.rand_like(like) < 0.5, -1.0, 1.0)
+    spin = torch.where(shown["turned"], either_way * (0.7 + torch.rand_like(like) * 1.9), spin)
     aside = torch.where(torch.rand_like(like) < 0.5, -0.5, 0.5) + torch.randn_like(like) * 0.05
     pitch = truth["cells"][:, None, 2] / height
     right = torch.where(beside & (kind < 0.8), aside * pitch, right)
     row = truth["cells"][:, None, 3] / height
     down = torch.where(beside & (kind >= 0.8), aside * row, down)
 
-    turn_of = truth["pose"][:, 3:] + turned + torch.where(spun, spin, torch.zeros_like(spin))
+    turn_of = truth["pose"][:, 3:] + turned + spin
     middle = places(truth) + along(truth["pose"][:, 3:], right * height, down * height)
     half = CELL_SPAN * height * size.exp()
     at = (torch.arange(CELL, device=x.device) + 0.5) * (2 / CELL) - 1
     v, u = torch.meshgrid(at, at, indexing="ij")
-    u = (u * stretch[..., None, None] + v * slant[..., None, None]) * torch.where(swapped, -1.0, 1.0)[..., None, None]
+    swapped = torch.where(shown["mirror"] | shown["flip"], -1.0, 1.0)
+    u = (u * stretch[..., None, None] + v * slant[..., None, None]) * swapped[..., None, None]
     grid = along(turn_of[..., None, None], half[..., None, None] * u, half[..., None, None] * v)
     points = middle[:, :, None, None] + grid
     pieces = sample(x, points).transpose(1, 2).flatten(0, 1)
