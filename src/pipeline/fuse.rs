@@ -34,7 +34,7 @@ pub(super) struct Fused<'a> {
     pub(super) whole: f64,
     /// Log-odds of the best view's format, rotation and mirroring against all others, within ±[`MOST`].
     pub(super) margin: f64,
-    /// Log-evidence that characters and ring agree, a character; 0 without a ring.
+    /// Log-evidence that characters and ring say the same and not any symbols, a character; 0 without a ring.
     pub(super) agreement: f64,
     /// The least of the ring's log-likelihood ratios for the most probable symbols; 0 without a ring.
     pub(super) contradiction: f64,
@@ -212,37 +212,32 @@ fn add_up<'a>(view: &'a View, scheme: &'a Scheme, settings: &DecodeSettings) -> 
     let mut ring = None;
     let mut both = characters.clone();
     if let (Some(odds), Some(gear)) = (&view.gear, &scheme.gear) {
-        let (start, ratios) = ring_ratios(odds, gear, scheme, settings);
-        evidence += start;
+        let ratios = ring_ratios(odds, gear, scheme, settings);
         let mut alone = Vec::with_capacity(ratios.len());
         for (p, ratio) in both.iter_mut().zip(&ratios) {
             p.iter_mut().zip(ratio).for_each(|(p, r)| *p *= r);
             let total: f64 = p.iter().sum();
             p.iter_mut().for_each(|p| *p /= total);
-            agreement += total.ln();
-            let total: f64 = ratio.iter().sum();
-            alone.push(ratio.iter().map(|r| r / total).collect());
+            let all: f64 = ratio.iter().sum();
+            // Against any symbol: a ring that fits all of them as well says nothing for the view.
+            agreement += (total * ratio.len() as f64 / all).ln();
+            alone.push(ratio.iter().map(|r| r / all).collect());
         }
-        evidence += agreement;
+        evidence += settings.ring_weight * agreement;
         agreement /= scheme.len() as f64;
         ring = Some(alone);
     }
     Ok(Sum { view, scheme, evidence, characters, ring, both, agreement })
 }
 
-/// Likelihood of the ring's sectors over that of arbitrary sectors: for start tooth and gap as a
-/// logarithm, and for each character and each symbol of the alphabet.
-fn ring_ratios(
-    odds: &[f32],
-    gear: &Gear,
-    scheme: &Scheme,
-    settings: &DecodeSettings,
-) -> (f64, Vec<Vec<f64>>) {
+/// Likelihood of the ring's sectors over that of arbitrary sectors, for each character and each symbol of the alphabet.
+/// Start tooth and gap say nothing: what reads rings is only ever shown them where they have to be, and sees them there
+/// whatever the picture shows.
+fn ring_ratios(odds: &[f32], gear: &Gear, scheme: &Scheme, settings: &DecodeSettings) -> Vec<Vec<f64>> {
     // log of p(tooth) / (1/2) for log-odds x.
     let tooth = |x: f64| std::f64::consts::LN_2 - (-x).exp().ln_1p();
     let x = |i: usize| (f64::from(odds[i]) * settings.ring_temper).clamp(-MOST, MOST);
     let fixed = gear.start + gear.gap;
-    let start: f64 = (0..fixed).map(|i| tooth(if i < gear.start { x(i) } else { -x(i) })).sum();
     let ratios = (0..scheme.len()).map(|i| {
         let from = fixed + i * gear.bits;
         let of = |symbol: char| {
@@ -255,7 +250,7 @@ fn ring_ratios(
         };
         scheme.alphabet.chars().map(of).collect()
     });
-    (start, ratios.collect())
+    ratios.collect()
 }
 
 /// Normalises, and leaves each symbol at least `floor` of an even share.
