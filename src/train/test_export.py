@@ -14,6 +14,7 @@ import tomllib
 import numpy as np
 import torch
 
+import average
 import export
 import unfold
 from graph import Graph, finer, prepare
@@ -144,6 +145,24 @@ def worst(graph, path, name, seed):
     return max(gaps)
 
 
+def averaged(folder, graph):
+    """The mean of two files lies between them, and is each where they are alike."""
+    files = []
+    for seed, still in ((1, {"seed": 0}), (2, {"seed": 0})):
+        torch.manual_seed(3)
+        kept = shaken(every_operation())
+        torch.manual_seed(seed)
+        export.write(folder / f"{seed}", {"moved": shaken(graph), "kept": kept}, {"moved": {"seed": seed}, "kept": still})
+        files.append(export.read(folder / f"{seed}"))
+    header, data = average.mean(files)
+    assert header["recipe"] == {"moved": {"mean_of": [{"seed": 1}, {"seed": 2}]}, "kept": {"seed": 0}}
+    both = [f[1].astype("f8") for f in files]
+    assert np.abs(data - (both[0] + both[1]) / 2).max() < 2e-3 and not np.array_equal(data, files[0][1])
+    assert np.array_equal(average.mean(files[:1] * 3)[1], files[0][1])
+    first = header["networks"]["kept"]["ops"][0]["w"]["at"]
+    assert np.array_equal(data[first:], files[0][1][first:])
+
+
 def fixture(folder):
     """`net.weights` and `net.json`: inputs with what the interpreter must answer, to 1e-3."""
     torch.manual_seed(11)
@@ -193,6 +212,7 @@ def main():
         copy = pathlib.Path(folder) / "copy"
         export.write(copy, dict.fromkeys(graphs), {}, export.read(path))
         assert copy.read_bytes() == path.read_bytes()
+        averaged(pathlib.Path(folder), every_operation())
     print(f"{size / 1e6:.2f} MB")
 
 
