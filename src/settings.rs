@@ -155,9 +155,9 @@ pub struct LearnedSettings {
     /// 5 were wrong, and reading them again changed none.
     pub cell_sure: f32,
     /// What the log-probabilities of a way and a format are multiplied by once their cells are read: `turn` and `layout`
-    /// are surer than they are right. This and `cell_weight` are those of the best logistic choice among what was read of
-    /// 1,066 simulated marks, none of them among those that the README's figures are of; how upright `layout` called the
-    /// tile had none of the weight.
+    /// are surer than they are right. This, `cell_weight` and `decode.ring_weight` are those of the best logistic choice
+    /// among what was read of 1,044 simulated marks of guns to calibrate with; how upright `layout` called the tile and how
+    /// sharp the characters are bring it next to nothing.
     pub way_weight: f32,
     /// Most log-odds, either way, that one cell counts for or against a view.
     pub cell_most: f32,
@@ -231,7 +231,7 @@ pub struct DecodeSettings {
     /// Least confidence, 0-1, for a code of a height map to be accepted: curves and bars were counted on photographs, and
     /// where nothing was counted a code needs as much as that of a group.
     pub heights_bar: f64,
-    /// Least probability, 0-1, at which a symbol of the ring alone is written down: 2 in 100 of those were wrong then.
+    /// Least probability, 0-1, at which a symbol of the ring alone is written down: of those, 2 in 100 are wrong.
     pub gear_bar: f64,
     /// Symbols listed for each position, the read one among them.
     pub alternatives: usize,

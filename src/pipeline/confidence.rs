@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// | `margin` | log-odds of format and rotation against all other views |
 /// | `presence` | log-odds that there is a mark at all |
 /// | `ring` | 1 where a ring was read, else 0 |
-/// | `agreement` | log-evidence a character that ring and characters say the same; 0 without a ring |
+/// | `agreement` | log-evidence a character that ring and characters say the same, against any symbols; 0 without a ring |
 /// | `contradiction` | the ring's log-likelihood ratio for the character that it supports least; 0 without a ring |
 pub const FEATURES: [&str; 8] =
     ["whole", "weakest", "second", "margin", "presence", "ring", "agreement", "contradiction"];

@@ -238,7 +238,7 @@ fn ring_ratios(odds: &[f32], gear: &Gear, scheme: &Scheme, settings: &DecodeSett
     let tooth = |x: f64| std::f64::consts::LN_2 - (-x).exp().ln_1p();
     let x = |i: usize| (f64::from(odds[i]) * settings.ring_temper).clamp(-MOST, MOST);
     let fixed = gear.start + gear.gap;
-    let ratios = (0..scheme.len()).map(|i| {
+    let ratios = |i: usize| {
         let from = fixed + i * gear.bits;
         let of = |symbol: char| {
             // A symbol without a value cannot stand in a ring.
@@ -249,8 +249,8 @@ fn ring_ratios(odds: &[f32], gear: &Gear, scheme: &Scheme, settings: &DecodeSett
             (1.0 - settings.ring_floor) * log.exp() + settings.ring_floor
         };
         scheme.alphabet.chars().map(of).collect()
-    });
-    ratios.collect()
+    };
+    (0..scheme.len()).map(ratios).collect()
 }
 
 /// Normalises, and leaves each symbol at least `floor` of an even share.

@@ -248,8 +248,8 @@ def sample(x, points):
     return values.squeeze(3).unflatten(2, points.shape[1:-1])
 
 
-# Symbols that are still one, themselves or another, when they are given a half turn, a turn of which a half turn is
-# the least like, a mirror image, and that upside down: no examples of "none".
+# Symbols that are still one, themselves or another, after a half turn, after any turn that is neither near none nor near
+# half of one, mirrored, and upside down in a mirror: no examples of "none".
 ALIKE = {"half": "HMNSWXZ0689", "turned": "NXZ", "mirror": "AHMTUVWXY08", "flip": "BCDEHKMWX038"}
 
 
@@ -257,7 +257,7 @@ def spoilt(code, none, kind):
     """Which cells are shown in each of these ways, of the share `none`; `kind`, 0-1, says in which."""
     shown, low = {}, 0.0
     for name, high in (("half", 0.25), ("turned", 0.4), ("mirror", 0.52), ("flip", 0.6)):
-        alike = constant(code.device, *(float(ALPHABET.index(s)) for s in ALIKE[name])).long()
+        alike = constant(code.device, *map(ALPHABET.index, ALIKE[name]))
         shown[name] = none & (kind >= low) & (kind < high) & ~torch.isin(code, alike)
         low = high
     return shown | {"beside": none & (kind >= low)}

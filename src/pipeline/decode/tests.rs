@@ -97,8 +97,8 @@ fn an_unsure_character_becomes_a_question_mark_in_its_own_place() {
 fn a_ring_whose_characters_cannot_be_told_does_not_choose_the_view() {
     // Start tooth and gap are seen wherever a ring is looked for.
     let best = |seen: &str| {
-        let bare = View { log_weight: 0.5, ..view("A7XK2MP4", 0.999_999) };
-        let ringed = View { gear: Some(ring(seen, 9.0)), ..view("B7XK2MP4", 0.999_999) };
+        let bare = View { log_weight: 0.5, ..view("A7XK2MP4", 0.999999) };
+        let ringed = View { gear: Some(ring(seen, 9.0)), ..view("B7XK2MP4", 0.999999) };
         read(vec![bare, ringed], 1.0).unwrap().best
     };
     assert_eq!(best("????????").as_deref(), Some("A7XK2MP4"));
