@@ -2,7 +2,9 @@
 //!
 //! The photographs must show guns that the engine was not trained on. Figures and bars come from
 //! curves fitted without the gun in question (five parts of the guns, each left out in turn); the
-//! curve that is written is fitted on all.
+//! curve that is written is fitted on all. What a unit of evidence is worth does not depend on the
+//! format: formats share the weights and have a constant each, since a format alone has too few wrong
+//! codes to tell its weights from chance.
 
 use super::interval::{Rate, Tally};
 use super::logistic::{probability, regression};
@@ -25,7 +27,7 @@ pub const WRONG_CHARACTERS: f64 = 0.002;
 const LEVEL: f64 = 0.8;
 /// Parts into which the guns are put, each left out in turn.
 const PARTS: usize = 5;
-/// Fewer photographs than this, or fewer than [`LEAST_EACH`] right or wrong ones, fit no curve of nine numbers.
+/// Fewer photographs of a format than this, or fewer than [`LEAST_EACH`] right or wrong ones, fit no curve.
 const LEAST: usize = 100;
 /// See [`LEAST`].
 const LEAST_EACH: usize = 5;
@@ -55,13 +57,17 @@ pub struct Fit {
 pub(super) struct Case<'a> {
     pub(super) gun: Option<&'a str>,
     pub(super) part: usize,
+    /// Which of the kinds that share the weights, counted from 0.
+    pub(super) kind: usize,
     pub(super) features: Vec<f64>,
     pub(super) right: bool,
 }
 
 impl Case<'_> {
-    fn row(&self) -> (&[f64], bool) {
-        (&self.features, self.right)
+    /// The features, then for each kind whether it is this one's.
+    fn row(&self, kinds: usize) -> Vec<f64> {
+        let own = (0..kinds).map(|kind| f64::from(u8::from(kind == self.kind)));
+        self.features.iter().copied().chain(own).collect()
     }
 }
 
@@ -69,75 +75,82 @@ impl Case<'_> {
 /// A format that is missing from the answer has too few photographs.
 pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
     let parts = parts(&pairs.iter().map(Pair::gun).collect::<Vec<_>>());
-    let mut whole: BTreeMap<&str, Vec<Case<'_>>> = BTreeMap::new();
-    let mut single: BTreeMap<&str, Vec<Case<'_>>> = BTreeMap::new();
-    for (pair, part) in pairs.iter().zip(&parts) {
-        let (Some(format), Some(best)) = (&pair.result.format, &pair.result.best) else { continue };
-        let evidence = &pair.result.evidence;
-        if evidence.len() != FEATURES.len() + best.chars().count() {
-            continue;
+    let read = |pair: &Pair<'_>| {
+        let length = pair.result.best.as_ref().map(|best| best.chars().count());
+        length.is_some_and(|length| pair.result.evidence.len() == FEATURES.len() + length)
+    };
+    let mut outcomes: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    for pair in pairs.iter().filter(|pair| read(pair)) {
+        if let (Some(format), Some(right)) = (&pair.result.format, pair.best_right()) {
+            outcomes.entry(format).or_default()[usize::from(right)] += 1;
         }
-        let (features, each) = evidence.split_at(FEATURES.len());
-        let case = |features: &[f64], right: bool| Case {
+    }
+    outcomes.retain(|_, [wrong, right]| enough(*wrong, *right));
+    let formats: Vec<&str> = outcomes.into_keys().collect();
+    let (mut whole, mut single) = (Vec::new(), Vec::new());
+    for (pair, part) in pairs.iter().zip(parts).filter(|(pair, _)| read(pair)) {
+        let Some(best) = &pair.result.best else { continue };
+        let Some(kind) = formats.iter().position(|f| Some(*f) == pair.result.format.as_deref()) else {
+            continue;
+        };
+        let (features, each) = pair.result.evidence.split_at(FEATURES.len());
+        let case = |features: &[f64], right| Case {
             gun: pair.gun(),
-            part: *part,
+            part,
+            kind,
             features: features.to_vec(),
             right,
         };
-        whole.entry(format).or_default().push(case(features, pair.best_right() == Some(true)));
+        whole.push(case(features, pair.best_right() == Some(true)));
         let truth: Vec<char> = pair.truth.code.iter().flat_map(|c| c.chars()).collect();
         for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
-            let right = truth.len() == each.len() && truth[i] == c;
-            single.entry(format).or_default().push(case(&[*log_odds], right));
+            single.push(case(&[*log_odds], truth.len() == each.len() && truth[i] == c));
         }
     }
-    let learned: BTreeMap<&str, Learned<'_>> =
-        whole.iter().filter_map(|(format, cases)| Some((*format, learn(cases)?))).collect();
-    let together: Vec<&Judged<'_>> = learned.values().flat_map(|l| &l.judged).collect();
-    let (common, counted) = accepted_from(together);
-    let mut fits = BTreeMap::new();
-    for (format, codes) in &learned {
-        let Some(characters) = single.get(format).and_then(|cases| learn(cases)) else { continue };
-        fits.insert(
-            (*format).to_string(),
-            joined(codes, &characters, own_bar(&codes.judged, common), counted),
-        );
-    }
-    fits
+    let fits = fit_kinds(&whole, &single, formats.len());
+    formats.into_iter().map(String::from).zip(fits).collect()
 }
 
-/// Fits both curves of one kind: over whole codes, and over their characters, whose only feature is their log-odds.
-/// `None` where there are too few.
-pub(super) fn fit_both(cases: &[Case<'_>], characters: &[Case<'_>]) -> Option<Fit> {
-    let codes = learn(cases)?;
-    let (at, counted) = accepted_from(codes.judged.iter().collect());
-    Some(joined(&codes, &learn(characters)?, at, counted))
+/// Fits the curves over whole codes and those over their characters, whose only feature is their log-odds: one of each
+/// for each of the `kinds`, the weights shared.
+pub(super) fn fit_kinds(codes: &[Case<'_>], characters: &[Case<'_>], kinds: usize) -> Vec<Fit> {
+    let (codes, characters) = (learn(codes, kinds), learn(characters, kinds));
+    let (common, counted) = accepted_from(&codes.judged);
+    (0..kinds).map(|kind| one_of(kind, &codes, &characters, common, counted)).collect()
 }
 
-fn joined(codes: &Learned<'_>, characters: &Learned<'_>, at: f64, counted: bool) -> Fit {
-    let outcomes: Vec<(f64, bool)> = characters.judged.iter().map(|j| (j.p, j.right)).collect();
+/// Whether a kind has been seen often enough to be fitted.
+pub(super) fn enough(wrong: usize, right: usize) -> bool {
+    wrong + right >= LEAST && wrong.min(right) >= LEAST_EACH
+}
+
+fn one_of(kind: usize, codes: &Learned<'_>, characters: &Learned<'_>, common: f64, counted: bool) -> Fit {
+    let (judged, judged_characters) = (codes.of(kind), characters.of(kind));
+    let outcomes: Vec<(f64, bool)> = judged_characters.iter().map(|j| (j.p, j.right)).collect();
     let (character_bar, _) = bar(&outcomes, WRONG_CHARACTERS);
+    let (bias, weights) = codes.curve(kind);
+    let (character_bias, character_weights) = characters.curve(kind);
     let curve = Curve {
-        bias: codes.weights[0],
-        weights: codes.weights[1..].to_vec(),
-        accept: at,
-        character: [characters.weights[0], characters.weights[1]],
+        bias,
+        weights: weights.to_vec(),
+        accept: own_bar(&judged, common),
+        character: [character_bias, character_weights[0]],
         accept_character: character_bar,
     };
-    let guns: BTreeSet<&str> = codes.judged.iter().filter_map(|j| j.gun).collect();
-    let photographs = codes.judged.len();
+    let guns: BTreeSet<&str> = judged.iter().filter_map(|j| j.gun).collect();
+    let photographs = judged.len();
     let mean =
-        |of: &dyn Fn(&Judged<'_>) -> f64| codes.judged.iter().map(of).sum::<f64>() / photographs as f64;
-    let (accepted, wrong) = codes.above(at);
+        |of: &dyn Fn(&Judged<'_>) -> f64| judged.iter().map(|j| of(j)).sum::<f64>() / photographs as f64;
+    let (accepted, wrong) = above(&judged, curve.accept);
     Fit {
-        curve,
         photographs,
         guns: guns.len(),
         counted,
         accepted,
         wrong,
-        wrong_characters: characters.above(character_bar).1,
+        wrong_characters: above(&judged_characters, character_bar).1,
         bias: mean(&|j| j.p) - mean(&|j| f64::from(u8::from(j.right))),
+        curve,
     }
 }
 
@@ -150,9 +163,11 @@ pub(super) fn parts(guns_of: &[Option<&str>]) -> Vec<usize> {
     guns_of.iter().enumerate().map(|at| of(at) % PARTS).collect()
 }
 
-/// A curve, and what those of the other parts say of each part, the most probable first.
+/// What was fitted to all, and what the same without a reading's gun says of each, the most probable first.
 struct Learned<'a> {
+    /// The constant, the weights of the features, the constants of the kinds.
     weights: Vec<f64>,
+    kinds: usize,
     judged: Vec<Judged<'a>>,
 }
 
@@ -161,6 +176,7 @@ struct Judged<'a> {
     p: f64,
     right: bool,
     gun: Option<&'a str>,
+    kind: usize,
 }
 
 impl Judged<'_> {
@@ -170,42 +186,51 @@ impl Judged<'_> {
     }
 }
 
-impl Learned<'_> {
-    /// Right and above the bar among all, and wrong among those above.
-    fn above(&self, bar: f64) -> (Rate, Rate) {
-        let (mut accepted, mut wrong) = (Tally::default(), Tally::default());
-        for j in &self.judged {
-            accepted.one(j.gun, j.p >= bar && j.right);
-            if j.p >= bar {
-                wrong.one(j.gun, !j.right);
-            }
-        }
-        (accepted.rate(), wrong.rate())
+impl<'a> Learned<'a> {
+    /// Constant and weights of a kind.
+    fn curve(&self, kind: usize) -> (f64, &[f64]) {
+        let (shared, own) = self.weights.split_at(self.weights.len() - self.kinds);
+        (shared[0] + own[kind], &shared[1..])
+    }
+
+    /// Those of a kind, the most probable first.
+    fn of(&self, kind: usize) -> Vec<&Judged<'a>> {
+        self.judged.iter().filter(|j| j.kind == kind).collect()
     }
 }
 
-/// `None` where there are too few.
-fn learn<'a>(cases: &[Case<'a>]) -> Option<Learned<'a>> {
-    let right = cases.iter().filter(|c| c.right).count();
-    if cases.len() < LEAST || right < LEAST_EACH || cases.len() - right < LEAST_EACH {
-        return None;
+/// Right and above the bar among all, and wrong among those above.
+fn above(judged: &[&Judged<'_>], bar: f64) -> (Rate, Rate) {
+    let (mut accepted, mut wrong) = (Tally::default(), Tally::default());
+    for j in judged {
+        accepted.one(j.gun, j.p >= bar && j.right);
+        if j.p >= bar {
+            wrong.one(j.gun, !j.right);
+        }
     }
-    let all: Vec<(&[f64], bool)> = cases.iter().map(Case::row).collect();
-    let mut judged: Vec<Judged<'a>> = Vec::with_capacity(cases.len());
-    for part in 0..PARTS {
-        let others: Vec<(&[f64], bool)> = cases.iter().filter(|c| c.part != part).map(Case::row).collect();
-        let without = regression(&others);
-        let judge =
-            |c: &Case<'a>| Judged { p: probability(&without, &c.features), right: c.right, gun: c.gun };
-        judged.extend(cases.iter().filter(|c| c.part == part).map(judge));
-    }
+    (accepted.rate(), wrong.rate())
+}
+
+fn learn<'a>(cases: &[Case<'a>], kinds: usize) -> Learned<'a> {
+    let rows: Vec<Vec<f64>> = cases.iter().map(|case| case.row(kinds)).collect();
+    let fitted = |part: Option<usize>| {
+        let taken = cases.iter().zip(&rows).filter(|(case, _)| Some(case.part) != part);
+        regression(&taken.map(|(case, row)| (&row[..], case.right)).collect::<Vec<_>>())
+    };
+    let without: Vec<Vec<f64>> = (0..PARTS).map(|part| fitted(Some(part))).collect();
+    let judge = |(case, row): (&Case<'a>, &Vec<f64>)| Judged {
+        p: probability(&without[case.part], row),
+        right: case.right,
+        gun: case.gun,
+        kind: case.kind,
+    };
+    let mut judged: Vec<Judged<'a>> = cases.iter().zip(&rows).map(judge).collect();
     judged.sort_by(Judged::order);
-    Some(Learned { weights: regression(&all), judged })
+    Learned { weights: fitted(None), kinds, judged }
 }
 
 /// The bar for codes, and whether it rests on counted ones.
-fn accepted_from(mut judged: Vec<&Judged<'_>>) -> (f64, bool) {
-    judged.sort_by(|a, b| Judged::order(a, b));
+fn accepted_from(judged: &[Judged<'_>]) -> (f64, bool) {
     let outcomes: Vec<(f64, bool)> = judged.iter().map(|j| (j.p, j.right)).collect();
     let (at, counted) = bar(&outcomes, WRONG_CODES);
     (at.max(if counted { LEAST_COUNTED } else { LEAST_HOPED }), counted)
@@ -213,7 +238,7 @@ fn accepted_from(mut judged: Vec<&Judged<'_>>) -> (f64, bool) {
 
 /// The lowest bar from `common` on, which holds for all formats together, above which no more of this one's were wrong
 /// than may be: a format that errs more often than its curve says pays for it alone.
-fn own_bar(judged: &[Judged<'_>], common: f64) -> f64 {
+fn own_bar(judged: &[&Judged<'_>], common: f64) -> f64 {
     let (mut wrong, mut at) = (0, 1.0);
     for (i, j) in judged.iter().enumerate().take_while(|(_, j)| j.p >= common) {
         wrong += usize::from(!j.right);
@@ -282,6 +307,8 @@ fn upper_limit(count: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn the_upper_limit_is_that_of_the_tables() {
@@ -309,23 +336,24 @@ mod tests {
     }
 
     fn judged(of: impl Iterator<Item = (f64, bool)>) -> Vec<Judged<'static>> {
-        of.map(|(p, right)| Judged { p, right, gun: None }).collect()
+        of.map(|(p, right)| Judged { p, right, gun: None, kind: 0 }).collect()
     }
 
     #[test]
     fn no_code_is_accepted_that_by_itself_is_less_sure_than_the_least() {
         // Thousands that are right, most of them far above the others: on average nearly all could be accepted.
         let many = judged((0..4000).map(|i| (if i < 3900 { 0.9999 } else { 0.9 }, true)));
-        assert_eq!(accepted_from(many.iter().collect()), (LEAST_COUNTED, true));
+        assert_eq!(accepted_from(&many), (LEAST_COUNTED, true));
         // A hundred are too few to count.
         let few = judged((0..100).map(|i| (if i < 95 { 0.9999 } else { 0.99 }, true)));
-        assert_eq!(accepted_from(few.iter().collect()), (LEAST_HOPED, false));
+        assert_eq!(accepted_from(&few), (LEAST_HOPED, false));
     }
 
     #[test]
     fn a_format_with_a_wrong_code_above_the_common_bar_gets_a_higher_one() {
         let p = |i: usize| 0.9999 - i as f64 * 1e-4;
         let right = judged((0..100).map(|i| (p(i), true)));
+        let own_bar = |judged: &[Judged<'_>], common| own_bar(&judged.iter().collect::<Vec<_>>(), common);
         assert_eq!(own_bar(&right, 0.993), 0.993);
         let one_wrong = judged((0..100).map(|i| (p(i), i != 40)));
         let at = own_bar(&one_wrong, 0.993);
@@ -333,5 +361,28 @@ mod tests {
         // The surest of all is wrong.
         assert_eq!(own_bar(&judged([(0.9999, false), (0.999, true)].into_iter()), 0.993), 1.0);
         assert_eq!(own_bar(&[], 0.993), 1.0);
+    }
+
+    #[test]
+    fn kinds_share_what_a_unit_of_evidence_is_worth_and_each_has_its_own_constant() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let constants = [-1.0, 1.5];
+        let cases: Vec<Case<'_>> = (0..6000)
+            .map(|i| {
+                let (kind, x) = (i % 2, rng.random_range(-5.0..5.0));
+                let p = 1.0 / (1.0 + f64::exp(-(constants[kind] + 0.7 * x)));
+                Case { gun: None, part: i / 2 % PARTS, kind, features: vec![x], right: rng.random_bool(p) }
+            })
+            .collect();
+        let fits = fit_kinds(&cases, &cases, 2);
+        for (fit, constant) in fits.iter().zip(constants) {
+            assert!(
+                (fit.curve.bias - constant).abs() < 0.15 && (fit.curve.weights[0] - 0.7).abs() < 0.04,
+                "{fit:?}"
+            );
+            assert_eq!(fit.photographs, 3000);
+            assert!(fit.bias.abs() < 0.02, "{}", fit.bias);
+        }
+        assert_eq!(fits[0].curve.weights, fits[1].curve.weights);
     }
 }

@@ -4,7 +4,7 @@
 //! Groups are cut to their first 2, 3, ... photographs in turn, so that every number of them up to the
 //! largest is learned from; each group counts once.
 
-use super::fit::{Case, Fit, fit_both, parts};
+use super::fit::{Case, Fit, enough, fit_kinds, parts};
 use super::pair::Pair;
 use super::together::{Truthful, truthful};
 use crate::batch::Record;
@@ -88,19 +88,28 @@ fn fit_kind(kind: Kind, known: &[Truthful<'_>]) -> Option<JointFit> {
         let Some(best) = group.best.as_ref().filter(|_| !group.evidence.is_empty()) else { continue };
         let truth: Vec<char> = cut.known.code().into_iter().flat_map(str::chars).collect();
         let (features, each) = group.evidence.split_at(FEATURES.len());
-        let case =
-            |features: &[f64], right| Case { gun: cut.known.gun(), part, features: features.to_vec(), right };
+        let case = |features: &[f64], right| Case {
+            gun: cut.known.gun(),
+            part,
+            kind: 0,
+            features: features.to_vec(),
+            right,
+        };
         whole.push(case(features, cut.known.code() == Some(best)));
         for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
             single.push(case(&[*log_odds], truth.len() == each.len() && truth[i] == c));
         }
     }
-    let mut fit = fit_both(&whole, &single)?;
+    let right = whole.iter().filter(|case| case.right).count();
+    if !enough(whole.len() - right, right) {
+        return None;
+    }
+    let mut fit = fit_kinds(&whole, &single, 1).pop()?;
     let out = FEATURES.iter().position(|f| *f == "out")?;
     if fit.curve.weights[out] > 0.0 {
         // Chance, or larger groups: a photograph that fits the others in no way is no reason to believe them more.
         whole.iter_mut().for_each(|case| case.features[out] = 0.0);
-        fit = fit_both(&whole, &single)?;
+        fit = fit_kinds(&whole, &single, 1).pop()?;
     }
     Some(JointFit { curve: JointCurve { curve: fit.curve.clone(), ..curve }, fit, loss, independent })
 }
