@@ -9,7 +9,7 @@ use super::geometry::Ellipse;
 use super::net::Network;
 use super::net::networks::{CLASS_PX, CLASSES, FINDER_PX};
 use super::net::{sigmoid, softmax};
-use super::tile::prepare;
+use super::tile::{area_average, prepare};
 use crate::settings::FaceSettings;
 use fit::{Expected, Fit, fit};
 use ndarray::{Array2, Axis};
@@ -64,10 +64,20 @@ const LEAST_WIDER: f64 = 1.2;
 /// A region of fewer pixels of the map than this is no impression but an error of single pixels.
 const LEAST_AREA: f64 = 8.0;
 
-/// Finds the primer and the impression on the small copy.
+/// Finds the primer and the impression on the small copy; where there is none, in the middle of the photograph, twice
+/// as large: beside a glaring case head a crater may be all one grey, and as small as its mark is legible.
 pub fn find_face(clean: &Clean<'_>, finder: &Network, settings: &FaceSettings) -> Face {
-    let frame = Letterbox::new(clean);
-    let [classes, present] = &finder.run(&prepare(&frame.tile(&clean.small)))[..] else {
+    let whole = look(&clean.small, &Letterbox::whole(clean), finder, settings);
+    if whole.impression.is_some() {
+        return whole;
+    }
+    let (middle, frame) = Letterbox::middle(clean);
+    let closer = look(&middle, &frame, finder, settings);
+    if closer.impression.is_some() { closer } else { whole }
+}
+
+fn look(small: &Array2<f32>, frame: &Letterbox, finder: &Network, settings: &FaceSettings) -> Face {
+    let [classes, present] = &finder.run(&prepare(&frame.tile(small)))[..] else {
         return Face::default();
     };
     let [primer, impression] = [present[0], present[1]].map(sigmoid);
@@ -83,8 +93,8 @@ pub fn find_face(clean: &Clean<'_>, finder: &Network, settings: &FaceSettings) -
     }
     if primer >= settings.primer_bar {
         let edges = edges(&within, &frame.part(), seed);
-        let small = edges.iter().map(|e| frame.to_small(e)).collect::<Vec<_>>();
-        face.primer = clearest(&clean.small, &small, crater.as_ref()).map(|e| frame.to_photo(&e));
+        let in_small = edges.iter().map(|e| frame.to_small(e)).collect::<Vec<_>>();
+        face.primer = clearest(small, &in_small, crater.as_ref()).map(|e| frame.to_photo(&e));
     }
     face
 }
@@ -170,20 +180,38 @@ fn crispness(p: &Array2<f32>, part: &Part, e: &Ellipse) -> f64 {
     if falls.is_empty() { 0.0 } else { falls.iter().sum::<f64>() / falls.len() as f64 }
 }
 
-/// How the small copy lies in the finder's square.
+/// How a small copy lies in the finder's square, and which part of the photograph it shows.
 struct Letterbox {
     left: usize,
     top: usize,
     width: usize,
     height: usize,
+    /// Photograph pixels to a pixel of the copy.
     factor: f64,
+    /// The copy's left and upper edge in photograph pixels, where pixel p reaches from p to p + 1.
+    origin: (f64, f64),
 }
 
 impl Letterbox {
-    fn new(clean: &Clean<'_>) -> Self {
-        let (height, width) = clean.small.dim();
+    /// The copy of the whole photograph.
+    fn whole(clean: &Clean<'_>) -> Self {
+        Self::new(clean.small.dim(), clean.factor, (0.0, 0.0))
+    }
+
+    /// A copy of the middle half, each way, and how it lies.
+    fn middle(clean: &Clean<'_>) -> (Array2<f32>, Self) {
+        let (height, width) = clean.photo.pixels.dim();
+        let origin = (width as f64 / 4.0, height as f64 / 4.0);
+        let factor = (clean.factor / 2.0).max(1.0);
+        let side = |full: usize| ((full as f64 / 2.0 / factor).round() as usize).clamp(1, FINDER_PX);
+        let dim = (side(height), side(width));
+        let small = area_average(&clean.photo.pixels, origin.0, origin.1, factor, dim);
+        (small, Self::new(dim, factor, origin))
+    }
+
+    fn new((height, width): (usize, usize), factor: f64, origin: (f64, f64)) -> Self {
         let margin = |side: usize| (FINDER_PX - side) / 2;
-        Self { left: margin(width), top: margin(height), width, height, factor: clean.factor }
+        Self { left: margin(width), top: margin(height), width, height, factor, origin }
     }
 
     /// The square, filled up with the mean grey.
@@ -208,8 +236,8 @@ impl Letterbox {
 
     /// From pixels of the small copy to pixels of the photograph.
     fn to_photo(&self, e: &Ellipse) -> Ellipse {
-        let place = |v: f64| (v + 0.5) * self.factor - 0.5;
-        Ellipse { cx: place(e.cx), cy: place(e.cy), ..e.scaled(self.factor) }
+        let place = |v: f64, from: f64| from + (v + 0.5) * self.factor - 0.5;
+        Ellipse { cx: place(e.cx, self.origin.0), cy: place(e.cy, self.origin.1), ..e.scaled(self.factor) }
     }
 }
 
@@ -217,6 +245,19 @@ impl Letterbox {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::pipeline::photo::{Photo, Pixels};
+
+    fn photo(grey: Array2<u8>) -> Photo {
+        Photo {
+            id: String::new(),
+            pixels: Pixels::Eight(grey),
+            scale: None,
+            sha256: String::new(),
+            warnings: Vec::new(),
+            heights: None,
+            page: None,
+        }
+    }
 
     /// Share of the union of two ellipses that both cover.
     fn overlap(a: &Ellipse, b: &Ellipse) -> f64 {
@@ -247,8 +288,7 @@ mod tests {
             let factor = w.max(h) as f64 / FINDER_PX as f64;
             let (width, height) =
                 ((w as f64 / factor).round() as usize, (h as f64 / factor).round() as usize);
-            let margin = |side: usize| (FINDER_PX - side) / 2;
-            Letterbox { left: margin(width), top: margin(height), width, height, factor }
+            Letterbox::new((height, width), factor, (0.0, 0.0))
         }
 
         /// Probabilities as shares of each pixel's area, as a network trained on areas gives them.
@@ -365,20 +405,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_found_in_the_middle_lies_there_in_the_photograph() {
+        // A bright disc of 40 pixels right above the middle of photographs, also of some that are smaller than the copy.
+        for (h, w) in [(900, 1200), (1201, 1199), (150, 170)] {
+            let disc = Ellipse::circle(w as f64 * 0.55, h as f64 * 0.45, h as f64 / 12.0);
+            let shown = |(y, x): (usize, usize)| if disc.level(x as f64, y as f64) < 1.0 { 200 } else { 20 };
+            let photo = photo(Array2::from_shape_fn((h, w), shown));
+            let clean = crate::pipeline::denoise::denoise(&photo);
+            let (copy, frame) = Letterbox::middle(&clean);
+            assert!(copy.nrows() <= FINDER_PX && copy.ncols() <= FINDER_PX);
+            let (mut sum, mut cx, mut cy) = (0.0, 0.0, 0.0);
+            for ((y, x), v) in copy.indexed_iter().filter(|(_, v)| **v > 0.3) {
+                sum += f64::from(*v);
+                cx += f64::from(*v) * x as f64;
+                cy += f64::from(*v) * y as f64;
+            }
+            let seen = frame.to_photo(&Ellipse::circle(cx / sum, cy / sum, 1.0));
+            let off = (seen.cx - disc.cx).hypot(seen.cy - disc.cy);
+            assert!(off < 0.5 * clean.factor.max(1.0), "{h} x {w}: {off}");
+        }
+    }
+
+    #[test]
     fn an_even_photograph_has_no_face() {
         use crate::pipeline::net::Networks;
-        use crate::pipeline::photo::{Photo, Pixels};
         for dim in [(1, 1), (3, 900), (400, 300)] {
             for grey in [0, 128, 255] {
-                let photo = Photo {
-                    id: String::new(),
-                    pixels: Pixels::Eight(Array2::from_elem(dim, grey)),
-                    scale: None,
-                    sha256: String::new(),
-                    warnings: Vec::new(),
-                    heights: None,
-                    page: None,
-                };
+                let photo = photo(Array2::from_elem(dim, grey));
                 let clean = crate::pipeline::denoise::denoise(&photo);
                 // Whatever the weights say: no ellipse with a number that is none.
                 let face = find_face(&clean, &Networks::built_in().unwrap().finder, &FaceSettings::default());
