@@ -61,14 +61,16 @@ const CLEAR_DISC: f64 = 0.5;
 const CLEARER: f64 = 0.1;
 /// A face is at least 1.5 times as wide as the crater in it; what is hardly wider is the crater again.
 const LEAST_WIDER: f64 = 1.2;
+/// How many times as large the middle of the photograph is looked at where the whole shows nothing.
+const CLOSER: f64 = 2.0;
 /// A region of fewer pixels of the map than this is no impression but an error of single pixels.
 const LEAST_AREA: f64 = 8.0;
 
 /// Finds the primer and the impression on the small copy; where there is none, in the middle of the photograph, twice
-/// as large: beside a glaring case head a crater may be all one grey, and as small as its mark is legible.
+/// as large. Beside a glaring case head a crater may be all one grey, and as small as its mark is legible.
 pub fn find_face(clean: &Clean<'_>, finder: &Network, settings: &FaceSettings) -> Face {
     let whole = look(&clean.small, &Letterbox::whole(clean), finder, settings);
-    if whole.impression.is_some() {
+    if whole.impression.is_some() || clean.factor < CLOSER {
         return whole;
     }
     let (middle, frame) = Letterbox::middle(clean);
@@ -198,12 +200,13 @@ impl Letterbox {
         Self::new(clean.small.dim(), clean.factor, (0.0, 0.0))
     }
 
-    /// A copy of the middle half, each way, and how it lies.
+    /// A copy of the middle of a photograph at least [`CLOSER`] times as fine as its copy, and how it lies.
     fn middle(clean: &Clean<'_>) -> (Array2<f32>, Self) {
         let (height, width) = clean.photo.pixels.dim();
-        let origin = (width as f64 / 4.0, height as f64 / 4.0);
-        let factor = (clean.factor / 2.0).max(1.0);
-        let side = |full: usize| ((full as f64 / 2.0 / factor).round() as usize).clamp(1, FINDER_PX);
+        let beside = |side: usize| side as f64 * (1.0 - 1.0 / CLOSER) / 2.0;
+        let origin = (beside(width), beside(height));
+        let factor = clean.factor / CLOSER;
+        let side = |full: usize| ((full as f64 / CLOSER / factor).round() as usize).clamp(1, FINDER_PX);
         let dim = (side(height), side(width));
         let small = area_average(&clean.photo.pixels, origin.0, origin.1, factor, dim);
         (small, Self::new(dim, factor, origin))
@@ -406,8 +409,8 @@ mod tests {
 
     #[test]
     fn what_is_found_in_the_middle_lies_there_in_the_photograph() {
-        // A bright disc of 40 pixels right above the middle of photographs, also of some that are smaller than the copy.
-        for (h, w) in [(900, 1200), (1201, 1199), (150, 170)] {
+        // A bright disc to the right of the middle and above it.
+        for (h, w) in [(900, 1200), (1201, 1199), (300, 384)] {
             let disc = Ellipse::circle(w as f64 * 0.55, h as f64 * 0.45, h as f64 / 12.0);
             let shown = |(y, x): (usize, usize)| if disc.level(x as f64, y as f64) < 1.0 { 200 } else { 20 };
             let photo = photo(Array2::from_shape_fn((h, w), shown));
@@ -422,7 +425,7 @@ mod tests {
             }
             let seen = frame.to_photo(&Ellipse::circle(cx / sum, cy / sum, 1.0));
             let off = (seen.cx - disc.cx).hypot(seen.cy - disc.cy);
-            assert!(off < 0.5 * clean.factor.max(1.0), "{h} x {w}: {off}");
+            assert!(off < 0.25 * clean.factor, "{h} x {w}: {off}");
         }
     }
 

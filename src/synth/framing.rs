@@ -9,7 +9,7 @@ pub const LONG_PX: f32 = 1600.0;
 /// Picture sizes of laboratory cameras, pixels.
 const SIZES: [(usize, usize); 5] = [(1600, 1200), (1440, 1080), (1280, 960), (1200, 1200), (1600, 1200)];
 /// Limits of the scale, µm per pixel: stereo microscopes at 25-60x, and a margin for distant views.
-const SCALES_UM: (f32, f32) = (1.6, 12.0);
+pub const SCALES_UM: (f32, f32) = (1.6, 12.0);
 
 /// How often a laboratory takes the whole case head, the primer, the impression alone.
 pub const LABORATORY: [f32; 3] = [0.12, 0.6, 0.28];

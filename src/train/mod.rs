@@ -6,7 +6,7 @@
 
 use crate::pipeline::scheme::Scheme;
 use crate::synth::draw::Draw;
-use crate::synth::framing::{LONG_PX, frame};
+use crate::synth::framing::{LONG_PX, SCALES_UM, frame};
 use crate::synth::gun::Faces;
 use crate::synth::profile::Profile;
 use crate::synth::scene::{Counts, Scene};
@@ -143,7 +143,8 @@ fn mark_tile(seed: u64, index: u64, size: usize, span: f32, faces: &Faces, schem
     let mut d = Draw::new(seed, "tile", index);
     // The photograph's own resolution: coarse ones are enlarged, as the reader has to.
     let side_um = 2.0 * span * scene.rim_um();
-    let native = (side_um / d.log_range(1.8, 7.0)).clamp((size as f32).min(110.0), size as f32) as usize;
+    let native = (side_um / d.log_range(SCALES_UM.0, SCALES_UM.1))
+        .clamp((size as f32).min(110.0), size as f32) as usize;
     let um = side_um / native as f32;
     let (ox, oy) = scene.gun.pin.offset_um;
     let ox = if scene.mirrored { -ox } else { ox };
