@@ -94,10 +94,7 @@ pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record], best: &str) -> Ve
     let presences = taken.iter().filter_map(|m| m.evidence.get(presence)).copied();
     let log_presence = presences.reduce(f64::max).unwrap_or(0.0);
     let presence = 1.0 / (1.0 + (-log_presence).exp());
-    let each = characters(&joint.best, &joint.positions, presence);
-    let mut sorted = each.clone();
-    sorted.sort_by(f64::total_cmp);
-    let [weakest, second] = [0, 1].map(|i| sorted.get(i).copied().unwrap_or(0.0));
+    let (each, [weakest, second]) = characters(&joint.best, &joint.positions, presence);
     let support = joint.parts.iter().filter(|p| p.view.is_some()).flat_map(|p| &p.support).copied();
     let single = taken
         .iter()

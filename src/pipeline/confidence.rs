@@ -9,17 +9,19 @@ use super::fuse::{Fused, logit};
 use serde::{Deserialize, Serialize};
 
 /// Names of what is measured about a whole code, in the order of a reading's evidence. All are in natural
-/// logarithms, larger for a better reading. More of the same, such as the least sure characters or the odds against
-/// other rotations, was tried: on 4,267 readings with the gun left out it told right from wrong no better.
+/// logarithms, larger for a better reading. Chosen by how many of 5,638 readings stand above all wrong ones with the gun
+/// left out: odds against other rotations and formats, or a third character, brought none.
 ///
 /// | name | meaning |
 /// |---|---|
 /// | `whole` | log-odds of the whole code as characters and ring give it, times the probability of a mark |
+/// | `weakest`, `second` | log-odds of the least and second-least probable characters |
 /// | `presence` | log-odds that there is a mark at all |
 /// | `ring` | 1 where a ring was read, else 0 |
 /// | `agreement` | log-evidence a character that ring and characters say the same, against any symbols; 0 without a ring |
 /// | `contradiction` | the ring's log-likelihood ratio for the character that it supports least; 0 without a ring |
-pub const FEATURES: [&str; 5] = ["whole", "presence", "ring", "agreement", "contradiction"];
+pub const FEATURES: [&str; 7] =
+    ["whole", "weakest", "second", "presence", "ring", "agreement", "contradiction"];
 
 /// A logistic curve over [`FEATURES`], one over a single character's log-odds, and the bars.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,22 +78,28 @@ impl Fitted for Curve {
 /// The curves by format.
 pub type Calibration = Curves<String, Curve>;
 
-/// Log-odds of each character's most probable symbol.
-pub(crate) fn characters(best: &[usize], positions: &[Vec<f64>], presence: f64) -> Vec<f64> {
-    best.iter().zip(positions).map(|(b, p)| logit(presence * p[*b])).collect()
+/// Log-odds of each character's most probable symbol, and the two least of them; 0 where there is none.
+pub(crate) fn characters(best: &[usize], positions: &[Vec<f64>], presence: f64) -> (Vec<f64>, [f64; 2]) {
+    let each: Vec<f64> = best.iter().zip(positions).map(|(b, p)| logit(presence * p[*b])).collect();
+    let mut sorted = each.clone();
+    sorted.sort_by(f64::total_cmp);
+    let least = [0, 1].map(|i| sorted.get(i).copied().unwrap_or(0.0));
+    (each, least)
 }
 
 /// What is known about a reading: the [`FEATURES`] of the whole code, then the log-odds of each
 /// character's most probable symbol. Four decimals, so that a record holds exactly what was used.
 pub(super) fn evidence(fused: &Fused<'_>, best: &[usize], presence: f64) -> Vec<f64> {
+    let (each, [weakest, second]) = characters(best, &fused.positions, presence);
     let whole = [
         logit(presence * fused.whole),
+        weakest,
+        second,
         logit(presence),
         f64::from(u8::from(fused.ring.is_some())),
         fused.agreement,
         fused.contradiction,
     ];
-    let each = characters(best, &fused.positions, presence);
     whole.into_iter().chain(each).map(|x| (x * 1e4).round() / 1e4).collect()
 }
 
