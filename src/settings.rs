@@ -83,11 +83,14 @@ pub struct FaceSettings {
     pub primer_bar: f32,
     /// Least probability of an impression, 0-1, for its rim to be looked for.
     pub impression_bar: f32,
+    /// Least probability of an impression in the whole photograph, 0-1, for its middle to be looked at closer where the
+    /// whole does not show one: an empty primer pocket, which looks like a crater from near, leaves less doubt from afar.
+    pub closer_bar: f32,
 }
 
 impl Default for FaceSettings {
     fn default() -> Self {
-        Self { primer_bar: 0.5, impression_bar: 0.5 }
+        Self { primer_bar: 0.5, impression_bar: 0.5, closer_bar: 0.1 }
     }
 }
 

@@ -66,21 +66,22 @@ const CLOSER: f64 = 2.0;
 /// A region of fewer pixels of the map than this is no impression but an error of single pixels.
 const LEAST_AREA: f64 = 8.0;
 
-/// Finds the primer and the impression on the small copy; where there is none, in the middle of the photograph, twice
-/// as large. Beside a glaring case head a crater may be all one grey, and as small as its mark is legible.
+/// Finds the primer and the impression on the small copy; where that leaves doubt, in the middle of the photograph, twice
+/// as large: beside a glaring case head a crater with a legible mark may be small and all one grey.
 pub fn find_face(clean: &Clean<'_>, finder: &Network, settings: &FaceSettings) -> Face {
-    let whole = look(&clean.small, &Letterbox::whole(clean), finder, settings);
-    if whole.impression.is_some() || clean.factor < CLOSER {
+    let (whole, impression) = look(&clean.small, &Letterbox::whole(clean), finder, settings);
+    if whole.impression.is_some() || impression < settings.closer_bar || clean.factor < CLOSER {
         return whole;
     }
     let (middle, frame) = Letterbox::middle(clean);
-    let closer = look(&middle, &frame, finder, settings);
+    let (closer, _) = look(&middle, &frame, finder, settings);
     if closer.impression.is_some() { closer } else { whole }
 }
 
-fn look(small: &Array2<f32>, frame: &Letterbox, finder: &Network, settings: &FaceSettings) -> Face {
+/// What a copy shows, and the probability of an impression in it.
+fn look(small: &Array2<f32>, frame: &Letterbox, finder: &Network, settings: &FaceSettings) -> (Face, f32) {
     let [classes, present] = &finder.run(&prepare(&frame.tile(small)))[..] else {
-        return Face::default();
+        return (Face::default(), 0.0);
     };
     let [primer, impression] = [present[0], present[1]].map(sigmoid);
     let mut face = Face { confidence: primer.min(impression), ..Face::default() };
@@ -98,7 +99,7 @@ fn look(small: &Array2<f32>, frame: &Letterbox, finder: &Network, settings: &Fac
         let in_small = edges.iter().map(|e| frame.to_small(e)).collect::<Vec<_>>();
         face.primer = clearest(small, &in_small, crater.as_ref()).map(|e| frame.to_photo(&e));
     }
-    face
+    (face, impression)
 }
 
 /// For each class the probability of it or of any farther in.
