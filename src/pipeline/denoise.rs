@@ -90,21 +90,9 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    fn photo(pixels: Pixels) -> Photo {
-        Photo {
-            id: String::new(),
-            pixels,
-            scale: None,
-            sha256: String::new(),
-            warnings: Vec::new(),
-            heights: None,
-            page: None,
-        }
-    }
-
     #[test]
     fn a_photograph_of_384x288_is_halved() {
-        let photo = photo(Pixels::Eight(Array2::from_shape_fn((288, 384), |(y, x)| {
+        let photo = Photo::of(Pixels::Eight(Array2::from_shape_fn((288, 384), |(y, x)| {
             if (y / 2 + x / 2) % 2 == 0 { 255 } else { 51 }
         })));
         let clean = denoise(&photo);
@@ -115,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_tiny_photograph_is_enlarged_between_its_pixel_centres() {
-        let photo = photo(Pixels::Eight(array![[0, 255]]));
+        let photo = Photo::of(Pixels::Eight(array![[0, 255]]));
         let clean = denoise(&photo);
         assert_eq!(clean.small.dim(), (96, 192));
         assert_eq!((clean.small[[0, 0]], clean.small[[50, 191]]), (0.0, 1.0));
@@ -126,7 +114,7 @@ mod tests {
     #[test]
     fn odd_shapes_come_through() {
         for (h, w) in [(1, 1), (1, 5000), (5000, 1), (7, 1000), (192, 192), (193, 5)] {
-            let clean_of = photo(Pixels::Sixteen(Array2::from_elem((h, w), 32768)));
+            let clean_of = Photo::of(Pixels::Sixteen(Array2::from_elem((h, w), 32768)));
             let clean = denoise(&clean_of);
             assert_eq!(clean.small.nrows().max(clean.small.ncols()), SMALL_PX, "{h} x {w}");
             assert!(clean.small.iter().all(|v| (v - 0.5).abs() < 1e-4), "{h} x {w}");
@@ -146,7 +134,7 @@ mod tests {
             let noise: f64 = (0..12).map(|_| even()).sum::<f64>() - 6.0;
             (20_000.0 + 60.0 * x as f64 + 0.02 * 65535.0 * noise) as u16
         });
-        let photo = photo(Pixels::Sixteen(pixels));
+        let photo = Photo::of(Pixels::Sixteen(pixels));
         let found = denoise(&photo).noise;
         assert!((found - 0.02).abs() < 0.002, "{found}");
     }

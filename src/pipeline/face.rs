@@ -206,11 +206,10 @@ impl Letterbox {
         let (height, width) = clean.photo.pixels.dim();
         let beside = |side: usize| side as f64 * (1.0 - 1.0 / CLOSER) / 2.0;
         let origin = (beside(width), beside(height));
-        let factor = clean.factor / CLOSER;
-        let side = |full: usize| ((full as f64 / CLOSER / factor).round() as usize).clamp(1, FINDER_PX);
-        let dim = (side(height), side(width));
-        let small = area_average(&clean.photo.pixels, origin.0, origin.1, factor, dim);
-        (small, Self::new(dim, factor, origin))
+        // As many pixels as the copy of the whole has.
+        let (dim, factor) = (clean.small.dim(), clean.factor / CLOSER);
+        let middle = area_average(&clean.photo.pixels, origin.0, origin.1, factor, dim);
+        (middle, Self::new(dim, factor, origin))
     }
 
     fn new((height, width): (usize, usize), factor: f64, origin: (f64, f64)) -> Self {
@@ -250,18 +249,6 @@ impl Letterbox {
 mod tests {
     use super::*;
     use crate::pipeline::photo::{Photo, Pixels};
-
-    fn photo(grey: Array2<u8>) -> Photo {
-        Photo {
-            id: String::new(),
-            pixels: Pixels::Eight(grey),
-            scale: None,
-            sha256: String::new(),
-            warnings: Vec::new(),
-            heights: None,
-            page: None,
-        }
-    }
 
     /// Share of the union of two ellipses that both cover.
     fn overlap(a: &Ellipse, b: &Ellipse) -> f64 {
@@ -414,7 +401,7 @@ mod tests {
         for (h, w) in [(900, 1200), (1201, 1199), (300, 384)] {
             let disc = Ellipse::circle(w as f64 * 0.55, h as f64 * 0.45, h as f64 / 12.0);
             let shown = |(y, x): (usize, usize)| if disc.level(x as f64, y as f64) < 1.0 { 200 } else { 20 };
-            let photo = photo(Array2::from_shape_fn((h, w), shown));
+            let photo = Photo::of(Pixels::Eight(Array2::from_shape_fn((h, w), shown)));
             let clean = crate::pipeline::denoise::denoise(&photo);
             let (copy, frame) = Letterbox::middle(&clean);
             assert!(copy.nrows() <= FINDER_PX && copy.ncols() <= FINDER_PX);
@@ -435,7 +422,7 @@ mod tests {
         use crate::pipeline::net::Networks;
         for dim in [(1, 1), (3, 900), (400, 300)] {
             for grey in [0, 128, 255] {
-                let photo = photo(Array2::from_elem(dim, grey));
+                let photo = Photo::of(Pixels::Eight(Array2::from_elem(dim, grey)));
                 let clean = crate::pipeline::denoise::denoise(&photo);
                 // Whatever the weights say: no ellipse with a number that is none.
                 let face = find_face(&clean, &Networks::built_in().unwrap().finder, &FaceSettings::default());

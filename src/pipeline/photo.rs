@@ -308,4 +308,20 @@ fn foreign(bytes: &[u8]) -> &'static str {
 }
 
 #[cfg(test)]
+impl Photo {
+    /// A photograph of which nothing is known but its pixels.
+    pub(crate) fn of(pixels: Pixels) -> Self {
+        Self {
+            id: String::new(),
+            pixels,
+            scale: None,
+            sha256: String::new(),
+            warnings: Vec::new(),
+            heights: None,
+            page: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests;

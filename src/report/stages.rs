@@ -300,15 +300,7 @@ mod tests {
     fn a_marked_photograph_gives_seven_pictures_and_the_last_shows_it_untouched() {
         let dir = tempfile::tempdir().unwrap();
         let pixels = Array2::from_shape_fn((90, 120), |(y, x)| (x + y) as u8);
-        let photo = Photo {
-            id: "x".into(),
-            pixels: Pixels::Eight(pixels),
-            scale: None,
-            sha256: String::new(),
-            warnings: Vec::new(),
-            heights: None,
-            page: None,
-        };
+        let photo = Photo::of(Pixels::Eight(pixels));
         let rim = Ellipse::circle(60.0, 45.0, 30.0);
         let pose = Pose { cx: 60.0, cy: 45.0, radius: 25.0, rotation_deg: 30.0, mirrored: false };
         let tile = Array2::from_elem((TILE_PX, TILE_PX), 0.5);
