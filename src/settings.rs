@@ -229,7 +229,8 @@ pub struct DecodeSettings {
     /// Share of the ring's symbols, 0-1, that are spoilt whatever their sectors look like: the ring
     /// wears two to three times faster than the characters, and must not overrule all of them.
     pub ring_floor: f64,
-    /// Least probability of a mark, 0-1, below which a photograph shows none.
+    /// Least probability of a mark, 0-1, below which a photograph shows none; the learned engine's own bar,
+    /// `learned.bare_below`, is higher.
     pub presence_bar: f64,
     /// Least confidence, 0-1, for a code of a height map to be accepted: curves and bars were counted on photographs, and
     /// where nothing was counted a code needs as much as that of a group.

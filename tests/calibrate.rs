@@ -9,7 +9,7 @@ use microstamp::groups::confidence::Calibration as Joint;
 use microstamp::pipeline::decode::{Status, ViewScores};
 use rand::{Rng, SeedableRng};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A run over `n` photographs whose evidence says how sure they are: wrong where it is low.
 fn run(folder: &Path, n: usize) {
@@ -64,6 +64,28 @@ fn a_fitted_file_can_be_read_again_and_raises_the_confidence_of_surer_readings()
     // The same run gives the same bytes.
     calibrate(folder.path(), "template").success();
     assert_eq!(std::fs::read_to_string(folder.path().join("calibration.toml")).unwrap(), first);
+}
+
+#[test]
+fn guns_of_two_runs_are_others_though_they_are_counted_alike() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    folders.iter().for_each(|folder| run(folder.path(), 2000));
+    let path = |name: &str| folders.iter().map(|f| f.path().join(name)).collect::<Vec<_>>();
+    let with = |truth: &[PathBuf]| {
+        Command::cargo_bin("microstamp")
+            .unwrap()
+            .arg("calibrate")
+            .args(path("out"))
+            .arg("--truth")
+            .args(truth)
+            .arg("-o")
+            .arg(folders[0].path().join("calibration.toml"))
+            .assert()
+    };
+    let told = with(&path("truth.csv")).success().get_output().stdout.clone();
+    assert!(String::from_utf8(told).unwrap().contains("ifm8: 4000 photographs of 120 guns"));
+    let told = with(&path("truth.csv")[..1]).code(2).get_output().stderr.clone();
+    assert!(String::from_utf8(told).unwrap().contains("2 OUT and 1 TRUTH.csv"));
 }
 
 #[test]
@@ -123,12 +145,23 @@ fn run_of_groups(folder: &Path, n: usize, shared: bool) {
     std::fs::write(folder.join("truth.csv"), truth).unwrap();
 }
 
+fn group(folder: &Path, kind: &[&str]) {
+    let mut command = Command::cargo_bin("microstamp").unwrap();
+    command
+        .arg("group")
+        .arg(folder.join("out"))
+        .args(["--group-by", "^([^/]+)/"])
+        .args(kind)
+        .assert()
+        .code(0);
+}
+
 /// Groups them and fits their curves.
 fn calibrate_groups(folder: &Path, kind: &[&str]) -> assert_cmd::assert::Assert {
     let path = |name: &str| folder.join(name);
-    let command = || Command::cargo_bin("microstamp").unwrap();
-    command().arg("group").arg(path("out")).args(["--group-by", "^([^/]+)/"]).args(kind).assert().code(0);
-    command()
+    group(folder, kind);
+    Command::cargo_bin("microstamp")
+        .unwrap()
         .arg("calibrate")
         .arg(path("out"))
         .arg("--truth")
@@ -164,6 +197,33 @@ fn photographs_that_err_together_are_worth_less_than_those_that_err_apart() {
         assert!(curve.whole(&at(5.0)) > curve.whole(&at(-2.0)), "{curve:?}");
         assert!(curve.accept > 0.9);
     }
+}
+
+#[test]
+fn kinds_that_are_fitted_together_share_the_weights_and_keep_their_own_dependence() {
+    let (cases, guns) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (folder, shared, kind) in [(&cases, false, &[][..]), (&guns, true, &["--same-gun"])] {
+        run_of_groups(folder.path(), 500, shared);
+        group(folder.path(), kind);
+    }
+    let path = |name: &str| [&cases, &guns].map(|folder| folder.path().join(name));
+    let file = cases.path().join("groups.toml");
+    Command::cargo_bin("microstamp")
+        .unwrap()
+        .arg("calibrate")
+        .args(path("out"))
+        .arg("--truth")
+        .args(path("truth.csv"))
+        .arg("--groups")
+        .arg("-o")
+        .arg(&file)
+        .assert()
+        .success();
+    let both = Joint::parse(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let (case, gun) = (both.curve("learned", &Kind::Case), both.curve("learned", &Kind::Gun));
+    assert!(case.dependence < 0.2 && gun.dependence > 0.8, "{} {}", case.dependence, gun.dependence);
+    assert_eq!(case.curve.weights, gun.curve.weights);
+    assert_ne!(case.curve.bias, gun.curve.bias);
 }
 
 #[test]

@@ -96,6 +96,19 @@ fn resume_starts_where_nothing_is_and_does_nothing_where_all_is_done() {
 }
 
 #[test]
+fn what_is_gone_of_a_finished_run_is_made_again() {
+    let (_dir, lab, out) = lab();
+    // Not timings.csv: milliseconds are others each time.
+    for name in ["results.jsonl", "results.csv", "failures.csv"] {
+        let whole = fs::read(out.join(name)).unwrap();
+        fs::remove_file(out.join(name)).unwrap();
+        decode(&lab, &out, &["--resume"], 1);
+        assert!(fs::read(out.join(name)).unwrap() == whole, "{name}");
+        microstamp().arg("verify").arg(&out).assert().code(0);
+    }
+}
+
+#[test]
 fn another_run_is_not_resumed_and_every_difference_is_named() {
     let (dir, lab, whole) = lab();
     let out = dir.path().join("out");

@@ -223,8 +223,10 @@ fn merge(
 ) -> Result<Counts, Fatal> {
     progress(Step::Comparing);
     // Other rows of this batch are compared before the registry is locked.
-    database.execute("DROP TABLE IF EXISTS verdict", &[])?;
-    database.execute("CREATE TEMP TABLE verdict (line BIGINT PRIMARY KEY, verdict TEXT)", &[])?;
+    // Made first and cleared: whatever else is called so in a shared database is hidden behind it and stays.
+    database
+        .execute("CREATE TEMP TABLE IF NOT EXISTS verdict (line BIGINT PRIMARY KEY, verdict TEXT)", &[])?;
+    database.execute("DELETE FROM verdict", &[])?;
     database.execute("CREATE INDEX staging_code ON staging (code)", &[])?;
     let verdict = |other: &str, with: &str| {
         format!(
@@ -244,7 +246,7 @@ fn merge(
     match merged {
         Ok(counts) => {
             // What has landed stays: tidying that fails can wait.
-            let _ = database.execute("DROP TABLE verdict", &[]).and_then(|_| database.settle(counts.added));
+            let _ = database.settle(counts.added);
             Ok(counts)
         }
         Err(fatal) => {

@@ -1,7 +1,9 @@
 //! `microstamp calibrate`: curves and bars from a run whose truth is known.
 
-use super::{Common, Outcome, remark_if_changed, unwritable};
+use super::{Common, Outcome, manifest_of, remark_if_changed, unwritable};
+use crate::batch::results::Results;
 use crate::error::Fatal;
+use crate::groups::Group;
 use crate::groups::confidence::Calibration as Joint;
 use crate::groups::read_groups;
 use crate::pipeline::confidence::Calibration;
@@ -9,7 +11,8 @@ use crate::score::fit::{Fit, fit};
 use crate::score::fit_groups::{JointFit, fit_groups};
 use crate::score::interval::Rate;
 use crate::score::pair::{self, Pair};
-use crate::score::truth;
+use crate::score::together::{Truthful, truthful};
+use crate::score::truth::Truth;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,19 +20,20 @@ use std::path::{Path, PathBuf};
 /// Fit confidences and acceptance bars of `--engine` to a run whose truth is known
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The photographs must show guns that the engine was not trained on, a few thousand \
-    of them: one wrong code in 1,000 cannot be counted among fewer. What is written is compiled in as \
+    of them: one wrong code in 1,000 cannot be counted among fewer. Of several OUT, the first belongs to the first \
+    TRUTH.csv, and so on; no gun is in two of them. What is written is compiled in as \
     src/pipeline/calibration.toml.\n\n\
     Example:\n  microstamp decode validation -o out\n  \
     microstamp calibrate out --truth validation/truth.csv -o src/pipeline/calibration.toml\n  \
-    microstamp calibrate out --truth validation/truth.csv --groups -o src/groups/calibration.toml")]
+    microstamp calibrate cases guns --truth cases.csv guns.csv --groups -o src/groups/calibration.toml")]
 pub struct Args {
-    /// Folder that `decode` wrote
-    #[arg(value_name = "OUT")]
-    out: PathBuf,
-    /// Table with a row for each photograph: path, code, gun
-    #[arg(long, value_name = "TRUTH.csv")]
-    truth: PathBuf,
-    /// Fit what photographs that were read together are worth, from OUT's groups.jsonl, in the place of single ones
+    /// Folders that `decode` wrote
+    #[arg(value_name = "OUT", required = true)]
+    out: Vec<PathBuf>,
+    /// For each OUT a table with a row for each photograph: path, code, gun
+    #[arg(long, value_name = "TRUTH.csv", required = true, num_args = 1..)]
+    truth: Vec<PathBuf>,
+    /// Fit what photographs that were read together are worth, from each OUT's groups.jsonl, in the place of single ones
     #[arg(long)]
     groups: bool,
     /// File to write; curves of other engines, formats and kinds in it are kept
@@ -37,19 +41,50 @@ pub struct Args {
     output: PathBuf,
 }
 
+/// One OUT and what its photographs show.
+struct Known {
+    truth: Truth,
+    results: Results,
+}
+
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
-    remark_if_changed(&args.out);
-    let results = pair::read_results(&args.out)?;
-    let table = truth::Truth::read(&args.truth)?;
-    let pairs = pair::pair(&table, &results.records)?;
+    let known = known(args, common)?;
+    let pairs: Vec<Vec<Pair<'_>>> =
+        known.iter().map(|k| pair::pair(&k.truth, &k.results.records)).collect::<Result<_, Fatal>>()?;
     let told = if args.groups {
-        groups(args, common, &pairs, &results.sha256)?
+        groups(args, common, &known, &pairs)?
     } else {
-        photographs(args, common, &pairs)?
+        photographs(args, common, &pairs.concat())?
     };
     // A reader that closes the pipe early, such as `head`, has all it wants.
     let _ = std::io::stdout().write_all(told.as_bytes());
     Ok(Outcome::Done)
+}
+
+fn known(args: &Args, common: &Common) -> Result<Vec<Known>, Fatal> {
+    if args.truth.len() != args.out.len() {
+        return Err(Fatal::new(
+            format!("{} OUT and {} TRUTH.csv", args.out.len(), args.truth.len()),
+            "--truth with one table for each OUT, in the same order",
+        ));
+    }
+    let one = |(i, (out, truth)): (usize, (&PathBuf, &PathBuf))| {
+        remark_if_changed(out);
+        if let Some(other) = manifest_of(out).map(|run| run.engine.name).filter(|name| *name != common.engine)
+        {
+            return Err(Fatal::new(
+                format!("{} was read by the engine {other}, not by {}", out.display(), common.engine),
+                format!("--engine {other}, and OUTs of that engine only"),
+            ));
+        }
+        let mut truth = Truth::read(truth)?;
+        // Two folders may count their guns alike and mean others.
+        for gun in truth.rows.iter_mut().filter_map(|row| row.gun.as_mut()) {
+            *gun = format!("{i}/{gun}");
+        }
+        Ok(Known { truth, results: pair::read_results(out)? })
+    };
+    args.out.iter().zip(&args.truth).enumerate().map(one).collect()
 }
 
 fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<String, Fatal> {
@@ -72,13 +107,23 @@ fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<Strin
         .collect())
 }
 
-fn groups(args: &Args, common: &Common, pairs: &[Pair<'_>], results_sha256: &str) -> Result<String, Fatal> {
-    let groups = read_groups(&args.out, results_sha256)?;
+fn groups(args: &Args, common: &Common, known: &[Known], pairs: &[Vec<Pair<'_>>]) -> Result<String, Fatal> {
+    let groups: Vec<Vec<Group>> = args
+        .out
+        .iter()
+        .zip(known)
+        .map(|(out, known)| read_groups(out, &known.results.sha256))
+        .collect::<Result<_, Fatal>>()?;
+    let together: Vec<Vec<Truthful<'_>>> = groups
+        .iter()
+        .zip(pairs)
+        .map(|(groups, pairs)| truthful(groups, pairs))
+        .collect::<Result<_, Fatal>>()?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(common.threads())
         .build()
         .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
-    let fits = pool.install(|| fit_groups(&groups, pairs))?;
+    let fits = pool.install(|| fit_groups(together.into_iter().flatten().collect()));
     if fits.is_empty() {
         return Err(Fatal::new(
             "there are too few groups, read both rightly and wrongly, to fit a curve",

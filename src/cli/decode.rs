@@ -1,8 +1,8 @@
 //! `microstamp decode`: a folder in, codes out.
 
 use super::group::{self, Grouping};
-use super::{Common, Outcome};
-use crate::batch::inputs::Links;
+use super::{Common, Outcome, say_several};
+use crate::batch::inputs::{LeftOut, Links};
 use crate::batch::manifest::{Manifest, Setup};
 use crate::batch::names::printable;
 use crate::batch::output::{self, Output};
@@ -85,9 +85,16 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let key = args.sign_key.as_deref().map(signature::private_key).transpose()?;
     let by = args.grouping.by()?;
     if let Some(by) = &by {
+        if args.inputs.len() > 1 && !common.quiet {
+            say_several(args.inputs.len());
+        }
         // Before anything is read: a pattern that fits nothing would be found out hours later.
         let paths: Vec<&str> = found.taken.iter().map(|p| p.name.as_str()).collect();
         naming::name(&paths, by)?;
+    }
+    let no_picture = found.left_out.iter().filter(|(_, why)| *why == LeftOut::NoPicture).count();
+    if no_picture > 0 && !common.quiet {
+        eprintln!("microstamp: {no_picture} files are no pictures and left out; --dry-run names them");
     }
     if found.alike() > 0 && !common.quiet {
         eprintln!(
@@ -122,7 +129,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     let _held = output::hold(out)?;
     let earlier = if resumes { resume::look(out, &manifest, &found.taken)? } else { None };
-    if let Some(earlier) = earlier.as_ref().filter(|e| is_done(e, args.retry_failed)) {
+    if let Some(earlier) = earlier.as_ref().filter(|e| is_done(e, out, args.retry_failed)) {
         eprintln!("microstamp: every photograph of {} is read already", out.display());
         sign(out, key.as_ref())?;
         return Ok(if earlier.manifest.counts.failed == 0 { Outcome::Done } else { Outcome::SomeFailed });
@@ -133,8 +140,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             manifest.kept = earlier.saved.rows.len();
             manifest.write(out)?;
             resume::bring_in_line(out, &earlier.saved, &Replaced::new())?;
-            if args.retry_failed {
-                retry(&run, &found.taken, out, &earlier.saved, common.quiet)?;
+            if args.retry_failed && !retry(&run, &found.taken, out, &earlier.saved, common.quiet)? {
+                eprintln!(
+                    "microstamp: interrupted; what failed and was not read again stays failed\n  \
+                     try: the same command with --retry-failed"
+                );
+                return Ok(Outcome::Interrupted);
             }
             if earlier.saved.torn && !common.quiet {
                 eprintln!(
@@ -183,13 +194,23 @@ fn sign(out: &Path, key: Option<&SigningKey>) -> Result<(), Fatal> {
     key.map_or(Ok(()), |key| signature::sign(out, key))
 }
 
-/// Whether nothing is left to do.
-fn is_done(earlier: &Earlier, retry_failed: bool) -> bool {
-    earlier.manifest.complete && !(retry_failed && earlier.manifest.counts.failed > 0)
+/// Whether nothing is left to do: a table that is gone is made again.
+fn is_done(earlier: &Earlier, out: &Path, retry_failed: bool) -> bool {
+    earlier.manifest.complete
+        && earlier.saved.rows.len() == earlier.manifest.photographs
+        && output::FILES.iter().all(|name| out.join(name).is_file())
+        && !(retry_failed && earlier.manifest.counts.failed > 0)
 }
 
-/// Reads the failed photographs again and puts their new lines in the place of the old ones.
-fn retry(run: &runner::Run, all: &[Photograph], out: &Path, saved: &Saved, quiet: bool) -> Result<(), Fatal> {
+/// Reads the failed photographs again and puts their new lines in the place of the old ones; false where an interrupt
+/// came before the last of them.
+fn retry(
+    run: &runner::Run,
+    all: &[Photograph],
+    out: &Path,
+    saved: &Saved,
+    quiet: bool,
+) -> Result<bool, Fatal> {
     let failed: Vec<usize> =
         (0..saved.rows.len()).filter(|i| saved.rows[*i].status == Status::Failed).collect();
     let mut progress = Progress::start(failed.len(), quiet);
@@ -201,9 +222,13 @@ fn retry(run: &runner::Run, all: &[Photograph], out: &Path, saved: &Saved, quiet
             Ok(())
         })?;
         let now = resume::saved(out, all.iter().map(|p| p.name.as_str()))?;
+        let whole = replaced.len() == some.len();
         resume::bring_in_line(out, &now, &replaced)?;
+        if !whole {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The first interrupt lets the photographs at hand end; the second ends the program.

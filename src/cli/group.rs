@@ -1,8 +1,7 @@
 //! `microstamp group`: photographs of one case, or cases of one gun, read together.
 
-use super::{Common, Outcome, remark_if_changed};
+use super::{Common, Outcome, manifest_of, remark_if_changed, remark_if_several};
 use crate::batch::disk::sha256_of;
-use crate::batch::manifest::{self, Manifest};
 use crate::batch::names::printable;
 use crate::batch::record::share;
 use crate::error::Fatal;
@@ -101,11 +100,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         ));
     };
     remark_if_changed(&args.out);
-    let manifest = std::fs::read(args.out.join(manifest::NAME)).ok().and_then(|b| Manifest::parse(&b).ok());
+    remark_if_several(&args.out);
+    let manifest = manifest_of(&args.out);
     let folder = args.output.as_ref().unwrap_or(&args.out);
-    if args.output.is_none() && manifest.as_ref().is_some_and(|m| m.outputs.contains_key(FILES[0])) {
+    if manifest_of(folder).is_some_and(|m| m.outputs.contains_key(FILES[0])) {
         return Err(Fatal::new(
-            format!("{} has groups of its own, whose hash is in run.json", args.out.display()),
+            format!("{} has groups of its own, whose hash is in run.json", folder.display()),
             "-o with another folder",
         ));
     }

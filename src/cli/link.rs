@@ -1,6 +1,6 @@
 //! `microstamp link`: readings of one firearm's pin, across scenes and runs.
 
-use super::{Common, Outcome, remark_if_changed};
+use super::{Common, Outcome, remark_if_changed, remark_if_several};
 use crate::batch::names::printable;
 use crate::casework::leads::{Leads, Member};
 use crate::casework::link::Linker;
@@ -47,6 +47,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let mut without = 0;
     for out in &args.outs {
         remark_if_changed(out);
+        remark_if_several(out);
         let read = results::read(out)?;
         without += read.without;
         readings.extend(read.readings);

@@ -180,12 +180,30 @@ impl Verb {
 /// Says so where the results of `out` are others than its run left there: a verb that works with readings is not
 /// to pass over it.
 fn remark_if_changed(out: &Path) {
-    let manifest =
-        std::fs::read(out.join(manifest::NAME)).ok().and_then(|bytes| Manifest::parse(&bytes).ok());
-    let Some(stated) = manifest.and_then(|mut m| m.outputs.remove(FILES[0])) else { return };
+    let Some(stated) = manifest_of(out).and_then(|mut m| m.outputs.remove(FILES[0])) else { return };
     if sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != stated) {
         say_changed(out);
     }
+}
+
+/// The manifest of the run in `out`; `None` where there is none that can be read.
+fn manifest_of(out: &Path) -> Option<Manifest> {
+    std::fs::read(out.join(manifest::NAME)).ok().and_then(|bytes| Manifest::parse(&bytes).ok())
+}
+
+/// Says so where the photographs of `out` come from several INPUTs: results hold paths within them, by which folders
+/// of two INPUTs that are called alike are one case or scene.
+fn remark_if_several(out: &Path) {
+    if let Some(run) = manifest_of(out).filter(|run| run.inputs.len() > 1) {
+        say_several(run.inputs.len());
+    }
+}
+
+fn say_several(inputs: usize) {
+    eprintln!(
+        "microstamp: the photographs come from {inputs} INPUTs, and folders of the same name in them count as one\n  \
+         try: `decode` with one INPUT, the folder above them"
+    );
 }
 
 /// That the results of `out` are others than its run left there; `verify` says more.

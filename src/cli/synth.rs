@@ -24,7 +24,8 @@ pub(super) struct Args {
     /// How bad the marks are; `all` takes the profiles in turn, gun by gun
     #[arg(long, default_value = "all", value_parser = ["clean", "field", "mixed", "severe", "unmarked", "all"])]
     profile: String,
-    /// Number of guns; the photographs are shared out among them [default: by --cases-per-gun]
+    /// Number of guns, at most: the photographs are shared out evenly, a whole number of cases to each [default: by
+    /// --cases-per-gun]
     #[arg(long, value_name = "G", value_parser = clap::value_parser!(u64).range(1..))]
     guns: Option<u64>,
     /// Cases a gun leaves

@@ -60,7 +60,9 @@ fn by_pattern(paths: &[&str], pattern: &str) -> Result<BTreeMap<String, Vec<usiz
         let Some(found) = regex.captures(path) else { continue };
         let from = usize::from(found.len() > 1);
         let parts: Vec<&str> = found.iter().skip(from).map(|part| part.map_or("", |p| p.as_str())).collect();
-        groups.entry(parts.join("/")).or_default().push(i);
+        if parts.iter().any(|part| !part.is_empty()) {
+            groups.entry(parts.join("/")).or_default().push(i);
+        }
     }
     if groups.is_empty() {
         let first = paths.first().map_or_else(String::new, |p| format!(", such as {}", printable(p)));
@@ -122,6 +124,9 @@ mod tests {
         assert_eq!(groups, BTreeMap::from([("17/a".into(), vec![0, 1]), ("18/a".into(), vec![3])]));
         let whole = pattern(&paths, r"^\d+/").unwrap();
         assert_eq!(whole.keys().collect::<Vec<_>>(), ["17/", "18/"]);
+        // What fits but has nothing in the brackets has no name either.
+        let optional = pattern(&paths, r"^17/(?:(a)-\d/)?").unwrap();
+        assert_eq!(optional, BTreeMap::from([("a".into(), vec![0, 1])]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::confidence::{FEATURES, JointCurve, evidence};
 use super::joint::{Joint, join};
 use super::output::SCHEMA;
 use crate::batch::Record;
-use crate::pipeline::decode::{Status, accept};
+use crate::pipeline::decode::{Status, accept, listed};
 use crate::pipeline::scheme::Scheme;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -271,18 +271,13 @@ fn against(record: &Record, format: &str, best: &str) -> Vec<usize> {
 }
 
 fn place(joint: &Joint<'_>, i: usize, p: f64, symbols: &[char]) -> Place {
-    let raw = &joint.positions[i];
     let best = joint.best[i];
-    // The others share what calibration leaves, in the proportions that they had.
-    let rest = (1.0 - p) / (1.0 - raw[best]).max(f64::MIN_POSITIVE);
-    let mut order: Vec<usize> = (0..symbols.len()).collect();
-    order.sort_by(|a, b| raw[*b].total_cmp(&raw[*a]).then(a.cmp(b)));
-    let alternatives = order
-        .into_iter()
-        .take(ALTERNATIVES)
-        .map(|s| (symbols[s], round(if s == best { p } else { rest * raw[s] })))
-        .collect();
-    Place { char: symbols[best], p: round(p), alternatives }
+    let listed = listed(&joint.positions[i], best, p).into_iter().take(ALTERNATIVES);
+    Place {
+        char: symbols[best],
+        p: round(p),
+        alternatives: listed.map(|(s, p)| (symbols[s], round(p))).collect(),
+    }
 }
 
 /// Six decimals, as in results.

@@ -109,7 +109,7 @@ pub struct Reading {
     pub rotation_deg: Option<f64>,
     /// Whether the mark is mirrored.
     pub mirrored: Option<bool>,
-    /// Words such as `partial_transfer`.
+    /// Words such as `gear_disagrees`.
     pub warnings: Vec<String>,
     /// What `confidence` and the positions' `p` were worked out from: the values that
     /// [`FEATURES`] names, then the log-odds of each position. Empty for no mark.
@@ -134,7 +134,7 @@ impl Reading {
             floor: None,
             rotation_deg: None,
             mirrored: None,
-            warnings: face.warnings.clone(),
+            warnings: Vec::new(),
             evidence: Vec::new(),
             views: Vec::new(),
         }
@@ -156,7 +156,14 @@ pub fn decode(
     let nothing = Reading { impression: Some(mark.rim), ..Reading::no_mark(face) };
     let fused = fuse(seen, schemes, settings)?;
     let presence = f64::from(seen.presence).clamp(0.0, 1.0);
-    let Some(fused) = fused.filter(|_| presence >= settings.presence_bar) else { return Ok(nothing) };
+    if presence < settings.presence_bar || seen.views.is_empty() {
+        return Ok(nothing);
+    }
+    let Some(fused) = fused else {
+        let other = seen.views.iter().all(|v| schemes.iter().all(|s| s.id != v.format));
+        let warnings = vec!["other_format".into()];
+        return Ok(if other { Reading { status: Status::Unreadable, warnings, ..nothing } } else { nothing });
+    };
 
     let curve = curve(&fused.scheme.id);
     let best: Vec<usize> = fused.positions.iter().map(|p| top_of(p)).collect();
@@ -172,7 +179,7 @@ pub fn decode(
         positions.iter().zip(show).map(|(p, show)| if *show { p.char } else { '?' }).collect::<String>()
     };
     let gear = gear(&fused, settings);
-    let mut warnings = nothing.warnings.clone();
+    let mut warnings = Vec::new();
     if gear.as_ref().is_some_and(|g| !g.agrees) {
         warnings.push("gear_disagrees".into());
     }
@@ -219,23 +226,24 @@ pub fn accept(each: &[f64], confidence: f64, curve: &Curve) -> (Status, Vec<bool
 
 fn position(fused: &Fused<'_>, i: usize, best: usize, p: f64, settings: &DecodeSettings) -> Position {
     let symbols: Vec<char> = fused.scheme.alphabet.chars().collect();
-    let raw = &fused.positions[i];
-    // The others share what calibration leaves, in the proportions that they had.
-    let rest = (1.0 - p) / (1.0 - raw[best]).max(f64::MIN_POSITIVE);
-    let mut order: Vec<usize> = (0..symbols.len()).collect();
-    order.sort_by(|a, b| raw[*b].total_cmp(&raw[*a]).then(a.cmp(b)));
-    let alternatives = order
-        .iter()
-        .take(settings.alternatives)
-        .map(|s| (symbols[*s], if *s == best { p } else { rest * raw[*s] }));
+    let listed = listed(&fused.positions[i], best, p).into_iter().take(settings.alternatives);
     let corner = |(u, v): (f64, f64)| fused.view.pose.to_photo(u, v);
     Position {
         char: symbols[best],
         p,
-        alternatives: alternatives.collect(),
+        alternatives: listed.map(|(s, p)| (symbols[s], p)).collect(),
         from: source(fused, i, best),
         quad: fused.view.quads[i].map(corner),
     }
+}
+
+/// The symbols, the most probable first, where `best` has been given the probability `p`. The others share what that
+/// leaves in the proportions that they had, and none gets more than `best`: what is left over then is nobody's.
+pub fn listed(raw: &[f64], best: usize, p: f64) -> Vec<(usize, f64)> {
+    let rest = (1.0 - p) / (1.0 - raw[best]).max(f64::MIN_POSITIVE);
+    let mut order: Vec<usize> = (0..raw.len()).filter(|s| *s != best).collect();
+    order.sort_by(|a, b| raw[*b].total_cmp(&raw[*a]).then(a.cmp(b)));
+    std::iter::once((best, p)).chain(order.into_iter().map(|s| (s, (rest * raw[s]).min(p)))).collect()
 }
 
 /// What would have said the same alone: more likely than not counts as saying it.

@@ -24,8 +24,6 @@ pub struct Face {
     pub impression: Option<Ellipse>,
     /// Probability that there is a primer with an impression, 0-1.
     pub confidence: f32,
-    /// Words such as `out_of_focus`.
-    pub warnings: Vec<String>,
 }
 
 /// The network's classes, from outside to inside.
@@ -75,7 +73,12 @@ pub fn find_face(clean: &Clean<'_>, finder: &Network, settings: &FaceSettings) -
     }
     let (middle, frame) = Letterbox::middle(clean);
     let (closer, _) = look(&middle, &frame, finder, settings);
-    if closer.impression.is_some() { closer } else { whole }
+    // The primer's edge may lie outside the middle.
+    if closer.impression.is_some() {
+        Face { primer: whole.primer.or(closer.primer), ..closer }
+    } else {
+        whole
+    }
 }
 
 /// What a copy shows, and the probability of an impression in it.

@@ -139,7 +139,7 @@ fn face_picture(photo: &Photo, face: &Face) -> Canvas {
             None => say(&mut canvas, format!("{name}: none"), colour),
         }
     }
-    say(&mut canvas, format!("p {} {}", share(face.confidence.into()), face.warnings.join(" ")), WORDS);
+    say(&mut canvas, format!("p {}", share(face.confidence.into())), WORDS);
     canvas
 }
 

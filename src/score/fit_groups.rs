@@ -5,14 +5,12 @@
 //! largest is learned from; each group counts once.
 
 use super::fit::{Case, Fit, enough, fit_kinds, parts};
-use super::pair::Pair;
-use super::together::{Truthful, truthful};
+use super::together::Truthful;
 use crate::batch::Record;
-use crate::error::Fatal;
+use crate::groups::Kind;
 use crate::groups::confidence::{FEATURES, JointCurve};
 use crate::groups::joint::join;
 use crate::groups::reading::read;
-use crate::groups::{Group, Kind};
 use crate::pipeline::confidence::Fitted;
 use crate::pipeline::scheme::Scheme;
 use rayon::prelude::*;
@@ -38,16 +36,38 @@ pub struct JointFit {
     pub independent: f64,
 }
 
-/// Fits a curve to each kind of `groups` of which there are enough.
-///
-/// # Errors
-/// [`Fatal`] where a group's photograph has no truth or shows another code than the others.
-pub fn fit_groups(groups: &[Group], pairs: &[Pair<'_>]) -> Result<BTreeMap<Kind, JointFit>, Fatal> {
+/// Fits a curve to each kind of `groups` of which there are enough: what a unit of evidence is worth is the same for
+/// all kinds, each has a constant.
+pub fn fit_groups(groups: Vec<Truthful<'_>>) -> BTreeMap<Kind, JointFit> {
     let mut kinds: BTreeMap<Kind, Vec<Truthful<'_>>> = BTreeMap::new();
-    for known in truthful(groups, pairs)? {
+    for known in groups {
         kinds.entry(known.group.kind).or_default().push(known);
     }
-    Ok(kinds.into_iter().filter_map(|(kind, known)| Some((kind, fit_kind(kind, &known)?))).collect())
+    let schemes = Scheme::all();
+    let (mut sums, mut whole, mut single) = (Vec::new(), Vec::new(), Vec::new());
+    for (kind, known) in &kinds {
+        let cuts = cuts(known);
+        let Some(sum) = Sum::fitted(&cuts, &schemes) else { continue };
+        let (codes, characters) = cases(*kind, sums.len(), &cuts, &schemes, &sum.curve);
+        let right = codes.iter().filter(|case| case.right).count();
+        if enough(codes.len() - right, right) {
+            whole.extend(codes);
+            single.extend(characters);
+            sums.push((*kind, sum));
+        }
+    }
+    let mut fits = fit_kinds(&whole, &single, sums.len());
+    let out = FEATURES.iter().position(|f| *f == "out").unwrap_or(FEATURES.len());
+    if fits.iter().any(|fit| fit.curve.weights.get(out).is_some_and(|weight| *weight > 0.0)) {
+        // Chance, or larger groups: a photograph that fits the others in no way is no reason to believe them more.
+        whole.iter_mut().for_each(|case| case.features[out] = 0.0);
+        fits = fit_kinds(&whole, &single, sums.len());
+    }
+    let joint = |((kind, sum), fit): ((Kind, Sum), Fit)| {
+        let curve = JointCurve { curve: fit.curve.clone(), ..sum.curve };
+        (kind, JointFit { curve, fit, loss: sum.loss, independent: sum.independent })
+    };
+    sums.into_iter().zip(fits).map(joint).collect()
 }
 
 /// A group that is cut to some of its photographs.
@@ -56,62 +76,74 @@ struct Cut<'a> {
     records: Vec<&'a Record>,
 }
 
-fn fit_kind(kind: Kind, known: &[Truthful<'_>]) -> Option<JointFit> {
-    let schemes = Scheme::all();
-    let several: Vec<&Truthful<'_>> = known.iter().filter(|k| !k.mixed && k.pairs.len() > 1).collect();
-    let cuts: Vec<Cut<'_>> = several
-        .iter()
-        .enumerate()
-        .map(|(i, known)| {
-            let taken = 2 + i % (known.pairs.len() - 1);
-            Cut { known, records: known.pairs.iter().take(taken).map(|p| p.result).collect() }
-        })
-        .collect();
-    let (mut best, mut independent): (Option<(f64, JointCurve)>, f64) = (None, f64::INFINITY);
-    for dependence in DEPENDENCES {
-        for astray in ASTRAY {
-            let curve = JointCurve { dependence, astray, ..JointCurve::unfitted() };
-            let loss = loss(&cuts, &schemes, &curve);
-            if dependence == 0.0 {
-                independent = independent.min(loss);
-            }
-            if best.as_ref().is_none_or(|(least, _)| loss < *least) {
-                best = Some((loss, curve));
+fn cuts<'a>(known: &'a [Truthful<'a>]) -> Vec<Cut<'a>> {
+    let several = known.iter().filter(|k| !k.mixed && k.pairs.len() > 1);
+    let cut = |(i, known): (usize, &'a Truthful<'a>)| {
+        let taken = 2 + i % (known.pairs.len() - 1);
+        Cut { known, records: known.pairs.iter().take(taken).map(|p| p.result).collect() }
+    };
+    several.enumerate().map(cut).collect()
+}
+
+/// How photographs of a kind are added up best, and the losses a stamped character.
+struct Sum {
+    curve: JointCurve,
+    loss: f64,
+    independent: f64,
+}
+
+impl Sum {
+    /// `None` without groups.
+    fn fitted(cuts: &[Cut<'_>], schemes: &[Scheme]) -> Option<Self> {
+        let (mut best, mut independent): (Option<(f64, JointCurve)>, f64) = (None, f64::INFINITY);
+        for dependence in DEPENDENCES {
+            for astray in ASTRAY {
+                let curve = JointCurve { dependence, astray, ..JointCurve::unfitted() };
+                let loss = loss(cuts, schemes, &curve);
+                if dependence == 0.0 {
+                    independent = independent.min(loss);
+                }
+                if best.as_ref().is_none_or(|(least, _)| loss < *least) {
+                    best = Some((loss, curve));
+                }
             }
         }
+        let (loss, curve) = best.filter(|_| !cuts.is_empty())?;
+        Some(Self { curve, loss, independent })
     }
-    let (loss, curve) = best?;
+}
+
+/// What the groups of a kind, the `number`th, say of their codes and of each character.
+fn cases<'a>(
+    kind: Kind,
+    number: usize,
+    cuts: &[Cut<'a>],
+    schemes: &[Scheme],
+    curve: &JointCurve,
+) -> (Vec<Case<'a>>, Vec<Case<'a>>) {
     let guns: Vec<Option<&str>> = cuts.iter().map(|c| c.known.gun()).collect();
     let (mut whole, mut single) = (Vec::new(), Vec::new());
     for (cut, part) in cuts.iter().zip(parts(&guns)) {
-        let group = read("", kind, &cut.records, &schemes, &curve, "");
+        let group = read("", kind, &cut.records, schemes, curve, "");
         let Some(best) = group.best.as_ref().filter(|_| !group.evidence.is_empty()) else { continue };
         let truth: Vec<char> = cut.known.code().into_iter().flat_map(str::chars).collect();
         let (features, each) = group.evidence.split_at(FEATURES.len());
-        let case = |features: &[f64], right| Case {
-            gun: cut.known.gun(),
+        let gun = cut.known.gun();
+        let case = |features: &[f64], least, right| Case {
+            gun,
             part,
-            kind: 0,
+            kind: number,
             features: features.to_vec(),
+            least,
             right,
         };
-        whole.push(case(features, cut.known.code() == Some(best)));
+        let least = each.iter().copied().fold(f64::INFINITY, f64::min);
+        whole.push(case(features, least, cut.known.code() == Some(best)));
         for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
-            single.push(case(&[*log_odds], truth.len() == each.len() && truth[i] == c));
+            single.push(case(&[*log_odds], *log_odds, truth.len() == each.len() && truth[i] == c));
         }
     }
-    let right = whole.iter().filter(|case| case.right).count();
-    if !enough(whole.len() - right, right) {
-        return None;
-    }
-    let mut fit = fit_kinds(&whole, &single, 1).pop()?;
-    let out = FEATURES.iter().position(|f| *f == "out")?;
-    if fit.curve.weights[out] > 0.0 {
-        // Chance, or larger groups: a photograph that fits the others in no way is no reason to believe them more.
-        whole.iter_mut().for_each(|case| case.features[out] = 0.0);
-        fit = fit_kinds(&whole, &single, 1).pop()?;
-    }
-    Some(JointFit { curve: JointCurve { curve: fit.curve.clone(), ..curve }, fit, loss, independent })
+    (whole, single)
 }
 
 /// Mean loss a character of the groups that bear a code and show a mark.

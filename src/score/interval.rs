@@ -90,6 +90,8 @@ pub fn clustered(clusters: &[(u64, u64)]) -> Option<Interval> {
 pub struct Tally<'a> {
     count: u64,
     of: u64,
+    /// Of the photographs that had any trials.
+    photographs: Vec<(u64, u64)>,
     guns: BTreeMap<&'a str, (u64, u64)>,
 }
 
@@ -98,6 +100,9 @@ impl<'a> Tally<'a> {
     pub fn add(&mut self, gun: Option<&'a str>, count: u64, of: u64) {
         self.count += count;
         self.of += of;
+        if of > 0 {
+            self.photographs.push((count, of));
+        }
         if let Some(gun) = gun
             && of > 0
         {
@@ -121,7 +126,11 @@ impl<'a> Tally<'a> {
             count: self.count,
             of: self.of,
             share,
-            wilson: share.and_then(|s| wilson(s, self.of as f64)),
+            wilson: if self.photographs.iter().all(|p| p.1 == 1) {
+                share.and_then(|s| wilson(s, self.of as f64))
+            } else {
+                clustered(&self.photographs)
+            },
             over_guns: if complete { clustered(&guns) } else { None },
             guns: guns.len(),
         }
@@ -153,6 +162,15 @@ mod tests {
         assert_eq!(wilson(0.0, 0.0), None);
         let rate = Tally::default().rate();
         assert_eq!((rate.share, rate.wilson, rate.over_guns), (None, None, None));
+    }
+
+    #[test]
+    fn characters_of_a_photograph_are_no_independent_trials() {
+        let mut characters = Tally::default();
+        (0..10).for_each(|i| characters.add(None, if i < 5 { 8 } else { 0 }, 8));
+        let interval = characters.rate().wilson.unwrap();
+        // About as wide as of ten trials, not of eighty.
+        assert!(interval.low < 0.27 && interval.high > 0.73, "{interval:?}");
     }
 
     #[test]

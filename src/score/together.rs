@@ -148,7 +148,7 @@ pub fn markdown(all: &Together) -> String {
         Kind::Case => "photographs of one case",
         Kind::Gun => "cases of one gun",
     };
-    let mut table = table(&["figure", "together", "share", "95 % guns", "each alone", "share"]);
+    let mut table = table(&["figure", "together", "share", "95 %", "each alone", "share"]);
     let (joint, alone) = (&all.joint, &all.alone);
     let rows: [(&str, &Rate, &Rate); 7] = [
         ("code right", &joint.code_right, &alone.code_right),
@@ -171,7 +171,8 @@ pub fn markdown(all: &Together) -> String {
     }
     let ece = |f: &Figures| f.calibration.ece.map_or("-".into(), |e| format!("{e:.3}"));
     let mut text = format!(
-        "## Read together: {} groups, {:.1} {what} each\n\n{table}\n\nExpected calibration error {} together, \
+        "## Read together: {} groups, {:.1} {what} each\n\n{table}\n\nIntervals are over guns, where the truth names \
+         several, else over groups. Expected calibration error {} together, \
          {} alone.\n",
         all.groups,
         all.members,

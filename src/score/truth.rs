@@ -209,7 +209,7 @@ impl Cells<'_> {
 
     fn row(self, schemes: &[Scheme]) -> Result<Row, Fatal> {
         let path = self.text("path").ok_or_else(|| self.wrong("path", "a path"))?.to_string();
-        let code = self.text("code").map(str::to_string);
+        let code = self.text("code").map(str::to_ascii_uppercase);
         let scheme = match (self.text("format"), self.text("layout")) {
             (Some(id), _) => schemes.iter().find(|s| s.id == id),
             (None, Some(layout)) => schemes.iter().find(|s| Some(&s.rows) == rows_of(layout).as_ref()),
@@ -219,6 +219,14 @@ impl Cells<'_> {
             && code.chars().count() != scheme.len()
         {
             return Err(self.wrong("code", &format!("of {} characters, as {} has", scheme.len(), scheme.id)));
+        }
+        let mut alphabets = schemes.iter().filter(|s| scheme.is_none_or(|own| own.id == s.id));
+        if let Some(code) = &code
+            && !alphabets.any(|s| code.chars().all(|c| s.alphabet.contains(c)))
+        {
+            return Err(
+                self.wrong("code", "a code of symbols that are issued, or empty without a microstamp")
+            );
         }
         let side = |value: f64| value.round().min(f64::from(u32::MAX)) as u32;
         Ok(Row {
@@ -290,6 +298,8 @@ mod tests {
             [Some("ifm8"), Some("ifm6"), Some("ifm8-323"), Some("ifm8-narrow"), None, Some("ifm8-narrow")]
         );
         assert_eq!(truth.rows[5].code, None);
+        let small = Truth::parse(b"path,code\na,a7ck2mp4\n").unwrap();
+        assert_eq!(small.rows[0].code.as_deref(), Some("A7CK2MP4"));
     }
 
     #[test]
@@ -315,6 +325,8 @@ mod tests {
             ("path,code\na,X\nb,Y\na,X\n", "more than one row for a"),
             ("path,code\n,X\n", "line 2: path"),
             ("path,code,layout\na,ABC,2x4\n", "line 2: code `ABC` is not of 8"),
+            ("path,code\na,A7?K2MP4\n", "line 2: code `A7?K2MP4` is not a code"),
+            ("path,code,format\na,A7CK2MPO,ifm8\n", "line 2: code `A7CK2MPO` is not a code"),
             ("path,code,pin_cx\na,,left\n", "line 2: pin_cx `left`"),
             ("path,code,pin_r\na,,1\nb,,0\n", "line 3: pin_r `0`"),
             ("path,code,gear\na,,yes\n", "line 2: gear `yes`"),

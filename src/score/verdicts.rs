@@ -287,11 +287,14 @@ fn figures(
 
 fn against_truth(rows: &[(&Verdict, &Record, Option<&Row>)]) -> AgainstTruth {
     let mut tallies: [Tally<'_>; 4] = Default::default();
+    // Several examiners may have read a photograph; the machine read it once.
+    let mut machine = BTreeSet::new();
     for (v, r, row) in rows {
         let Some((row, truth)) = row.and_then(|row| Some((row, row.code.as_deref()?))) else { continue };
         let gun = row.gun.as_deref();
         let code = r.code.as_deref().unwrap_or_default();
-        for (i, reading) in [v.reading.as_str(), code].into_iter().enumerate() {
+        let first = machine.insert((&r.path, &r.sha256));
+        for (i, reading) in [v.reading.as_str(), code].into_iter().enumerate().take(1 + usize::from(first)) {
             tallies[i].one(gun, reading == truth);
             // Characters beyond the true code's end are wrong as well.
             let mut true_ones = truth.chars();
@@ -383,6 +386,11 @@ mod tests {
         let pair = |r: &Rate| (r.count, r.of);
         assert_eq!((pair(&t.examiner_right), pair(&t.machine_right)), ((1, 1), (0, 1)));
         assert_eq!((pair(&t.examiner_characters_wrong), pair(&t.machine_characters_wrong)), ((0, 6), (1, 6)));
+        // Read by two examiners, the machine has read it once.
+        let second = Verdict { examiner: "F".into(), ..verdict("a", "ABC128", "") };
+        let c = compare(&[verdict("a", "ABC123", ""), second], &results, Some(&truth)).unwrap();
+        let t = c.against_truth.unwrap();
+        assert_eq!((pair(&t.examiner_right), pair(&t.machine_right)), ((1, 2), (0, 1)));
     }
 
     #[test]

@@ -33,6 +33,27 @@ fn a_file_goes_in_once_however_often_it_is_brought() {
 }
 
 #[test]
+fn tables_of_others_in_the_same_database_stay() {
+    for lab in labs() {
+        let other = |text: String| store::open(&lab.place).unwrap().execute(&text, &[]).unwrap();
+        let names = ["staging", "verdict"];
+        for name in names {
+            other(format!("CREATE TABLE {name} (a INTEGER)"));
+        }
+        let entry = r#"{"code":"ZZZZ2222","format":"ifm8","make":"Colt","serial":"CLT2"}"#;
+        let file = lab.file("new.jsonl", entry);
+        // Twice: the second finds what the first has left behind.
+        for _ in 0..2 {
+            lab.ok(&["registry", "import", &file]);
+        }
+        assert_eq!(lab.records(), 1);
+        for name in names {
+            other(format!("INSERT INTO {name} VALUES (1)"));
+        }
+    }
+}
+
+#[test]
 fn bad_rows_are_put_aside_with_their_reasons_and_good_ones_go_in() {
     for lab in Lab::with_entries() {
         let file = lab.file(

@@ -177,7 +177,7 @@ impl Database for Postgres {
         // Statements of an earlier batch refer to the table that goes.
         self.prepared.clear();
         self.batch(&format!(
-            "DROP TABLE IF EXISTS staging;
+            "DROP TABLE IF EXISTS pg_temp.staging;
              CREATE TEMP TABLE staging (line BIGINT PRIMARY KEY, {columns} TEXT COLLATE \"C\" NOT NULL,
                  reversed TEXT COLLATE \"C\" NOT NULL);
              SET enable_seqscan = on"
@@ -252,7 +252,7 @@ impl Database for Postgres {
 
     fn settle(&mut self, added: u64) -> Result<(), Fatal> {
         self.prepared.clear();
-        self.batch("DROP TABLE IF EXISTS staging; SET enable_seqscan = off")?;
+        self.batch("DROP TABLE IF EXISTS pg_temp.staging; SET enable_seqscan = off")?;
         if added < MANY {
             return Ok(());
         }

@@ -160,7 +160,7 @@ fn no_mark_and_no_code_where_presence_is_low_or_nothing_was_seen() {
 }
 
 #[test]
-fn formats_that_were_not_asked_for_are_passed_over() {
+fn a_mark_of_a_format_that_was_not_asked_for_is_a_mark_that_is_not_read() {
     let mark = Mark {
         rim: Ellipse::circle(0.0, 0.0, 1.0),
         floor: Ellipse::circle(0.0, 0.0, 1.0),
@@ -172,7 +172,17 @@ fn formats_that_were_not_asked_for_are_passed_over() {
     let only = [Scheme::all().remove(1)];
     let curve = |_: &str| Curve::unfitted();
     let r = decode(&Face::default(), &mark, &seen, &only, &curve, &DecodeSettings::default()).unwrap();
-    assert_eq!(r.status, Status::NoMark);
+    assert_eq!((r.status, r.code), (Status::Unreadable, None));
+    assert_eq!(r.warnings, ["other_format"]);
+}
+
+#[test]
+fn no_symbol_is_listed_as_surer_than_the_one_that_is_read() {
+    // Calibration takes from the first what the second would get.
+    let listed = listed(&[0.01, 0.49, 0.5], 2, 0.45);
+    assert_eq!(listed.iter().map(|(s, _)| *s).collect::<Vec<_>>(), [2, 1, 0]);
+    assert_eq!((listed[0].1, listed[1].1), (0.45, 0.45));
+    assert!((listed[2].1 - 0.55 / 0.5 * 0.01).abs() < 1e-12);
 }
 
 #[test]

@@ -62,16 +62,26 @@ fn luma(r: u32, g: u32, b: u32) -> u32 {
 /// fractions of 65535 such a photograph would be almost black. A shift loses nothing, and a dark
 /// photograph of 16 true bits only gets brighter by a power of two.
 pub fn fill_range(pixels: Pixels) -> Pixels {
+    let empty = empty_bits(&pixels);
+    shifted(pixels, empty)
+}
+
+/// Upper bits of the word that no value uses; 0 for 8 bits, and for a picture that is black throughout.
+pub fn empty_bits(pixels: &Pixels) -> u32 {
     match pixels {
-        Pixels::Sixteen(mut a) => {
-            let empty = a.iter().fold(0, |bits, v| bits | v).leading_zeros();
-            if empty > 0 && empty < 16 {
-                a.mapv_inplace(|v| v << empty);
-            }
-            Pixels::Sixteen(a)
-        }
-        eight => eight,
+        Pixels::Sixteen(a) => a.iter().fold(0, |bits, v| bits | v).leading_zeros() % u16::BITS,
+        Pixels::Eight(_) => 0,
     }
+}
+
+/// Values of 16 bits shifted up by so many.
+pub fn shifted(mut pixels: Pixels, bits: u32) -> Pixels {
+    if let Pixels::Sixteen(a) = &mut pixels
+        && bits > 0
+    {
+        a.mapv_inplace(|v| v << bits);
+    }
+    pixels
 }
 
 #[cfg(test)]

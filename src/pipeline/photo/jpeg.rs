@@ -19,7 +19,9 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
         // The decoder would paint the missing part grey.
         return Err(broken("JPEG", "the end of the picture is missing"));
     }
-    let options = DecoderOptions::default().set_max_width(65_535).set_max_height(65_535);
+    // Not strict, the decoder paints grey what it cannot read: a photograph that is no evidence of what it shows.
+    let options =
+        DecoderOptions::default().set_max_width(65_535).set_max_height(65_535).set_strict_mode(true);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(bad)?;
     let (target, channels) = match decoder.input_colorspace() {

@@ -324,6 +324,65 @@ fn of_several_pictures_one_is_read_only_where_it_was_asked_for() {
 }
 
 #[test]
+fn a_camera_s_raw_file_is_not_read_from_its_reduced_copy() {
+    // The only directory is a copy, and says that the pictures lie in others below it.
+    let reduced = [
+        (254, 4, vec![1]),
+        (256, 4, vec![5]),
+        (257, 4, vec![3]),
+        (258, 3, vec![8]),
+        (262, 3, vec![1]),
+        (273, 4, vec![8]),
+        (277, 3, vec![1]),
+        (278, 4, vec![3]),
+        (279, 4, vec![15]),
+        (330, 4, vec![8]),
+    ];
+    let failure = read(raw_tiff(false, &reduced, &ramp())).unwrap_err();
+    assert!(failure.reason.contains("raw") && failure.hint.contains("TIFF"), "{failure}");
+}
+
+#[test]
+fn a_jpeg_with_a_hole_in_it_is_broken_and_not_painted_over() {
+    let mut state = 1u32;
+    let grain = ::image::GrayImage::from_fn(160, 160, |_, _| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ::image::Luma([(state >> 24) as u8])
+    });
+    let whole = encode(&DynamicImage::ImageLuma8(grain), ImageFormat::Jpeg);
+    assert!(read(whole.clone()).is_ok());
+    let n = whole.len();
+    let holed = [&whole[..n / 3], &whole[n / 2..]].concat();
+    let failure = read(holed).unwrap_err();
+    assert!(failure.reason.contains("JPEG") && failure.hint.contains("copy"), "{failure}");
+}
+
+#[test]
+fn planes_of_a_camera_of_twelve_bits_are_fused_like_those_of_sixteen() {
+    let plane = |sharp: u32, shift: u32| -> Vec<u16> {
+        let bar = |i: u32| if i % 60 / 20 == sharp { [900, 3000][(i / 3 % 2) as usize] } else { 2000 };
+        (0..60 * 40).map(|i| bar(i) << shift).collect()
+    };
+    let stack = |shift: u32| {
+        let mut out = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut out).unwrap();
+        for sharp in 0..3 {
+            encoder.write_image::<colortype::Gray16>(60, 40, &plane(sharp, shift)).unwrap();
+        }
+        let asked = Asked { um_per_px: None, page: Some("fuse".parse().unwrap()) };
+        let photo = load("test", "00", out.into_inner(), &asked, &PhotoSettings::default()).unwrap();
+        match photo.pixels {
+            Pixels::Sixteen(a) => a,
+            Pixels::Eight(_) => panic!("8 bit"),
+        }
+    };
+    let (twelve, sixteen) = (stack(0), stack(4));
+    // Only rounding differs before the result fills its range.
+    let most = twelve.iter().zip(&sixteen).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(most <= Some(2), "{most:?}");
+}
+
+#[test]
 fn a_stack_that_is_cut_off_is_broken_and_not_read_in_part() {
     let mut stack = several(&[(5, 3, 0, 10), (5, 3, 0, 20), (5, 3, 0, 30)]);
     stack.truncate(stack.len() - 40);

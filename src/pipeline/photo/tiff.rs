@@ -52,6 +52,21 @@ pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) ->
         stack::planes(&description, of, samples.into())
     };
     let asked = page.ok_or_else(|| stack::undecided(of))?;
+    // Planes are compared by their contrast: of a camera of fewer bits than 16 all fill the range by the same shift.
+    let empty = match (asked, take(planes[0])?) {
+        (Page::Number(_), _) | (_, Pixels::Eight(_)) => 0,
+        (_, first) => {
+            let mut empty = grey::empty_bits(&first);
+            for plane in &planes[1..] {
+                if empty == 0 {
+                    break;
+                }
+                empty = empty.min(grey::empty_bits(&take(*plane)?));
+            }
+            empty
+        }
+    };
+    let mut take = |page: usize| take(page).map(|pixels| grey::shifted(pixels, empty));
     let (pixels, page, planes) = match asked {
         Page::Number(n) if n > of => return Err(stack::no_such(n, of)),
         Page::Number(n) => (take(n - 1)?, Some(n), 1),
@@ -96,6 +111,13 @@ fn survey(bytes: &[u8], settings: &PhotoSettings) -> Result<Survey, Failure> {
     for index in 0.. {
         // Bit 0 of NewSubfileType says that a picture is a reduced copy, bit 2 that it is a mask.
         let kind = reader.find_tag_unsigned::<u32>(Tag::NewSubfileType).ok().flatten().unwrap_or(0);
+        if kind & 0b101 != 0 && size.is_none() && matches!(reader.find_tag(Tag::SubIfd), Ok(Some(_))) {
+            return Err(Failure::new(
+                "load",
+                "a camera's own TIFF (raw) whose pictures but a reduced copy lie where they are not read",
+                "develop it to PNG or TIFF with the camera's program",
+            ));
+        }
         // Where all are copies the last one is read.
         if kind & 0b101 == 0 || (size.is_none() && !reader.more_images()) {
             let here = reader.dimensions().map_err(bad)?;
