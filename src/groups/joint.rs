@@ -39,8 +39,6 @@ pub struct Joint<'a> {
     pub whole: f64,
     /// Log-odds of the best hypothesis's format and views against those that differ.
     pub margin: f64,
-    /// Log-evidence a place that the photographs say the same; 0 for one.
-    pub agreement: f64,
     /// What each photograph did, in the order in which they were given.
     pub parts: Vec<Part<'a>>,
 }
@@ -75,7 +73,6 @@ struct Hypothesis {
     sums: Vec<Vec<f64>>,
     /// For each place the probability of every symbol.
     positions: Vec<Vec<f64>>,
-    agreement: f64,
     scheme: usize,
 }
 
@@ -135,7 +132,6 @@ pub fn join<'a>(members: &[&'a Record], schemes: &'a [Scheme], curve: &JointCurv
         positions,
         whole,
         margin: logit(1.0 - rivals),
-        agreement: all[first].agreement,
         parts: parts.into_iter().flatten().collect(),
         best,
     })
@@ -191,7 +187,6 @@ fn hypotheses(known: &[Vec<Known<'_>>], scheme: &Scheme, curve: &JointCurve) -> 
         evidence: 0.0,
         sums: vec![vec![0.0; symbols]; scheme.len()],
         positions: Vec::new(),
-        agreement: 0.0,
         scheme: 0,
     };
     let mut kept = vec![start];
@@ -238,6 +233,5 @@ fn weigh(h: &mut Hypothesis, norms: &Norms, curve: &JointCurve) {
             sums.iter().map(|s| (weight * (s - top)).exp() / sum).collect()
         })
         .collect();
-    h.agreement = if taken.len() > 1 { together / h.sums.len() as f64 } else { 0.0 };
     h.evidence = h.prior + together;
 }

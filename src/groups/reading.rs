@@ -204,7 +204,7 @@ fn alone(group: &mut Group, member: usize, record: &Record) {
 fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joint<'_>, curve: &JointCurve) {
     let symbols: Vec<char> = joint.scheme.alphabet.chars().collect();
     let best: String = joint.best.iter().map(|b| symbols[*b]).collect();
-    let evidence = evidence(joint, marked, &best);
+    let evidence = evidence(joint, marked);
     let curve = &curve.curve;
     let confidence = curve.whole(&evidence);
     let each: Vec<f64> = evidence[FEATURES.len()..].iter().map(|x| curve.one(*x)).collect();
@@ -255,7 +255,7 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
     group.code = Some(best.chars().zip(&shown).map(|(c, s)| if *s { c } else { '?' }).collect());
     group.confidence = round(confidence);
     group.format = Some(joint.scheme.id.clone());
-    group.positions = (0..each.len()).map(|i| place(joint, i, each[i], &symbols)).collect();
+    group.positions = (0..each.len()).map(|i| place(joint, i, each[i].max(confidence), &symbols)).collect();
     group.evidence = evidence;
     group.best = Some(best);
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Every character above the acceptance bar.
+    /// The whole code above the acceptance bar.
     Read,
     /// Some are.
     Partial,
@@ -169,12 +169,11 @@ pub fn decode(
     let best: Vec<usize> = fused.positions.iter().map(|p| top_of(p)).collect();
     let evidence = evidence(&fused, &best, presence);
     let confidence = curve.whole(&evidence);
-    let positions: Vec<Position> = (0..best.len())
-        .map(|i| position(&fused, i, best[i], curve.one(evidence[FEATURES.len() + i]), settings))
-        .collect();
-
-    let each: Vec<f64> = positions.iter().map(|p| p.p).collect();
+    let each: Vec<f64> = evidence[FEATURES.len()..].iter().map(|x| curve.one(*x)).collect();
     let (status, shown) = accept(&each, confidence, &curve);
+    // Where the code is right, each of its characters is.
+    let positions: Vec<Position> =
+        (0..best.len()).map(|i| position(&fused, i, best[i], each[i].max(confidence), settings)).collect();
     let text = |show: &[bool]| {
         positions.iter().zip(show).map(|(p, show)| if *show { p.char } else { '?' }).collect::<String>()
     };

@@ -37,9 +37,9 @@ pub fn file(index: usize) -> String {
 /// What a status says, for those who see the word for the first time.
 pub fn meaning(status: Status) -> &'static str {
     match status {
-        Status::Read => "every character is above the acceptance bar",
-        Status::Partial => "some characters are above the acceptance bar",
-        Status::Unreadable => "a mark, no character above the acceptance bar",
+        Status::Read => "the whole code is above its acceptance bar",
+        Status::Partial => "some characters are above their acceptance bar, the whole code is not",
+        Status::Unreadable => "a mark, no character above its acceptance bar",
         Status::NoMark => "a primer without a microstamp, or no primer",
         Status::Failed => "the file or the program failed",
     }

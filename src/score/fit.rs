@@ -60,8 +60,6 @@ pub(super) struct Case<'a> {
     /// Which of the kinds that share the weights, counted from 0.
     pub(super) kind: usize,
     pub(super) features: Vec<f64>,
-    /// Log-odds of the character that it is, or of the code's least sure one.
-    pub(super) least: f64,
     pub(super) right: bool,
 }
 
@@ -96,19 +94,17 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
             continue;
         };
         let (features, each) = pair.result.evidence.split_at(FEATURES.len());
-        let case = |features: &[f64], least, right| Case {
+        let case = |features: &[f64], right| Case {
             gun: pair.gun(),
             part,
             kind,
             features: features.to_vec(),
-            least,
             right,
         };
-        let least = each.iter().copied().fold(f64::INFINITY, f64::min);
-        whole.push(case(features, least, pair.best_right() == Some(true)));
+        whole.push(case(features, pair.best_right() == Some(true)));
         let truth: Vec<char> = pair.truth.code.iter().flat_map(|c| c.chars()).collect();
         for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
-            single.push(case(&[*log_odds], *log_odds, truth.len() == each.len() && truth[i] == c));
+            single.push(case(&[*log_odds], truth.len() == each.len() && truth[i] == c));
         }
     }
     let fits = fit_kinds(&whole, &single, formats.len());
@@ -118,8 +114,7 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
 /// Fits the curves over whole codes and those over their characters, whose only feature is their log-odds: one of each
 /// for each of the `kinds`, the weights shared.
 pub(super) fn fit_kinds(codes: &[Case<'_>], characters: &[Case<'_>], kinds: usize) -> Vec<Fit> {
-    let characters = learn(characters, kinds, None);
-    let codes = learn(codes, kinds, Some(&characters));
+    let (codes, characters) = (learn(codes, kinds), learn(characters, kinds));
     let (common, counted) = accepted_from(&codes.judged);
     (0..kinds).map(|kind| one_of(kind, &codes, &characters, common, counted)).collect()
 }
@@ -172,8 +167,6 @@ pub(super) fn parts(guns_of: &[Option<&str>]) -> Vec<usize> {
 struct Learned<'a> {
     /// The constant, the weights of the features, the constants of the kinds.
     weights: Vec<f64>,
-    /// The same without each part of the guns.
-    without: Vec<Vec<f64>>,
     kinds: usize,
     judged: Vec<Judged<'a>>,
 }
@@ -218,27 +211,22 @@ fn above(judged: &[&Judged<'_>], bar: f64) -> (Rate, Rate) {
     (accepted.rate(), wrong.rate())
 }
 
-/// `characters`: what was learned of them, for codes, which are never surer than their least sure character.
-fn learn<'a>(cases: &[Case<'a>], kinds: usize, characters: Option<&Learned<'_>>) -> Learned<'a> {
+fn learn<'a>(cases: &[Case<'a>], kinds: usize) -> Learned<'a> {
     let rows: Vec<Vec<f64>> = cases.iter().map(|case| case.row(kinds)).collect();
     let fitted = |part: Option<usize>| {
         let taken = cases.iter().zip(&rows).filter(|(case, _)| Some(case.part) != part);
         regression(&taken.map(|(case, row)| (&row[..], case.right)).collect::<Vec<_>>())
     };
     let without: Vec<Vec<f64>> = (0..PARTS).map(|part| fitted(Some(part))).collect();
-    let least = |case: &Case<'_>| {
-        let alone = Case { features: vec![case.least], ..*case };
-        characters.map_or(1.0, |known| probability(&known.without[case.part], &alone.row(kinds)))
-    };
     let judge = |(case, row): (&Case<'a>, &Vec<f64>)| Judged {
-        p: probability(&without[case.part], row).min(least(case)),
+        p: probability(&without[case.part], row),
         right: case.right,
         gun: case.gun,
         kind: case.kind,
     };
     let mut judged: Vec<Judged<'a>> = cases.iter().zip(&rows).map(judge).collect();
     judged.sort_by(Judged::order);
-    Learned { weights: fitted(None), without, kinds, judged }
+    Learned { weights: fitted(None), kinds, judged }
 }
 
 /// The bar for codes, and whether it rests on counted ones.
@@ -386,8 +374,7 @@ mod tests {
             .map(|i| {
                 let (kind, x) = (i % 2, rng.random_range(-5.0..5.0));
                 let p = 1.0 / (1.0 + f64::exp(-(constants[kind] + 0.7 * x)));
-                let right = rng.random_bool(p);
-                Case { gun: None, part: i / 2 % PARTS, kind, features: vec![x], least: x, right }
+                Case { gun: None, part: i / 2 % PARTS, kind, features: vec![x], right: rng.random_bool(p) }
             })
             .collect();
         let fits = fit_kinds(&cases, &cases, 2);

@@ -56,13 +56,7 @@ pub fn fit_groups(groups: Vec<Truthful<'_>>) -> BTreeMap<Kind, JointFit> {
             sums.push((*kind, sum));
         }
     }
-    let mut fits = fit_kinds(&whole, &single, sums.len());
-    let out = FEATURES.iter().position(|f| *f == "out").unwrap_or(FEATURES.len());
-    if fits.iter().any(|fit| fit.curve.weights.get(out).is_some_and(|weight| *weight > 0.0)) {
-        // Chance, or larger groups: a photograph that fits the others in no way is no reason to believe them more.
-        whole.iter_mut().for_each(|case| case.features[out] = 0.0);
-        fits = fit_kinds(&whole, &single, sums.len());
-    }
+    let fits = fit_kinds(&whole, &single, sums.len());
     let joint = |((kind, sum), fit): ((Kind, Sum), Fit)| {
         let curve = JointCurve { curve: fit.curve.clone(), ..sum.curve };
         (kind, JointFit { curve, fit, loss: sum.loss, independent: sum.independent })
@@ -129,18 +123,11 @@ fn cases<'a>(
         let truth: Vec<char> = cut.known.code().into_iter().flat_map(str::chars).collect();
         let (features, each) = group.evidence.split_at(FEATURES.len());
         let gun = cut.known.gun();
-        let case = |features: &[f64], least, right| Case {
-            gun,
-            part,
-            kind: number,
-            features: features.to_vec(),
-            least,
-            right,
-        };
-        let least = each.iter().copied().fold(f64::INFINITY, f64::min);
-        whole.push(case(features, least, cut.known.code() == Some(best)));
+        let case =
+            |features: &[f64], right| Case { gun, part, kind: number, features: features.to_vec(), right };
+        whole.push(case(features, cut.known.code() == Some(best)));
         for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
-            single.push(case(&[*log_odds], *log_odds, truth.len() == each.len() && truth[i] == c));
+            single.push(case(&[*log_odds], truth.len() == each.len() && truth[i] == c));
         }
     }
     (whole, single)

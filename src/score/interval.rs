@@ -16,7 +16,8 @@ pub struct Rate {
     pub of: u64,
     /// `count / of`; `None` where `of` is 0.
     pub share: Option<f64>,
-    /// Wilson interval that takes every trial as independent; `None` where `of` is 0.
+    /// Interval that takes every photograph as independent: Wilson's where each had one trial, else as over guns; `None`
+    /// where `of` is 0, or one photograph had all trials.
     pub wilson: Option<Interval>,
     /// Interval over guns; `None` where the truth names no gun, or only one.
     pub over_guns: Option<Interval>,

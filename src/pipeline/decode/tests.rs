@@ -57,6 +57,10 @@ fn ring(code: &str, odds: f32) -> Vec<f32> {
 }
 
 fn read(views: Vec<View>, presence: f32) -> Result<Reading, Failure> {
+    read_with(Curve::unfitted(), views, presence)
+}
+
+fn read_with(curve: Curve, views: Vec<View>, presence: f32) -> Result<Reading, Failure> {
     let mark = Mark {
         rim: Ellipse::circle(100.0, 50.0, 45.0),
         floor: Ellipse::circle(100.0, 50.0, 40.0),
@@ -65,8 +69,17 @@ fn read(views: Vec<View>, presence: f32) -> Result<Reading, Failure> {
         patch: Patch::new(&Pixels::Eight(Array2::zeros((1, 1))), (0.0, 0.0), 1.0, 1.0),
     };
     let seen = Scores { views, presence, ink: None };
-    let curve = |_: &str| Curve::unfitted();
+    let curve = |_: &str| curve.clone();
     decode(&Face::default(), &mark, &seen, &Scheme::all(), &curve, &DecodeSettings::default())
+}
+
+#[test]
+fn no_character_is_less_probable_than_the_whole_code() {
+    // A curve that makes much of the code and little of a character by itself.
+    let curve = Curve { bias: 6.0, character: [0.0, 0.1], ..Curve::unfitted() };
+    let r = read_with(curve, vec![view("A7XK2MP4", 0.95)], 1.0).unwrap();
+    assert!(r.confidence > 0.99, "{}", r.confidence);
+    assert!(r.positions.iter().all(|p| p.p == r.confidence && p.alternatives[0] == (p.char, p.p)));
 }
 
 #[test]

@@ -10,7 +10,6 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
 pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure> {
-    let bad = |e: zune_jpeg::errors::DecodeErrors| broken("JPEG", e);
     let outline = outline(bytes).ok_or_else(|| broken("JPEG", "no picture in it"))?;
     room(outline.width.into(), outline.height.into(), settings)?;
     // One byte a pixel, of however many channels: their colours are packed far better than their light.
@@ -19,9 +18,18 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
         // The decoder would paint the missing part grey.
         return Err(broken("JPEG", "the end of the picture is missing"));
     }
-    // Not strict, the decoder paints grey what it cannot read: a photograph that is no evidence of what it shows.
+    // Not strict, the decoder paints grey what it cannot read; strict, it also refuses what is odd but whole.
+    let (pixels, warnings) = match picture(bytes, true) {
+        Ok(pixels) => (pixels, Vec::new()),
+        Err(_) => (picture(bytes, false)?, vec!["damaged_file".into()]),
+    };
+    Ok(Raster::new(pixels, outline.scale.into_iter().collect(), warnings))
+}
+
+fn picture(bytes: &[u8], strict: bool) -> Result<Pixels, Failure> {
+    let bad = |e: zune_jpeg::errors::DecodeErrors| broken("JPEG", e);
     let options =
-        DecoderOptions::default().set_max_width(65_535).set_max_height(65_535).set_strict_mode(true);
+        DecoderOptions::default().set_max_width(65_535).set_max_height(65_535).set_strict_mode(strict);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(bad)?;
     let (target, channels) = match decoder.input_colorspace() {
@@ -41,7 +49,7 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
         grey::rgb(&samples, channels, grey.as_slice_mut().unwrap_or_default());
         grey
     };
-    Ok(Raster::new(Pixels::Eight(pixels), outline.scale.into_iter().collect(), Vec::new()))
+    Ok(Pixels::Eight(pixels))
 }
 
 /// What the markers of a JPEG stream say about it.
