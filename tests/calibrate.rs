@@ -9,7 +9,7 @@ use microstamp::groups::confidence::Calibration as Joint;
 use microstamp::pipeline::decode::{Status, ViewScores};
 use rand::{Rng, SeedableRng};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A run over `n` photographs whose evidence says how sure they are: wrong where it is low.
 fn run(folder: &Path, n: usize) {
@@ -40,13 +40,23 @@ fn run(folder: &Path, n: usize) {
     std::fs::write(folder.join("truth.csv"), truth).unwrap();
 }
 
-fn calibrate(folder: &Path, engine: &str) -> assert_cmd::assert::Assert {
-    let path = |name: &str| folder.join(name).into_os_string();
+/// `calibrate` over the run in each of `folders`, with the first `truths` of their tables, into `file` of the first.
+fn calibrate_all(folders: &[&Path], truths: usize, file: &str, more: &[&str]) -> assert_cmd::assert::Assert {
+    let each = |name: &str| folders.iter().map(|folder| folder.join(name)).collect::<Vec<_>>();
     Command::cargo_bin("microstamp")
         .unwrap()
-        .args(["calibrate".into(), path("out"), "--truth".into(), path("truth.csv")])
-        .args(["-o".into(), path("calibration.toml"), "--engine".into(), engine.into()])
+        .arg("calibrate")
+        .args(each("out"))
+        .arg("--truth")
+        .args(&each("truth.csv")[..truths])
+        .args(more)
+        .arg("-o")
+        .arg(folders[0].join(file))
         .assert()
+}
+
+fn calibrate(folder: &Path, engine: &str) -> assert_cmd::assert::Assert {
+    calibrate_all(&[folder], 1, "calibration.toml", &["--engine", engine])
 }
 
 #[test]
@@ -70,21 +80,11 @@ fn a_fitted_file_can_be_read_again_and_raises_the_confidence_of_surer_readings()
 fn guns_of_two_runs_are_others_though_they_are_counted_alike() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     folders.iter().for_each(|folder| run(folder.path(), 2000));
-    let path = |name: &str| folders.iter().map(|f| f.path().join(name)).collect::<Vec<_>>();
-    let with = |truth: &[PathBuf]| {
-        Command::cargo_bin("microstamp")
-            .unwrap()
-            .arg("calibrate")
-            .args(path("out"))
-            .arg("--truth")
-            .args(truth)
-            .arg("-o")
-            .arg(folders[0].path().join("calibration.toml"))
-            .assert()
-    };
-    let told = with(&path("truth.csv")).success().get_output().stdout.clone();
+    let both = [folders[0].path(), folders[1].path()];
+    let with = |truths: usize| calibrate_all(&both, truths, "calibration.toml", &[]);
+    let told = with(2).success().get_output().stdout.clone();
     assert!(String::from_utf8(told).unwrap().contains("ifm8: 4000 photographs of 120 guns"));
-    let told = with(&path("truth.csv")[..1]).code(2).get_output().stderr.clone();
+    let told = with(1).code(2).get_output().stderr.clone();
     assert!(String::from_utf8(told).unwrap().contains("2 OUT and 1 TRUTH.csv"));
 }
 
@@ -158,18 +158,8 @@ fn group(folder: &Path, kind: &[&str]) {
 
 /// Groups them and fits their curves.
 fn calibrate_groups(folder: &Path, kind: &[&str]) -> assert_cmd::assert::Assert {
-    let path = |name: &str| folder.join(name);
     group(folder, kind);
-    Command::cargo_bin("microstamp")
-        .unwrap()
-        .arg("calibrate")
-        .arg(path("out"))
-        .arg("--truth")
-        .arg(path("truth.csv"))
-        .arg("--groups")
-        .arg("-o")
-        .arg(path("groups.toml"))
-        .assert()
+    calibrate_all(&[folder], 1, "groups.toml", &["--groups"])
 }
 
 #[test]
@@ -205,19 +195,8 @@ fn kinds_that_are_fitted_together_share_the_weights_and_keep_their_own_dependenc
         run_of_groups(folder.path(), 500, shared);
         group(folder.path(), kind);
     }
-    let path = |name: &str| [&cases, &guns].map(|folder| folder.path().join(name));
+    calibrate_all(&[cases.path(), guns.path()], 2, "groups.toml", &["--groups"]).success();
     let file = cases.path().join("groups.toml");
-    Command::cargo_bin("microstamp")
-        .unwrap()
-        .arg("calibrate")
-        .args(path("out"))
-        .arg("--truth")
-        .args(path("truth.csv"))
-        .arg("--groups")
-        .arg("-o")
-        .arg(&file)
-        .assert()
-        .success();
     let both = Joint::parse(&std::fs::read_to_string(file).unwrap()).unwrap();
     let (case, gun) = (both.curve("learned", &Kind::Case), both.curve("learned", &Kind::Gun));
     assert!(case.dependence < 0.2 && gun.dependence > 0.8, "{} {}", case.dependence, gun.dependence);

@@ -1,6 +1,6 @@
 //! `microstamp calibrate`: curves and bars from a run whose truth is known.
 
-use super::{Common, Outcome, manifest_of, remark_if_changed, unwritable};
+use super::{Common, Outcome, remark_if_changed, unwritable};
 use crate::batch::results::Results;
 use crate::error::Fatal;
 use crate::groups::Group;
@@ -11,7 +11,7 @@ use crate::score::fit::{Fit, fit};
 use crate::score::fit_groups::{JointFit, fit_groups};
 use crate::score::interval::Rate;
 use crate::score::pair::{self, Pair};
-use crate::score::together::{Truthful, truthful};
+use crate::score::together::truthful;
 use crate::score::truth::Truth;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -69,9 +69,8 @@ fn known(args: &Args, common: &Common) -> Result<Vec<Known>, Fatal> {
         ));
     }
     let one = |(i, (out, truth)): (usize, (&PathBuf, &PathBuf))| {
-        remark_if_changed(out);
-        if let Some(other) = manifest_of(out).map(|run| run.engine.name).filter(|name| *name != common.engine)
-        {
+        let engine = remark_if_changed(out).map(|run| run.engine.name);
+        if let Some(other) = engine.filter(|name| *name != common.engine) {
             return Err(Fatal::new(
                 format!("{} was read by the engine {other}, not by {}", out.display(), common.engine),
                 format!("--engine {other}, and OUTs of that engine only"),
@@ -114,16 +113,15 @@ fn groups(args: &Args, common: &Common, known: &[Known], pairs: &[Vec<Pair<'_>>]
         .zip(known)
         .map(|(out, known)| read_groups(out, &known.results.sha256))
         .collect::<Result<_, Fatal>>()?;
-    let together: Vec<Vec<Truthful<'_>>> = groups
-        .iter()
-        .zip(pairs)
-        .map(|(groups, pairs)| truthful(groups, pairs))
-        .collect::<Result<_, Fatal>>()?;
+    let mut together = Vec::new();
+    for (groups, pairs) in groups.iter().zip(pairs) {
+        together.extend(truthful(groups, pairs)?);
+    }
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(common.threads())
         .build()
         .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
-    let fits = pool.install(|| fit_groups(together.into_iter().flatten().collect()));
+    let fits = pool.install(|| fit_groups(together));
     if fits.is_empty() {
         return Err(Fatal::new(
             "there are too few groups, read both rightly and wrongly, to fit a curve",

@@ -1,7 +1,7 @@
 //! `microstamp decode`: a folder in, codes out.
 
 use super::group::{self, Grouping};
-use super::{Common, Outcome, say_several};
+use super::{Common, Outcome, remark_if_several};
 use crate::batch::inputs::{LeftOut, Links};
 use crate::batch::manifest::{Manifest, Setup};
 use crate::batch::names::printable;
@@ -85,15 +85,16 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let key = args.sign_key.as_deref().map(signature::private_key).transpose()?;
     let by = args.grouping.by()?;
     if let Some(by) = &by {
-        if args.inputs.len() > 1 && !common.quiet {
-            say_several(args.inputs.len());
+        if !common.quiet {
+            remark_if_several(args.inputs.len());
         }
         // Before anything is read: a pattern that fits nothing would be found out hours later.
         let paths: Vec<&str> = found.taken.iter().map(|p| p.name.as_str()).collect();
         naming::name(&paths, by)?;
     }
-    let no_picture = found.left_out.iter().filter(|(_, why)| *why == LeftOut::NoPicture).count();
-    if no_picture > 0 && !common.quiet {
+    if let Some(no_picture) = found.left_out_counts().get(LeftOut::NoPicture.reason())
+        && !common.quiet
+    {
         eprintln!("microstamp: {no_picture} files are no pictures and left out; --dry-run names them");
     }
     if found.alike() > 0 && !common.quiet {

@@ -99,9 +99,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "--group-by '^([^/]+)/' for a folder a case, or --groups TABLE.csv",
         ));
     };
-    remark_if_changed(&args.out);
-    remark_if_several(&args.out);
-    let manifest = manifest_of(&args.out);
+    let manifest = remark_if_changed(&args.out);
+    remark_if_several(manifest.as_ref().map_or(0, |run| run.inputs.len()));
     let folder = args.output.as_ref().unwrap_or(&args.out);
     if manifest_of(folder).is_some_and(|m| m.outputs.contains_key(FILES[0])) {
         return Err(Fatal::new(

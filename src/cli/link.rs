@@ -46,8 +46,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let mut readings = Vec::new();
     let mut without = 0;
     for out in &args.outs {
-        remark_if_changed(out);
-        remark_if_several(out);
+        remark_if_several(remark_if_changed(out).map_or(0, |run| run.inputs.len()));
         let read = results::read(out)?;
         without += read.without;
         readings.extend(read.readings);

@@ -178,12 +178,14 @@ impl Verb {
 }
 
 /// Says so where the results of `out` are others than its run left there: a verb that works with readings is not
-/// to pass over it.
-fn remark_if_changed(out: &Path) {
-    let Some(stated) = manifest_of(out).and_then(|mut m| m.outputs.remove(FILES[0])) else { return };
-    if sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != stated) {
+/// to pass over it. Gives the run's manifest, as [`manifest_of`].
+fn remark_if_changed(out: &Path) -> Option<Manifest> {
+    let manifest = manifest_of(out)?;
+    let stated = manifest.outputs.get(FILES[0]);
+    if stated.is_some_and(|stated| sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *stated)) {
         say_changed(out);
     }
+    Some(manifest)
 }
 
 /// The manifest of the run in `out`; `None` where there is none that can be read.
@@ -191,19 +193,15 @@ fn manifest_of(out: &Path) -> Option<Manifest> {
     std::fs::read(out.join(manifest::NAME)).ok().and_then(|bytes| Manifest::parse(&bytes).ok())
 }
 
-/// Says so where the photographs of `out` come from several INPUTs: results hold paths within them, by which folders
-/// of two INPUTs that are called alike are one case or scene.
-fn remark_if_several(out: &Path) {
-    if let Some(run) = manifest_of(out).filter(|run| run.inputs.len() > 1) {
-        say_several(run.inputs.len());
+/// Says so where photographs come from several INPUTs: results hold paths within them, by which folders of two INPUTs
+/// that are called alike are one case or scene.
+fn remark_if_several(inputs: usize) {
+    if inputs > 1 {
+        eprintln!(
+            "microstamp: the photographs come from {inputs} INPUTs, and folders of the same name in them count as one\n  \
+             try: `decode` with one INPUT, the folder above them"
+        );
     }
-}
-
-fn say_several(inputs: usize) {
-    eprintln!(
-        "microstamp: the photographs come from {inputs} INPUTs, and folders of the same name in them count as one\n  \
-         try: `decode` with one INPUT, the folder above them"
-    );
 }
 
 /// That the results of `out` are others than its run left there; `verify` says more.

@@ -276,8 +276,8 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
         format!(" Only records {narrowing} were compared.")
     };
     let refused = traces.iter().filter(|t| t.refused.is_some()).count();
+    let looked_up = traces.len() - refused;
     let refused = if refused > 0 { format!(", {} not", thousands(refused as i64)) } else { String::new() };
-    let looked_up = traces.iter().filter(|t| t.refused.is_none()).count();
     format!(
         "{table}\n\n{} looked up{refused}{without}.{only} {} A record is a lead.\n",
         counted(looked_up as i64, "photograph"),

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub enum Status {
     /// The whole code above the acceptance bar.
     Read,
-    /// Some are.
+    /// Some characters above theirs.
     Partial,
     /// A mark, none sure.
     Unreadable,

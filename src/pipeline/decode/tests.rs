@@ -57,10 +57,10 @@ fn ring(code: &str, odds: f32) -> Vec<f32> {
 }
 
 fn read(views: Vec<View>, presence: f32) -> Result<Reading, Failure> {
-    read_with(Curve::unfitted(), views, presence)
+    read_with(&Scheme::all(), Curve::unfitted(), views, presence)
 }
 
-fn read_with(curve: Curve, views: Vec<View>, presence: f32) -> Result<Reading, Failure> {
+fn read_with(schemes: &[Scheme], curve: Curve, views: Vec<View>, presence: f32) -> Result<Reading, Failure> {
     let mark = Mark {
         rim: Ellipse::circle(100.0, 50.0, 45.0),
         floor: Ellipse::circle(100.0, 50.0, 40.0),
@@ -70,14 +70,14 @@ fn read_with(curve: Curve, views: Vec<View>, presence: f32) -> Result<Reading, F
     };
     let seen = Scores { views, presence, ink: None };
     let curve = |_: &str| curve.clone();
-    decode(&Face::default(), &mark, &seen, &Scheme::all(), &curve, &DecodeSettings::default())
+    decode(&Face::default(), &mark, &seen, schemes, &curve, &DecodeSettings::default())
 }
 
 #[test]
 fn no_character_is_less_probable_than_the_whole_code() {
     // A curve that makes much of the code and little of a character by itself.
     let curve = Curve { bias: 6.0, character: [0.0, 0.1], ..Curve::unfitted() };
-    let r = read_with(curve, vec![view("A7XK2MP4", 0.95)], 1.0).unwrap();
+    let r = read_with(&Scheme::all(), curve, vec![view("A7XK2MP4", 0.95)], 1.0).unwrap();
     assert!(r.confidence > 0.99, "{}", r.confidence);
     assert!(r.positions.iter().all(|p| p.p == r.confidence && p.alternatives[0] == (p.char, p.p)));
 }
@@ -174,17 +174,8 @@ fn no_mark_and_no_code_where_presence_is_low_or_nothing_was_seen() {
 
 #[test]
 fn a_mark_of_a_format_that_was_not_asked_for_is_a_mark_that_is_not_read() {
-    let mark = Mark {
-        rim: Ellipse::circle(0.0, 0.0, 1.0),
-        floor: Ellipse::circle(0.0, 0.0, 1.0),
-        presence: 1.0,
-        hypotheses: Vec::new(),
-        patch: Patch::new(&Pixels::Eight(Array2::zeros((1, 1))), (0.0, 0.0), 1.0, 1.0),
-    };
-    let seen = Scores { views: vec![view("A7XK2MP4", 0.999999)], presence: 1.0, ink: None };
     let only = [Scheme::all().remove(1)];
-    let curve = |_: &str| Curve::unfitted();
-    let r = decode(&Face::default(), &mark, &seen, &only, &curve, &DecodeSettings::default()).unwrap();
+    let r = read_with(&only, Curve::unfitted(), vec![view("A7XK2MP4", 0.999999)], 1.0).unwrap();
     assert_eq!((r.status, r.code), (Status::Unreadable, None));
     assert_eq!(r.warnings, ["other_format"]);
 }

@@ -44,28 +44,22 @@ pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) ->
         return Ok(Raster::new(take(0)?, scales, warnings));
     }
     let of = pages.len();
-    let planes = {
+    let (planes, is_deep) = {
         let mut first = open(bytes, settings)?;
         first.seek_to_image(pages[0]).map_err(bad)?;
-        let samples = first.colortype().map_or(1, |colour| colour.num_samples());
+        let (samples, bits) = first.colortype().map_or((1, 0), |c| (c.num_samples(), c.bit_depth()));
         let description = first.get_tag_ascii_string(Tag::ImageDescription).unwrap_or_default();
-        stack::planes(&description, of, samples.into())
+        (stack::planes(&description, of, samples.into()), bits == 16)
     };
     let asked = page.ok_or_else(|| stack::undecided(of))?;
     // Planes are compared by their contrast: of a camera of fewer bits than 16 all fill the range by the same shift.
-    let empty = match (asked, take(planes[0])?) {
-        (Page::Number(_), _) | (_, Pixels::Eight(_)) => 0,
-        (_, first) => {
-            let mut empty = grey::empty_bits(&first);
-            for plane in &planes[1..] {
-                if empty == 0 {
-                    break;
-                }
-                empty = empty.min(grey::empty_bits(&take(*plane)?));
-            }
-            empty
+    let mut empty = if is_deep && !matches!(asked, Page::Number(_)) { u16::BITS } else { 0 };
+    for plane in &planes {
+        if empty == 0 {
+            break;
         }
-    };
+        empty = empty.min(grey::empty_bits(&take(*plane)?));
+    }
     let mut take = |page: usize| take(page).map(|pixels| grey::shifted(pixels, empty));
     let (pixels, page, planes) = match asked {
         Page::Number(n) if n > of => return Err(stack::no_such(n, of)),
