@@ -25,7 +25,7 @@ fn main() {
     let order = Photographs {
         count: PHOTOGRAPHS,
         seed: 1,
-        profiles: Profile::ALL.iter().map(|(p, _)| *p).collect(),
+        profiles: Profile::IN_TURN.to_vec(),
         counts: Counts { cases_per_gun: 2, photos_per_case: 1 },
         long_px: LONG_PX as u16,
         heights: false,

@@ -154,7 +154,7 @@ fn correlation_px(grey: &Array2<f64>, mask: &Array2<bool>, reach: usize) -> Opti
 
 /// A square window round the face, all else as the generator draws it, through the file and back.
 fn simulated(index: u64, faces: &Faces, schemes: &[Scheme]) -> Values {
-    let profiles = Profile::ALL.map(|(p, _)| p);
+    let profiles = Profile::IN_TURN;
     let counts = Counts { cases_per_gun: 1, photos_per_case: 1 };
     let mut scene = Scene::draw(1, index, &profiles, counts, faces, schemes);
     scene.camera.bar = false;

@@ -21,8 +21,8 @@ pub(super) struct Args {
     /// Seed of everything that is drawn: the same seed gives the same bytes
     #[arg(long, value_name = "S")]
     seed: u64,
-    /// How bad the marks are; `all` takes the profiles in turn, gun by gun
-    #[arg(long, default_value = "all", value_parser = ["clean", "field", "mixed", "severe", "unmarked", "all"])]
+    /// How bad the marks are; `all` takes the first five in turn, gun by gun
+    #[arg(long, default_value = "all", value_parser = ["clean", "field", "mixed", "severe", "unmarked", "littered", "all"])]
     profile: String,
     /// Number of guns, at most: the photographs are shared out evenly, a whole number of cases to each [default: by
     /// --cases-per-gun]
@@ -69,11 +69,14 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         Some(guns) => (args.count.div_ceil(guns) as usize).div_ceil(photos_per_case),
         None => usize::from(args.cases_per_gun),
     };
-    let profiles = Profile::ALL.iter().filter(|(_, name)| args.profile == "all" || args.profile == *name);
+    let profiles = match Profile::ALL.iter().find(|(_, name)| args.profile == *name) {
+        Some((profile, _)) => vec![*profile],
+        None => Profile::IN_TURN.to_vec(),
+    };
     let order = Order {
         count: args.count,
         seed: args.seed,
-        profiles: profiles.map(|(p, _)| *p).collect(),
+        profiles,
         counts: Counts { cases_per_gun, photos_per_case },
         long_px: args.long_px,
         heights: args.heights,

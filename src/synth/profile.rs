@@ -2,7 +2,7 @@
 //!
 //! The outer limits are those that the field names (shallow strikes, drag, second strikes, partial
 //! removal, wear up to 5,000 rounds, soot); the profiles cut them into what examiners call clean,
-//! ordinary, mixed and severe.
+//! ordinary, mixed and severe. One more has marks that an eye can read under what confuses a program.
 
 use super::draw::Draw;
 
@@ -19,16 +19,21 @@ pub enum Profile {
     Severe,
     /// Primers without a microstamp.
     Unmarked,
+    /// Well struck and little worn, under dirt, scratches, coarse metal and hard shadows.
+    Littered,
 }
 
 impl Profile {
+    /// Those that take turns where none is asked for.
+    pub const IN_TURN: [Self; 5] = [Self::Clean, Self::Field, Self::Mixed, Self::Severe, Self::Unmarked];
     /// Every profile with its name.
-    pub const ALL: [(Self, &str); 5] = [
+    pub const ALL: [(Self, &str); 6] = [
         (Self::Clean, "clean"),
         (Self::Field, "field"),
         (Self::Mixed, "mixed"),
         (Self::Severe, "severe"),
         (Self::Unmarked, "unmarked"),
+        (Self::Littered, "littered"),
     ];
 
     /// The profile's name.
@@ -97,6 +102,25 @@ impl Profile {
                 defocus: 0.4,
                 ambient: (0.1, 0.6),
                 floor_grey: (0.03, 0.5),
+            },
+            Self::Littered => Ranges {
+                relief_um: (11.0, 25.0),
+                transfer: (1.0, 0.6),
+                partial: (0.3, 0.0, 0.1),
+                double: 0.03,
+                drag: (0.3, 0.05, 0.3),
+                smear_um: (0.3, 0.0, 15.0),
+                rounds: (0.0, 1500.0),
+                turning: (0.5, 0.3),
+                soot: (0.05, 0.35),
+                film: 0.6,
+                scratches: 3.0,
+                texture_um: 3.2,
+                roughness: (0.14, 0.6),
+                dome_um: 60.0,
+                defocus: 0.2,
+                ambient: (0.08, 0.5),
+                floor_grey: (0.05, 0.5),
             },
             Self::Severe => Ranges {
                 relief_um: (3.0, 20.0),

@@ -10,7 +10,8 @@ import views
 from graph import finer, prepare
 from networks import BINS, FINE, FORMATS, TILE
 
-TIERS = ["clean", "field", "mixed", "severe"]
+# Profiles with marks, by their number in the tiles' labels.
+TIERS = {"clean": 0, "field": 1, "mixed": 2, "severe": 3, "littered": 5}
 # Jitter that is left once the reader has corrected a pose.
 CLOSE = {
     "near_share": 1.0, "turn_near": 1.5, "turn_far": 0.0, "centre_near": 0.01, "centre_far": 0.0,
@@ -84,7 +85,7 @@ def layout(run, pool, limit):
         "height_p90": (cells[:, 4].abs() / height[:, 0])[ok].quantile(0.9).item(),
         "ink_nats": torch.nn.functional.binary_cross_entropy_with_logits(out["ink"].squeeze(1), truth["ink"]).item(),
     }
-    for tier, name in enumerate(TIERS):
+    for name, tier in TIERS.items():
         figures[f"format_{name}"] = share(out["format"].argmax(1) == form, (labels["tier"].round() == tier) & ok)
     wrong, _, _ = collect(run, pool, limit, prepared(lambda g, s, l: views.floor(g, s, l, jitter, 1.0)))
     figures["ok_auc"] = auc(out["ok"][ok, 0], torch.cat([wrong["ok"][:, 0], out["ok"][~ok, 0]]))
@@ -114,7 +115,7 @@ def glyph(run, pool, limit):
         "mark_auc": auc(-none[ok], -none[~ok]),
         "offset_p90": (out["offset"] - truth["offset"])[truth["shown"], :2].norm(dim=1).quantile(0.9).item(),
     }
-    for tier, name in enumerate(TIERS):
+    for name, tier in TIERS.items():
         of = (labels["tier"].round() == tier) & ok
         figures[f"chars_{name}"] = share(hit, shown & of[:, None])
         figures[f"code_{name}"] = share(whole, of)
@@ -146,7 +147,7 @@ def ring(run, pool, limit):
             f"teeth{name}": share(hit, used), f"symbols{name}": share(symbol, there),
             f"centre{name}_median": gap[:, :2].norm(dim=1).median().item(), f"size{name}_median": gap[:, 2].median().item(),
         }
-        for tier, of_tier in enumerate(TIERS):
+        for of_tier, tier in TIERS.items():
             of = (labels["tier"].round() == tier)[:, None]
             figures[f"symbols{name}_{of_tier}"] = share(symbol, there & of)
     return figures
@@ -185,7 +186,7 @@ def turn(run, pool, limit):
         hits.append((gap.abs() < 6) & (mirrored == truth["mirrored"].round()))
     any_hit = hits[0] | hits[1] | hits[2]
     figures = {"first": share(hits[0], marked), "among_3": share(any_hit, marked)}
-    for tier, name in enumerate(TIERS):
+    for name, tier in TIERS.items():
         of = (labels["tier"].round() == tier) & marked
         figures[f"first_{name}"] = share(hits[0], of)
         figures[f"among_3_{name}"] = share(any_hit, of)
@@ -241,6 +242,6 @@ SHOWN = {
     "poser": ["mark_auc", "rim_centre_median", "rim_size_median", "rim_size_off_median", "rim_size_off_p95", "floor_size_median"],
     "turn": ["first", "among_3", "first_clean", "first_field", "first_mixed", "first_severe"],
     "layout": ["format", "gear", "ok_auc", "pose_deg", "middle_p90", "height_p90"],
-    "glyph": ["chars", "code_clean", "code_field", "code_mixed", "code_severe", "mark_auc", "offset_p90"],
+    "glyph": ["chars", "nats_a_char", "code_clean", "code_field", "code_mixed", "code_severe", "code_littered", "mark_auc", "offset_p90"],
     "ring": ["teeth", "symbols", "symbols_clean", "symbols_field", "symbols_off_field", "symbols_mixed", "centre_median", "size_median"],
 }

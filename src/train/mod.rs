@@ -112,19 +112,26 @@ pub fn tiles(
     Ok(())
 }
 
-/// Marks of every profile, and one unmarked floor in six.
-const MIX: [Profile; 12] = [
+/// Marks of every profile, a third of them littered: there is most to learn from what an eye can read. One
+/// floor in nine is unmarked.
+const MIX: [Profile; 18] = [
     Profile::Clean,
+    Profile::Littered,
     Profile::Field,
     Profile::Mixed,
+    Profile::Littered,
     Profile::Severe,
     Profile::Field,
+    Profile::Littered,
     Profile::Unmarked,
     Profile::Mixed,
+    Profile::Littered,
     Profile::Field,
     Profile::Mixed,
+    Profile::Littered,
     Profile::Clean,
     Profile::Severe,
+    Profile::Littered,
     Profile::Unmarked,
 ];
 
