@@ -5,13 +5,14 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use microstamp::Settings;
 use microstamp::engines;
+use microstamp::pipeline::denoise::{self, Clean};
 use microstamp::pipeline::face::{self, Face};
 use microstamp::pipeline::geometry::Ellipse;
 use microstamp::pipeline::mark::{self, Mark};
 use microstamp::pipeline::net::Networks;
 use microstamp::pipeline::net::networks::{CELL_PX, FINDER_PX, POSER_PX, STRIP, TILE_PX, UNROLLED};
+use microstamp::pipeline::photo;
 use microstamp::pipeline::tile::{finer, prepare};
-use microstamp::pipeline::{denoise, photo};
 use ndarray::Array2;
 use std::hint::black_box;
 use std::io::Cursor;
@@ -82,10 +83,14 @@ fn stages(c: &mut Criterion) {
             let (cx, cy) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
             let rim = Ellipse::circle(cx, cy, RIM * f64::from(height) / 1536.0);
             let face = Face { impression: Some(rim), ..Face::default() };
+            let find = |clean: &Clean<'_>| {
+                let crater = mark::find_crater(clean, &face, &networks.poser).unwrap();
+                mark::straighten(clean, &crater, 1.0, &networks.turn, &settings.mark)
+            };
             c.bench_function(&format!("mark {at}"), |b| {
-                b.iter(|| mark::find_mark(black_box(&clean), &face, networks, &settings.mark));
+                b.iter(|| find(black_box(&clean)));
             });
-            let mark = mark::find_mark(&clean, &face, networks, &settings.mark).unwrap();
+            let mark = find(&clean);
             let mark = Mark { presence: 1.0, ..mark };
             for name in engines::NAMES {
                 // An engine without its weights or its library is left out.

@@ -37,10 +37,11 @@ impl Stopwatch {
         Self { last: Instant::now(), ms: Vec::with_capacity(STAGES.len()) }
     }
 
-    /// Ends the running stage.
-    pub fn lap(&mut self) {
+    /// Ends a stage, which may have run before: its times are added up.
+    pub fn lap(&mut self, stage: usize) {
         let now = Instant::now();
-        self.ms.push((now - self.last).as_secs_f64() * 1e3);
+        self.ms.resize(self.ms.len().max(stage + 1), 0.0);
+        self.ms[stage] += (now - self.last).as_secs_f64() * 1e3;
         self.last = now;
     }
 
@@ -63,14 +64,24 @@ pub struct Timed<'w> {
 impl Timed<'_> {
     /// Ends the running stage.
     pub fn lap(&mut self) {
-        self.clock.lap();
-        open(self.noted).done = self.clock.ms.len();
+        let stage = open(self.noted).done;
+        self.end(stage);
+    }
+
+    fn end(&mut self, stage: usize) {
+        self.clock.lap(stage);
+        open(self.noted).done = stage + 1;
     }
 }
 
 impl Watch for Timed<'_> {
     fn made(&mut self, made: Made<'_>) {
-        self.lap();
+        self.end(match made {
+            Made::Clean(_) => 1,
+            Made::Face(_) => 2,
+            Made::Mark(_) => 3,
+            Made::Seen(_) => 4,
+        });
         self.other.made(made);
         self.clock.last = Instant::now();
     }

@@ -1,4 +1,4 @@
-//! Impression to straightened mark: where the floor lies, and the hypotheses
+//! Impression to straightened mark: where rim and floor of the crater lie, and the hypotheses
 //! about the mark's rotation and mirroring that are worth reading.
 
 use super::denoise::Clean;
@@ -6,7 +6,7 @@ use super::edge::{Sought, sharpen};
 use super::face::Face;
 use super::geometry::{Ellipse, Pose};
 use super::net::networks::{POSER_PX, REPEATED, ROTATION_BINS, UNROLLED};
-use super::net::{Network, Networks, sigmoid, softmax};
+use super::net::{Network, sigmoid, softmax};
 use super::photo::Pixels;
 use super::tile::{Patch, Prepared, prepare, sample};
 use crate::settings::MarkSettings;
@@ -78,16 +78,21 @@ const CLEAR_HALF: f64 = 0.5;
 /// A rim that left the first one by more than this share of its radius is something else.
 const ASTRAY: f64 = 0.6;
 
-/// Straightens the mark in the impression; `None` where there is no impression.
-pub fn find_mark(
-    clean: &Clean<'_>,
-    face: &Face,
-    networks: &Networks,
-    settings: &MarkSettings,
-) -> Option<Mark> {
-    let poser = &networks.poser;
-    let first = face.impression?;
+/// The crater that a firing pin left, photograph pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Crater {
+    /// Its rim.
+    pub rim: Ellipse,
+    /// Its floor.
+    pub floor: Ellipse,
+    /// Probability that the floor bears a mark at all, before anything was read.
+    pub presence: f32,
+}
+
+/// Rim and floor of the impression; `None` where there is no impression.
+pub fn find_crater(clean: &Clean<'_>, face: &Face, poser: &Network) -> Option<Crater> {
     let pixels = &clean.photo.pixels;
+    let first = face.impression?;
     let mut said = look(pixels, &first, poser)?;
     let mut shown = first;
     for _ in 1..LOOKS {
@@ -101,14 +106,26 @@ pub fn find_mark(
         said = look(pixels, &first, poser)?;
         said.rim = first;
     }
-    let floor = said.floor;
+    Some(said)
+}
+
+/// Straightens the mark on the crater's floor, which is taken to be `size` times as large as it was found.
+pub fn straighten(
+    clean: &Clean<'_>,
+    crater: &Crater,
+    size: f64,
+    turn: &Network,
+    settings: &MarkSettings,
+) -> Mark {
+    let pixels = &clean.photo.pixels;
+    let floor = crater.floor.scaled(size);
     let radius = floor.major();
     // The turned tile's corners, and room for poses that are set right by a tenth of the radius.
     let half = radius * (TILE_SPAN * std::f64::consts::SQRT_2 + 0.1);
     let patch = Patch::new(pixels, (floor.cx, floor.cy), half, 2.0 * TILE_SPAN * radius / TILE_PX as f64);
     let unturned = Pose { cx: floor.cx, cy: floor.cy, radius, rotation_deg: 0.0, mirrored: false };
     let tile = Prepared::new(&patch.sample(&unturned, TILE_SPAN, TILE_PX), TILE_SPAN);
-    let mut rotation = networks.turn.run(&unrolled(&tile)).swap_remove(0);
+    let mut rotation = turn.run(&unrolled(&tile)).swap_remove(0);
     softmax(&mut rotation);
     expect(&mut rotation, settings.mirrored_share);
     let hypotheses = ways(&rotation, settings)
@@ -119,20 +136,13 @@ pub fn find_mark(
             Hypothesis { pose, log_prior: share.ln(), tile: patch.sample(&pose, TILE_SPAN, TILE_PX) }
         })
         .collect();
-    Some(Mark { rim: said.rim, floor, presence: said.presence, hypotheses, patch })
+    Mark { rim: crater.rim, floor, presence: crater.presence, hypotheses, patch }
 }
 
 /// How far two rims are apart: of centre and of size together, in mean radii.
 fn apart(a: &Ellipse, b: &Ellipse) -> f64 {
     let (r, s) = (a.mean_radius(), b.mean_radius());
     (a.cx - b.cx).hypot(a.cy - b.cy) / r.min(s) + (r / s).ln().abs()
-}
-
-/// What the poser said about one crop.
-struct Said {
-    rim: Ellipse,
-    floor: Ellipse,
-    presence: f32,
 }
 
 /// The floor unrolled counter-clockwise from 12 o'clock, a column a degree, from the middle to its edge.
@@ -148,14 +158,14 @@ fn unrolled(tile: &Prepared) -> Vec<f32> {
     }))
 }
 
-fn look(pixels: &Pixels, rim: &Ellipse, poser: &Network) -> Option<Said> {
+fn look(pixels: &Pixels, rim: &Ellipse, poser: &Network) -> Option<Crater> {
     let crop =
         Pose { cx: rim.cx, cy: rim.cy, radius: CROP_SPAN * rim.major(), rotation_deg: 0.0, mirrored: false };
     let tile = sample(pixels, &crop, 1.0, POSER_PX);
     let outputs = poser.run(&prepare(&tile));
     let [rim, floor, mark] = &outputs[..] else { return None };
     let (rim, floor) = (in_photo(&crop, rim), in_photo(&crop, floor));
-    Some(Said { rim: set_right(&tile, &crop, &rim), floor, presence: sigmoid(mark[0]) })
+    Some(Crater { rim: set_right(&tile, &crop, &rim), floor, presence: sigmoid(mark[0]) })
 }
 
 /// The rim as the crop itself shows it, where it does so clearly.
@@ -268,7 +278,7 @@ mod tests {
     }
 
     fn settings() -> MarkSettings {
-        MarkSettings { hypotheses: 3, least_share: 0.02, least_twin_share: 0.001, mirrored_share: 0.04 }
+        MarkSettings { hypotheses: 3, least_share: 0.02, ..MarkSettings::default() }
     }
 
     #[test]

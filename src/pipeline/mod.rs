@@ -35,9 +35,9 @@ pub enum Made<'a> {
     Clean(&'a Clean<'a>),
     /// Primer and impression.
     Face(&'a Face),
-    /// The straightened mark.
+    /// The straightened mark; again for each further size of the floor that is tried.
     Mark(&'a Mark),
-    /// The engine's scores.
+    /// The engine's scores, as often.
     Seen(&'a Scores),
 }
 
@@ -89,16 +89,27 @@ impl Pipeline {
         watch.made(Made::Clean(&clean));
         let face = face::find_face(&clean, &self.networks.finder, &s.face);
         watch.made(Made::Face(&face));
-        let Some(mark) = mark::find_mark(&clean, &face, self.networks, &s.mark) else {
+        let Some(crater) = mark::find_crater(&clean, &face, &self.networks.poser) else {
             return Ok(Reading::no_mark(&face));
         };
-        watch.made(Made::Mark(&mark));
-        let seen = self.engine.read(&mark)?;
-        watch.made(Made::Seen(&seen));
         // The curves were fitted on photographs.
         let least = if photo.heights.is_some() { s.decode.heights_bar } else { 0.0 };
         let curve =
             |format: &str| self.calibration.curve(&self.engine.identity().name, format).accepting_from(least);
-        decode::decode(&face, &mark, &seen, &self.schemes, &curve, &s.decode)
+        let mut surest = Reading::no_mark(&face);
+        for (look, size) in [1.0].iter().chain(&s.mark.other_sizes).enumerate() {
+            let mark = mark::straighten(&clean, &crater, *size, &self.networks.turn, &s.mark);
+            watch.made(Made::Mark(&mark));
+            let seen = self.engine.read(&mark)?;
+            watch.made(Made::Seen(&seen));
+            let reading = decode::decode(&face, &mark, &seen, &self.schemes, &curve, &s.decode)?;
+            if look == 0 || reading.confidence > surest.confidence {
+                surest = reading;
+            }
+            if surest.confidence >= s.mark.doubtful_below {
+                break;
+            }
+        }
+        Ok(surest)
     }
 }
