@@ -5,7 +5,13 @@ mod common;
 
 use common::{decode, truth};
 use microstamp::pipeline::decode::Status;
+use microstamp::pipeline::engine::{Engine, Identity, Scores, View};
+use microstamp::pipeline::mark::Mark;
+use microstamp::pipeline::scheme::Scheme;
+use microstamp::pipeline::{Pipeline, photo};
+use microstamp::{Failure, Settings};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 /// Codes whose most probable reading is right, at the least. Below what is usual: a reader that has stopped
 /// reading is noticed, a photograph more or less is not.
@@ -37,4 +43,49 @@ fn the_laboratory_folder_is_read_without_a_wrong_code() {
     println!("the most probable code is right for {right} of {marked}");
     assert!(right >= LEAST_RIGHT, "only {right} of {marked} right");
     assert!(read >= LEAST_READ, "only {read} of {marked} read");
+}
+
+/// Says one code, the surer the larger the floor is taken to be, and notes the floors.
+struct SurerOnLargerFloors(Arc<Mutex<Vec<f64>>>);
+
+impl Engine for SurerOnLargerFloors {
+    fn identity(&self) -> Identity {
+        Identity { name: "none".into(), version: "0".into(), weights_sha256: None }
+    }
+
+    fn read(&self, mark: &Mark) -> Result<Scores, Failure> {
+        let radius = mark.floor.major();
+        let mut floors = self.0.lock().unwrap();
+        floors.push(radius);
+        let scheme = &Scheme::all()[0];
+        // Log-odds of each character: 0 on the floor as it was found, so that the first reading leaves doubt.
+        let sure = 100.0 * (radius / floors[0]).ln() as f32;
+        let mut symbols = vec![0.0; scheme.alphabet.len()];
+        symbols[floors.len()] = sure.max(0.0);
+        let view = View {
+            format: scheme.id.clone(),
+            pose: mark.hypotheses[0].pose,
+            log_weight: 0.0,
+            symbols: vec![symbols; scheme.len()],
+            gear: None,
+            quads: vec![[(0.0, 0.0); 4]; scheme.len()],
+        };
+        Ok(Scores { views: vec![view], presence: 1.0, ink: None })
+    }
+}
+
+#[test]
+fn a_mark_that_leaves_doubt_is_read_on_floors_of_other_sizes_until_one_does_not() {
+    let file = "testdata/lab/clean-00000-01/clean-00000-01_1.png";
+    let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let mut settings = Settings::default();
+    settings.mark.other_sizes = vec![0.8, 1.1, 1.2, 1.3];
+    let photo = photo::load("a", "0", bytes, &Default::default(), &settings.photo).unwrap();
+    let floors = Arc::default();
+    let engine = Box::new(SurerOnLargerFloors(Arc::clone(&floors)));
+    let reading = Pipeline::new(settings, Scheme::all(), engine).unwrap().read(&photo, &mut ()).unwrap();
+    let floors = floors.lock().unwrap();
+    let sizes: Vec<i32> = floors.iter().map(|r| (10.0 * r / floors[0]).round() as i32).collect();
+    assert_eq!(sizes, [10, 8, 11], "the third reading is sure, and the last");
+    assert_eq!(reading.best.as_deref(), Some("DDDDDDDD"), "its code");
 }
