@@ -76,6 +76,7 @@ impl Timed<'_> {
 
 impl Watch for Timed<'_> {
     fn made(&mut self, made: Made<'_>) {
+        // As in `STAGES`; the first and the last are not shown.
         self.end(match made {
             Made::Clean(_) => 1,
             Made::Face(_) => 2,

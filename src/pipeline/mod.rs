@@ -96,18 +96,21 @@ impl Pipeline {
         let least = if photo.heights.is_some() { s.decode.heights_bar } else { 0.0 };
         let curve =
             |format: &str| self.calibration.curve(&self.engine.identity().name, format).accepting_from(least);
-        let mut surest = Reading::no_mark(&face);
-        for (look, size) in [1.0].iter().chain(&s.mark.other_sizes).enumerate() {
-            let mark = mark::straighten(&clean, &crater, *size, &self.networks.turn, &s.mark);
+        let mut read_at = |size: f64| -> Result<Reading, Failure> {
+            let mark = mark::straighten(&clean, &crater, size, &self.networks.turn, &s.mark);
             watch.made(Made::Mark(&mark));
             let seen = self.engine.read(&mark)?;
             watch.made(Made::Seen(&seen));
-            let reading = decode::decode(&face, &mark, &seen, &self.schemes, &curve, &s.decode)?;
-            if look == 0 || reading.confidence > surest.confidence {
-                surest = reading;
-            }
+            decode::decode(&face, &mark, &seen, &self.schemes, &curve, &s.decode)
+        };
+        let mut surest = read_at(1.0)?;
+        for size in &s.mark.other_sizes {
             if surest.confidence >= s.mark.doubtful_below {
                 break;
+            }
+            let reading = read_at(*size)?;
+            if reading.confidence > surest.confidence {
+                surest = reading;
             }
         }
         Ok(surest)

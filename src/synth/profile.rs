@@ -103,14 +103,11 @@ impl Profile {
                 ambient: (0.1, 0.6),
                 floor_grey: (0.03, 0.5),
             },
+            // How well it is struck and how far it is worn are those of the field.
             Self::Littered => Ranges {
-                relief_um: (11.0, 25.0),
-                transfer: (1.0, 0.6),
                 partial: (0.3, 0.0, 0.1),
-                double: 0.03,
                 drag: (0.3, 0.05, 0.3),
                 smear_um: (0.3, 0.0, 15.0),
-                rounds: (0.0, 1500.0),
                 turning: (0.5, 0.3),
                 soot: (0.05, 0.35),
                 film: 0.6,
@@ -118,9 +115,9 @@ impl Profile {
                 texture_um: 3.2,
                 roughness: (0.14, 0.6),
                 dome_um: 60.0,
-                defocus: 0.2,
                 ambient: (0.08, 0.5),
                 floor_grey: (0.05, 0.5),
+                ..Self::Field.ranges()
             },
             Self::Severe => Ranges {
                 relief_um: (3.0, 20.0),

@@ -27,9 +27,8 @@ def unfold(graph, path, name, views):
     results = {"x": views}
     for op in graph.ops:
         out = op["out"]
-        part = graph.parts[out] if out in graph.parts else None
         if adds_to_itself(op) and not (stored and adds_to_itself(stored[0])):
-            begin(part, results[op["in"]])
+            begin(graph.parts[out], results[op["in"]])
         elif not stored or stored[0]["op"] != op["op"]:
             raise ValueError(f"{path}: another network than `{name}` of recipe.toml")
         else:
@@ -46,12 +45,9 @@ def adds_to_itself(op):
 
 def begin(part, x):
     """A convolution that adds nothing yet, its normalisation at home in what it sees in `x`."""
-    convolution, norm = part
-    y = convolution(x)
-    norm.running_mean.copy_(y.mean((0, 2, 3)))
-    norm.running_var.copy_(y.var((0, 2, 3)))
-    norm.weight.zero_()
-    norm.bias.zero_()
+    settle(part, x)
+    part[1].weight.zero_()
+    part[1].bias.zero_()
 
 
 def fill(graph, op, stored, tensor, results):
@@ -72,10 +68,17 @@ def fill(graph, op, stored, tensor, results):
 
 def take_apart(part, x, bias):
     """Splits the bias of a folded convolution into a normalisation by what it sees in `x`, and its inverse."""
+    norm = part[1]
+    mean, var = settle(part, x)
+    norm.weight.copy_((var + norm.eps).sqrt())
+    norm.bias.copy_(bias + mean)
+
+
+def settle(part, x):
+    """Sets a normalisation's running mean and variance by what its convolution makes of `x`; returns them."""
     convolution, norm = part
     y = convolution(x)
     mean, var = y.mean((0, 2, 3)), y.var((0, 2, 3))
     norm.running_mean.copy_(mean)
     norm.running_var.copy_(var)
-    norm.weight.copy_((var + norm.eps).sqrt())
-    norm.bias.copy_(bias + mean)
+    return mean, var
