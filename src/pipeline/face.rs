@@ -22,8 +22,21 @@ pub struct Face {
     pub primer: Option<Ellipse>,
     /// Rim of the firing pin's impression; `None` where there is none.
     pub impression: Option<Ellipse>,
+    /// What would be its rim if there were one, where the network rather thinks that there is none.
+    pub unlikely: Option<Ellipse>,
     /// Probability that there is a primer with an impression, 0-1.
     pub confidence: f32,
+}
+
+impl Face {
+    /// What else the impression may be, where what was found cannot be read: an unlikely one, since from near a dark floor
+    /// in a bright face looks like a hole; and what was taken for the primer's edge, since from near a crater looks like a
+    /// primer, and what it holds like the impression.
+    pub fn otherwise(&self) -> impl Iterator<Item = Self> {
+        let unlikely = self.unlikely.map(|rim| Self { impression: Some(rim), ..self.clone() });
+        let nearer = self.primer.map(|rim| Self { primer: None, impression: Some(rim), ..self.clone() });
+        unlikely.into_iter().chain(nearer)
+    }
 }
 
 /// The network's classes, from outside to inside.
@@ -77,7 +90,7 @@ pub fn find_face(clean: &Clean<'_>, finder: &Network, settings: &FaceSettings) -
     if closer.impression.is_some() {
         Face { primer: whole.primer.or(closer.primer), ..closer }
     } else {
-        whole
+        Face { unlikely: whole.unlikely.or(closer.unlikely), ..whole }
     }
 }
 
@@ -90,12 +103,15 @@ fn look(small: &Array2<f32>, frame: &Letterbox, finder: &Network, settings: &Fac
     let mut face = Face { confidence: primer.min(impression), ..Face::default() };
     let within = inside(classes);
     let (mut seed, mut crater) = (None, None);
-    if impression >= settings.impression_bar
-        && let Some(found) = region(&within[WALL], &frame.part(), None)
-    {
-        seed = Some(found.inner);
-        crater = rim(&found).map(|e| frame.to_small(&e));
-        face.impression = crater.map(|e| frame.to_photo(&e));
+    if let Some(found) = region(&within[WALL], &frame.part(), None) {
+        let seen = rim(&found).map(|e| frame.to_small(&e));
+        let placed = seen.map(|e| frame.to_photo(&e));
+        if impression >= settings.impression_bar {
+            (seed, crater) = (Some(found.inner), seen);
+            face.impression = placed;
+        } else {
+            face.unlikely = placed;
+        }
     }
     if primer >= settings.primer_bar {
         let edges = edges(&within, &frame.part(), seed);

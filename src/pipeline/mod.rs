@@ -23,7 +23,7 @@ use decode::Reading;
 use denoise::Clean;
 use engine::{Engine, Scores};
 use face::Face;
-use mark::Mark;
+use mark::{Crater, Mark};
 use net::Networks;
 use photo::Photo;
 use scheme::Scheme;
@@ -89,27 +89,40 @@ impl Pipeline {
         watch.made(Made::Clean(&clean));
         let face = face::find_face(&clean, &self.networks.finder, &s.face);
         watch.made(Made::Face(&face));
-        let Some(crater) = mark::find_crater(&clean, &face, &self.networks.poser) else {
-            return Ok(Reading::no_mark(&face));
-        };
         // The curves were fitted on photographs.
         let least = if photo.heights.is_some() { s.decode.heights_bar } else { 0.0 };
         let curve =
             |format: &str| self.calibration.curve(&self.engine.identity().name, format).accepting_from(least);
-        let mut read_at = |size: f64| -> Result<Reading, Failure> {
-            let mark = mark::straighten(&clean, &crater, size, &self.networks.turn, &s.mark);
+        let mut read_at = |face: &Face, crater: &Crater, size: f64| -> Result<Reading, Failure> {
+            let mark = mark::straighten(&clean, crater, size, &self.networks.turn, &s.mark);
             watch.made(Made::Mark(&mark));
             let seen = self.engine.read(&mark)?;
             watch.made(Made::Seen(&seen));
-            decode::decode(&face, &mark, &seen, &self.schemes, &curve, &s.decode)
+            decode::decode(face, &mark, &seen, &self.schemes, &curve, &s.decode)
         };
-        let mut surest = read_at(1.0)?;
-        for size in &s.mark.other_sizes {
-            if surest.confidence >= s.mark.doubtful_below {
+        let doubtful = |reading: &Reading| reading.confidence < s.mark.doubtful_below;
+        let crater_in = |face: &Face| mark::find_crater(&clean, face, &self.networks.poser);
+        let mut surest = Reading::no_mark(&face);
+        if let Some(crater) = crater_in(&face) {
+            surest = read_at(&face, &crater, 1.0)?;
+            for size in &s.mark.other_sizes {
+                if !doubtful(&surest) {
+                    break;
+                }
+                let reading = read_at(&face, &crater, *size)?;
+                if reading.confidence > surest.confidence {
+                    surest = reading;
+                }
+            }
+        }
+        for other in face.otherwise() {
+            if !doubtful(&surest) {
                 break;
             }
-            let reading = read_at(*size)?;
-            if reading.confidence > surest.confidence {
+            let Some(crater) = crater_in(&other) else { continue };
+            let reading = read_at(&other, &crater, 1.0)?;
+            // What is doubtful there as well says nothing about where the impression is.
+            if !doubtful(&reading) {
                 surest = reading;
             }
         }

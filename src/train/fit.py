@@ -88,7 +88,8 @@ class Learner:
             view, truth = views.unturned(grey, label, self.own["jitter"])
             return views.unrolled(prepare(disturb.disturb(view, self.own["disturb"]))), truth
         wrong_share, times = self.own.get("wrong_share", 0.0), FINE // TILE if self.name in FINER else 1
-        view, truth = views.floor(grey, second, label, self.recipe["tile"]["jitter"], wrong_share, times)
+        jitter = self.own["jitter"] if self.name == "layout" else self.recipe["tile"]["jitter"]
+        view, truth = views.floor(grey, second, label, jitter, wrong_share, times)
         x = (finer if self.name in FINER else prepare)(disturb.disturb(view, self.own["disturb"]))
         if self.name == "glyph":
             x, truth = views.cells(x, truth, self.own["jitter"], self.own["none_share"])
@@ -186,7 +187,7 @@ class Learner:
         else:
             self.net.eval()
             with torch.no_grad():
-                x = torch.cat([self.drawn()[0] for _ in range(8)])
+                x = torch.cat([self.drawn()[0] for _ in range(max(1, 256 // self.batch))])
             unfold.unfold(self.net, path, self.name, x)
             self.net.train()
             weights = self.net.state_dict()

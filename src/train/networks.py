@@ -61,10 +61,8 @@ def poser(recipe):
     g = Graph(128)
     c = recipe["channels"]
     x = g.conv("x", c[0], stride=2)
-    for width, blocks in zip(c[1:], recipe["blocks"]):
-        x = g.conv(x, width, stride=2)
-        for _ in range(blocks):
-            x = g.block(x)
+    for width, blocks, more in zip(c[1:], recipe["blocks"], recipe["more"]):
+        x = stage(g, x, width, blocks, more)
     x = dense(g, g.flatten(g.conv(x, recipe["flat"], k=1)), recipe["dim"])
     for name in ("rim", "floor"):
         g.output(name, g.linear(x, 5))
@@ -84,6 +82,7 @@ def turn(recipe):
     x = g.conv(x, c[1], stride=2)
     for _ in range(recipe["blocks"]):
         x = g.block(x)
+    x = still(g, x, recipe["more"])
     _, high, wide = g.shape[x]
     x = g.conv(x, recipe["column"], k=1)
     x = g.conv(g.reshape(x, [recipe["column"] * high, 1, wide]), recipe["taps"], k=1)
@@ -103,8 +102,8 @@ def layout(recipe):
     x80 = g.conv("x", c[0], stride=2)
     levels = [x80]
     x = x80
-    for width, blocks in zip(c[1:], recipe["blocks"]):
-        x = stage(g, x, width, blocks)
+    for width, blocks, more in zip(c[1:], recipe["blocks"], recipe["more"]):
+        x = stage(g, x, width, blocks, more)
         levels.append(x)
     x40 = levels[1]
     # Context flows down again: what a stroke means depends on light and polarity of the whole floor.
@@ -130,9 +129,7 @@ def glyph(recipe):
     x = g.conv("x", c[0], k=6, stride=2)
     levels = []
     for width, blocks in zip(c[1:], recipe["blocks"]):
-        x = g.conv(x, width, stride=2)
-        for _ in range(blocks):
-            x = g.conv(x, width, add=x, still=True)
+        x = still(g, g.conv(x, width, stride=2), blocks)
         levels.append(x)
     # Where the strokes are is learned long before what they spell, and is what spells it.
     ink = recipe["ink"]
@@ -158,9 +155,7 @@ def ring(recipe):
     c, dim = recipe["channels"], recipe["dim"]
     x = g.conv("x", c[0], k=6, stride=4)
     for width, blocks in zip(c[1:], recipe["blocks"]):
-        x = g.conv(x, width, stride=2)
-        for _ in range(blocks):
-            x = g.conv(x, width, add=x, still=True)
+        x = still(g, g.conv(x, width, stride=2), blocks)
     # One column a sector is left. Those before the first and behind the last are the other end once more.
     _, high, wide = g.shape[x]
     points = [(float(s + BEFORE), float(row)) for s in range(MOST) for row in range(high)]
@@ -176,11 +171,18 @@ def ring(recipe):
     return g
 
 
-def stage(g, x, width, blocks):
-    """Half the side, then residual blocks."""
+def stage(g, x, width, blocks, more):
+    """Half the side, then residual blocks, then residual convolutions."""
     x = g.conv(x, width, stride=2)
     for _ in range(blocks):
         x = g.block(x)
+    return still(g, x, more)
+
+
+def still(g, x, count):
+    """Residual convolutions of one step."""
+    for _ in range(count):
+        x = g.conv(x, g.width(x), add=x, still=True)
     return x
 
 

@@ -215,7 +215,7 @@ fn set_right(pose: &Pose, shift: &[f32]) -> Pose {
     Pose {
         cx,
         cy,
-        radius: pose.radius * shift[2].clamp(-0.2, 0.2).exp(),
+        radius: pose.radius * shift[2].clamp(-0.3, 0.3).exp(),
         rotation_deg: (pose.rotation_deg + turn).rem_euclid(360.0),
         mirrored: pose.mirrored,
     }
