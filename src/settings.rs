@@ -108,7 +108,7 @@ pub struct MarkSettings {
     /// Share of photographs, 0-1, that show a mark mirrored, as those of casts do: the network was shown
     /// as many of either.
     pub mirrored_share: f32,
-    /// Confidence, 0-1, below which the mark is read again on floors of other sizes.
+    /// Confidence, 0-1, below which the mark is read again on floors of other sizes, then where else the impression may be.
     pub doubtful_below: f64,
     /// Sizes of the floor, over the one that was found, that are tried one after the other until a reading is not
     /// doubtful; the surest reading is kept. Where the rim is hidden a floor is found too large or too small, and small

@@ -269,6 +269,19 @@ mod tests {
     use super::*;
     use crate::pipeline::photo::{Photo, Pixels};
 
+    #[test]
+    fn what_else_an_impression_may_be_is_never_the_same_outline_twice() {
+        let [hole, edge, rim] = [20.0, 90.0, 40.0].map(|r| Ellipse::circle(100.0, 100.0, r));
+        let face = Face { primer: Some(edge), unlikely: Some(hole), ..Face::default() };
+        let others: Vec<Face> = face.otherwise().collect();
+        assert_eq!(others.len(), 2);
+        assert_eq!((others[0].primer, others[0].impression), (Some(edge), Some(hole)));
+        // A crater that was taken for the primer leaves no primer.
+        assert_eq!((others[1].primer, others[1].impression), (None, Some(edge)));
+        let found = Face { impression: Some(rim), ..Face::default() };
+        assert_eq!(found.otherwise().count(), 0);
+    }
+
     /// Share of the union of two ellipses that both cover.
     fn overlap(a: &Ellipse, b: &Ellipse) -> f64 {
         let reach = a.major().max(b.major()) * 1.5;

@@ -315,7 +315,9 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True
+        # Disturbed parts of a batch and cells in use are never of one number twice: trying every way of a convolution anew
+        # for each shape took most of the first minutes.
+        torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
     else:
