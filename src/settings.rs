@@ -83,6 +83,8 @@ pub struct FaceSettings {
     pub primer_bar: f32,
     /// Least probability of an impression, 0-1, for its rim to be looked for.
     pub impression_bar: f32,
+    /// Least probability of an impression, 0-1, for it to be read where nothing likelier can be.
+    pub unlikely_bar: f32,
     /// Least probability of an impression in the whole photograph, 0-1, for its middle to be looked at closer where the
     /// whole does not show one: an empty primer pocket, which looks like a crater from near, leaves less doubt from afar.
     pub closer_bar: f32,
@@ -90,7 +92,7 @@ pub struct FaceSettings {
 
 impl Default for FaceSettings {
     fn default() -> Self {
-        Self { primer_bar: 0.5, impression_bar: 0.5, closer_bar: 0.1 }
+        Self { primer_bar: 0.5, impression_bar: 0.5, unlikely_bar: 0.1, closer_bar: 0.1 }
     }
 }
 

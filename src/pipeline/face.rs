@@ -109,7 +109,7 @@ fn look(small: &Array2<f32>, frame: &Letterbox, finder: &Network, settings: &Fac
         if impression >= settings.impression_bar {
             (seed, crater) = (Some(found.inner), seen);
             face.impression = placed;
-        } else {
+        } else if impression >= settings.unlikely_bar {
             face.unlikely = placed;
         }
     }
