@@ -88,7 +88,7 @@ class Learner:
             view, truth = views.unturned(grey, label, self.own["jitter"])
             return views.unrolled(prepare(disturb.disturb(view, self.own["disturb"]))), truth
         wrong_share, times = self.own.get("wrong_share", 0.0), FINE // TILE if self.name in FINER else 1
-        jitter = self.own["jitter"] if self.name == "layout" else self.recipe["tile"]["jitter"]
+        jitter = self.own.get("tile", self.recipe["tile"])["jitter"]
         view, truth = views.floor(grey, second, label, jitter, wrong_share, times)
         x = (finer if self.name in FINER else prepare)(disturb.disturb(view, self.own["disturb"]))
         if self.name == "glyph":

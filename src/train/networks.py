@@ -43,9 +43,7 @@ def finder(recipe):
     x = g.conv("x", c[0], stride=2)
     levels = [x]
     for width, blocks in zip(c[1:], recipe["blocks"]):
-        x = g.conv(x, width, stride=2)
-        for _ in range(blocks):
-            x = g.block(x)
+        x = stage(g, x, width, blocks)
         levels.append(x)
     g.output("present", g.linear(g.linear(g.gap(x), 64, relu=True), 2))
     for level in reversed(levels[:-1]):
@@ -171,7 +169,7 @@ def ring(recipe):
     return g
 
 
-def stage(g, x, width, blocks, more):
+def stage(g, x, width, blocks, more=0):
     """Half the side, then residual blocks, then residual convolutions."""
     x = g.conv(x, width, stride=2)
     for _ in range(blocks):
