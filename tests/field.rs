@@ -79,9 +79,11 @@ type Circle = (f64, f64, f64);
 const CIRCLES: [(&str, [(Circle, f64); 2]); 4] = [
     ("colt-9mm-02.png", [((1300.1, 997.6, 679.5), 0.03), ((1141.2, 1098.0, 348.6), 0.06)]),
     ("fbi-58a.png", [((1290.3, 990.1, 665.0), 0.03), ((1295.9, 1062.4, 347.7), 0.06)]),
-    ("head-phone-0582.png", [((484.9, 507.4, 153.9), 0.08), ((483.0, 481.0, 66.0), 0.18)]),
+    (TELEPHONE, [((484.9, 507.4, 153.9), 0.08), ((483.0, 481.0, 66.0), 0.16)]),
     ("nbide-118.png", [((1284.8, 960.9, 733.0), 0.03), ((1219.6, 1113.4, 296.3), 0.06)]),
 ];
+/// A fired case.
+const TELEPHONE: &str = "head-phone-0582.png";
 /// A case whose primer was taken out.
 const POCKET: &str = "head-phone-5812.png";
 
@@ -98,9 +100,9 @@ fn real_photographs_without_a_microstamp_show_face_and_rim_and_no_code() {
     let records = decode(&folder, &dir.path().join("out"), &[], 0);
     assert!(!records.is_empty());
     for record in &records {
-        // What is taken for a mark beyond reading is no code either.
-        let nothing = record.code.as_ref().is_none_or(|code| code.chars().all(|c| c == '?'));
-        assert!(nothing, "{}: {:?}", record.path, record.code);
+        // A mark beyond reading, for which the telephone's case is taken, is no code either.
+        let shown = record.code.as_ref().filter(|c| record.path != TELEPHONE || c.chars().any(|c| c != '?'));
+        assert!(shown.is_none(), "{}: {:?}", record.path, record.code);
     }
     let of = |name: &str| records.iter().find(|r| r.path == name).unwrap();
     for (name, circles) in CIRCLES {

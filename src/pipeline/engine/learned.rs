@@ -205,7 +205,8 @@ fn block(pose: &[f32], cells: &[f32]) -> Block {
     }
 }
 
-/// The pose that `shift` makes of `pose`: a shift in the mark's frame, a size, a turn.
+/// The pose that `shift` makes of `pose`: a shift in the mark's frame, a size, a turn. None is cut to less than `layout`
+/// was trained to see (`layout.tile.jitter` of the recipe).
 fn set_right(pose: &Pose, shift: &[f32]) -> Pose {
     let shift: Vec<f64> = shift.iter().map(|v| f64::from(*v)).collect();
     let (cx, cy) = pose.to_photo(shift[0].clamp(-0.2, 0.2), shift[1].clamp(-0.2, 0.2));
