@@ -4,7 +4,7 @@
 mod common;
 
 use common::{decode, truth};
-use microstamp::pipeline::decode::Status;
+use microstamp::pipeline::decode::{Reading, Status};
 use microstamp::pipeline::engine::{Engine, Identity, Scores, View};
 use microstamp::pipeline::mark::Mark;
 use microstamp::pipeline::scheme::Scheme;
@@ -46,7 +46,10 @@ fn the_laboratory_folder_is_read_without_a_wrong_code() {
 }
 
 /// Says one code, the surer the larger the floor is taken to be, and notes the floors.
-struct SurerOnLargerFloors(Arc<Mutex<Vec<f64>>>);
+struct SurerOnLargerFloors {
+    floors: Arc<Mutex<Vec<f64>>>,
+    presence: f32,
+}
 
 impl Engine for SurerOnLargerFloors {
     fn identity(&self) -> Identity {
@@ -55,7 +58,7 @@ impl Engine for SurerOnLargerFloors {
 
     fn read(&self, mark: &Mark) -> Result<Scores, Failure> {
         let radius = mark.floor.major();
-        let mut floors = self.0.lock().unwrap();
+        let mut floors = self.floors.lock().unwrap();
         floors.push(radius);
         let scheme = &Scheme::all()[0];
         // Log-odds of each character: 0 on the floor as it was found, so that the first reading leaves doubt.
@@ -70,22 +73,36 @@ impl Engine for SurerOnLargerFloors {
             gear: None,
             quads: vec![[(0.0, 0.0); 4]; scheme.len()],
         };
-        Ok(Scores { views: vec![view], presence: 1.0, ink: None })
+        Ok(Scores { views: vec![view], presence: self.presence, ink: None })
     }
 }
 
-#[test]
-fn a_mark_that_leaves_doubt_is_read_on_floors_of_other_sizes_until_one_does_not() {
+/// A clean photograph read by an engine that says how probable a mark is: the reading, and the floors in tenths of the
+/// first one.
+fn read_by(presence: f32) -> (Reading, Vec<i32>) {
     let file = "testdata/lab/clean-00000-01/clean-00000-01_1.png";
     let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let mut settings = Settings::default();
     settings.mark.other_sizes = vec![0.8, 1.1, 1.2, 1.3];
     let photo = photo::load("a", "0", bytes, &Default::default(), &settings.photo).unwrap();
     let floors = Arc::default();
-    let engine = Box::new(SurerOnLargerFloors(Arc::clone(&floors)));
+    let engine = Box::new(SurerOnLargerFloors { floors: Arc::clone(&floors), presence });
     let reading = Pipeline::new(settings, Scheme::all(), engine).unwrap().read(&photo, &mut ()).unwrap();
     let floors = floors.lock().unwrap();
-    let sizes: Vec<i32> = floors.iter().map(|r| (10.0 * r / floors[0]).round() as i32).collect();
+    (reading, floors.iter().map(|r| (10.0 * r / floors[0]).round() as i32).collect())
+}
+
+#[test]
+fn a_mark_that_leaves_doubt_is_read_on_floors_of_other_sizes_until_one_does_not() {
+    let (reading, sizes) = read_by(1.0);
     assert_eq!(sizes, [10, 8, 11], "the third reading is sure, and the last");
     assert_eq!(reading.best.as_deref(), Some("DDDDDDDD"), "its code");
+}
+
+#[test]
+fn a_floor_that_is_bare_most_likely_is_read_once() {
+    let (reading, sizes) = read_by(0.4);
+    assert_eq!((reading.status, sizes), (Status::NoMark, vec![10]));
+    let (_, sizes) = read_by(0.6);
+    assert!(sizes.len() > 1, "what may be a mark is looked for on other floors");
 }

@@ -93,34 +93,36 @@ impl Pipeline {
         let least = if photo.heights.is_some() { s.decode.heights_bar } else { 0.0 };
         let curve =
             |format: &str| self.calibration.curve(&self.engine.identity().name, format).accepting_from(least);
-        let mut read_at = |face: &Face, crater: &Crater, size: f64| -> Result<Reading, Failure> {
+        // The reading, and whether the floor is bare most likely.
+        let mut read_at = |face: &Face, crater: &Crater, size: f64| -> Result<(Reading, bool), Failure> {
             let mark = mark::straighten(&clean, crater, size, &self.networks.turn, &s.mark);
             watch.made(Made::Mark(&mark));
             let seen = self.engine.read(&mark)?;
             watch.made(Made::Seen(&seen));
-            decode::decode(face, &mark, &seen, &self.schemes, &curve, &s.decode)
+            let reading = decode::decode(face, &mark, &seen, &self.schemes, &curve, &s.decode)?;
+            Ok((reading, f64::from(seen.presence) < s.decode.presence_bar))
         };
         let doubtful = |reading: &Reading| reading.confidence < s.mark.doubtful_below;
         let crater_in = |face: &Face| mark::find_crater(&clean, face, &self.networks.poser);
-        let mut surest = Reading::no_mark(&face);
+        let (mut surest, mut bare) = (Reading::no_mark(&face), false);
         if let Some(crater) = crater_in(&face) {
-            surest = read_at(&face, &crater, 1.0)?;
+            (surest, bare) = read_at(&face, &crater, 1.0)?;
             for size in &s.mark.other_sizes {
-                if !doubtful(&surest) {
+                if bare || !doubtful(&surest) {
                     break;
                 }
-                let reading = read_at(&face, &crater, *size)?;
+                let (reading, _) = read_at(&face, &crater, *size)?;
                 if reading.confidence > surest.confidence {
                     surest = reading;
                 }
             }
         }
         for other in face.otherwise() {
-            if !doubtful(&surest) {
+            if bare || !doubtful(&surest) {
                 break;
             }
             let Some(crater) = crater_in(&other) else { continue };
-            let reading = read_at(&other, &crater, 1.0)?;
+            let (reading, _) = read_at(&other, &crater, 1.0)?;
             // What is doubtful there as well says nothing about where the impression is.
             if !doubtful(&reading) {
                 surest = reading;

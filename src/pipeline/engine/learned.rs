@@ -168,26 +168,28 @@ impl Engine for Learned {
         let ink = Some(ink::enlarged(&best.said.ink));
         let ok = best.said.ok;
         let floors: Vec<Floor> = looked.iter().map(|l| Floor::new(mark, &l.pose)).collect();
-        let bare = || Scores { presence: 0.0, ink: ink.clone(), ..Scores::default() };
+        let bare = |presence: f32| Scores { presence, ink: ink.clone(), ..Scores::default() };
         let mut drafts = self.drafts(&looked, &floors);
-        let Some(best) = likeliest(&drafts) else { return Ok(bare()) };
+        let Some(best) = likeliest(&drafts) else { return Ok(bare(0.0)) };
         // On a floor that is bare most likely, setting the cells right only costs time.
-        if self.presence(mark, ok, best.evidence) < self.settings.bare_first {
-            return Ok(bare());
+        let presence = self.presence(mark, ok, best.evidence);
+        if presence < self.settings.bare_first {
+            return Ok(bare(presence));
         }
         let bar = best.weight() - self.settings.second_reading_within;
         drafts.retain(|d| d.weight() >= bar);
         self.read_again(&mut drafts);
         let cells = likeliest(&drafts).map_or(0.0, |d| d.evidence);
-        if self.presence(mark, ok, cells) < self.settings.bare_below {
-            return Ok(bare());
+        let presence = self.presence(mark, ok, cells);
+        if presence < self.settings.bare_below {
+            return Ok(bare(presence));
         }
         let views = self.views(drafts);
         let cells =
             views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight)).map_or(0.0, |v| v.1);
         let presence = self.presence(mark, ok, cells);
         if presence < self.settings.bare_below {
-            return Ok(bare());
+            return Ok(bare(presence));
         }
         Ok(Scores { views: views.into_iter().map(|v| v.0).collect(), presence, ink })
     }
