@@ -49,19 +49,29 @@ fn photographs(count: usize, px: usize) -> (TempDir, PathBuf) {
     (dir, lab)
 }
 
+/// Settings with which every photograph is read once, however doubtful: what is tried with them is what becomes of
+/// lines and files, not what they say.
+fn once(dir: &TempDir) -> String {
+    let path = dir.path().join("once.toml");
+    fs::write(&path, "[mark]\ndoubtful_below = 0.0\n").unwrap();
+    path.to_str().unwrap().into()
+}
+
 /// `kill -9` at a random moment of a run, then --resume.
 fn kills(times: usize, count: usize) {
     let (dir, lab) = photographs(count, 240);
-    let whole = dir.path().join("whole");
+    let (whole, once) = (dir.path().join("whole"), once(&dir));
     let start = Instant::now();
-    decode(&lab, &whole, &[], 0);
+    decode(&lab, &whole, &["--config", &once], 0);
     let took = start.elapsed();
     let results = fs::read(whole.join("results.jsonl")).unwrap();
     let mut rng = generator(SEED, 0);
     let (mut identical, mut ended, mut kept, mut torn) = (0, 0, 0, 0);
     for i in 0..times {
         let out = dir.path().join(format!("out-{i}"));
-        let mut child = program().arg("decode").arg(&lab).arg("-o").arg(&out).spawn().unwrap();
+        let mut command = program();
+        command.args(["decode", "--config", &once]).arg(&lab).arg("-o").arg(&out);
+        let mut child = command.spawn().unwrap();
         std::thread::sleep(Duration::from_micros(rng.next_u64() % took.as_micros() as u64));
         ended += usize::from(child.try_wait().unwrap().is_some());
         child.kill().unwrap();
@@ -69,7 +79,7 @@ fn kills(times: usize, count: usize) {
         let left = fs::read(out.join("results.jsonl")).unwrap_or_default();
         torn += usize::from(left.last().is_some_and(|b| *b != b'\n'));
         kept += left.iter().filter(|b| **b == b'\n').count();
-        decode(&lab, &out, &["--resume"], 0);
+        decode(&lab, &out, &["--resume", "--config", &once], 0);
         let same = ["results.jsonl", "results.csv", "failures.csv"]
             .iter()
             .all(|name| fs::read(out.join(name)).unwrap() == fs::read(whole.join(name)).unwrap());
@@ -172,24 +182,27 @@ fn disk_full_20() {
 #[test]
 fn no_room_for_a_file_loses_nothing() {
     let (dir, lab) = photographs(24, 240);
-    let whole = dir.path().join("whole");
-    decode(&lab, &whole, &[], 0);
+    let (whole, once) = (dir.path().join("whole"), once(&dir));
+    decode(&lab, &whole, &["--config", &once], 0);
     let blocks = |name: &str| fs::metadata(whole.join(name)).unwrap().len() / 512;
     // No file at all; then within results.jsonl, once run.json has been written.
     assert!(blocks("results.jsonl") > blocks("run.json") + 4);
     for blocks in [0, blocks("run.json") + 2, blocks("results.jsonl") - 1] {
         let out = dir.path().join(format!("out-{blocks}"));
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" decode \"$1\" -o \"$2\" --quiet");
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" decode \"$1\" -o \"$2\" --config \"$3\" --quiet"
+        );
         let run = Command::new("sh")
             .args(["-c", &script])
             .arg(microstamp().get_program())
             .args([&lab, &out])
+            .arg(&once)
             .output()
             .unwrap();
         assert_eq!(run.status.code(), Some(2), "{blocks} blocks");
         says_to_make_room(&run.stderr);
         check_saved(&out, &whole);
-        decode(&lab, &out, &["--resume"], 0);
+        decode(&lab, &out, &["--resume", "--config", &once], 0);
         assert!(
             fs::read(out.join("results.jsonl")).unwrap() == fs::read(whole.join("results.jsonl")).unwrap()
         );
@@ -377,7 +390,7 @@ fn one_in_a_hundred(count: usize) {
         }
     }
     let out = dir.path().join("out");
-    let rows = decode(&lab, &out, &[], 1);
+    let rows = decode(&lab, &out, &["--config", &once(&dir)], 1);
     let failed: Vec<_> = rows.iter().filter(|r| r.status == Status::Failed).map(|r| r.path.clone()).collect();
     let mut table = csv::Reader::from_path(out.join("failures.csv")).unwrap();
     let listed: Vec<Vec<String>> =
