@@ -1,0 +1,203 @@
+//! Settings from a TOML file: unknown keys and values that nothing could be read with are refused by name.
+
+use super::Settings;
+use crate::error::Fatal;
+use std::path::Path;
+use toml::{Table, Value};
+
+impl Settings {
+    /// Reads a TOML file; a key that it does not name keeps its default.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the file cannot be read, is no TOML, has an unknown key (the nearest known
+    /// one is named), or a value of the wrong type or out of range.
+    pub fn read(path: &Path) -> Result<Self, Fatal> {
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            Fatal::new(
+                format!("cannot read settings {}: {e}", path.display()),
+                "--config with an existing file",
+            )
+        })?;
+        Self::parse(&text).map_err(|f| Fatal::new(format!("settings {}: {}", path.display(), f.what), f.hint))
+    }
+
+    /// Settings from TOML text.
+    ///
+    /// # Errors
+    /// As [`Settings::read`].
+    pub fn parse(text: &str) -> Result<Self, Fatal> {
+        let no_toml = |e: toml::de::Error| {
+            let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let why = e.message().lines().collect::<Vec<_>>().join(" ");
+            Fatal::new(format!("line {line}: {why}"), "correct this line of the settings")
+        };
+        let table: Table = text.parse().map_err(no_toml)?;
+        let known = Self::keys();
+        let mut given = Vec::new();
+        leaves(&table, "", &mut given);
+        for key in given.iter().filter(|key| !known.contains(key)) {
+            // A whole table that is known but empty is no mistake.
+            if known.iter().any(|k| k.starts_with(&format!("{key}."))) {
+                continue;
+            }
+            return Err(match nearest(key, &known) {
+                Some(near) => {
+                    Fatal::new(format!("there is no setting `{key}`"), format!("`{near}` in its place"))
+                }
+                None => Fatal::new(format!("there is no setting `{key}`"), "delete this key"),
+            });
+        }
+        let settings: Self = toml::from_str(text).map_err(no_toml)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Refuses values that no photograph could be read with.
+    fn check(&self) -> Result<(), Fatal> {
+        let Self { photo, face, mark, learned, decode } = self;
+        let positive = [
+            ("photo.max_megapixels", photo.max_megapixels),
+            ("photo.max_file_mb", photo.max_file_mb),
+            ("photo.max_pages", photo.max_pages as f64),
+            ("photo.max_ratio", photo.max_ratio),
+            ("photo.max_seconds", photo.max_seconds),
+            ("photo.min_um_per_px", photo.min_um_per_px),
+            ("photo.max_um_per_px", photo.max_um_per_px),
+            ("photo.max_million_points", photo.max_million_points),
+            ("photo.half_slope", photo.half_slope),
+            ("photo.smooth_um", photo.smooth_um),
+            ("decode.character_temper", decode.character_temper),
+            ("decode.ring_temper", decode.ring_temper),
+            ("decode.ring_weight", decode.ring_weight),
+            ("decode.alternatives", decode.alternatives as f64),
+            ("mark.hypotheses", mark.hypotheses as f64),
+            ("learned.drafts", learned.drafts as f64),
+        ];
+        let shares = [
+            ("face.primer_bar", face.primer_bar.into()),
+            ("face.impression_bar", face.impression_bar.into()),
+            ("face.unlikely_bar", face.unlikely_bar.into()),
+            ("face.closer_bar", face.closer_bar.into()),
+            ("mark.least_share", mark.least_share.into()),
+            ("mark.least_twin_share", mark.least_twin_share.into()),
+            ("mark.mirrored_share", mark.mirrored_share.into()),
+            ("mark.doubtful_below", mark.doubtful_below),
+            ("learned.presence_bar", learned.presence_bar.into()),
+            ("learned.sure", learned.sure.into()),
+            ("learned.sure_share", learned.sure_share.into()),
+            ("learned.least_format", learned.least_format.into()),
+            ("learned.ring_bar", learned.ring_bar.into()),
+            ("learned.bare_first", learned.bare_first.into()),
+            ("learned.bare_below", learned.bare_below.into()),
+            ("decode.character_floor", decode.character_floor),
+            ("decode.ring_floor", decode.ring_floor),
+            ("decode.presence_bar", decode.presence_bar),
+            ("decode.heights_bar", decode.heights_bar),
+            ("decode.gear_bar", decode.gear_bar),
+        ];
+        let wrong = |key: &str, value: f64, range: &str| {
+            Err(Fatal::new(format!("the setting {key} = {value} is not {range}"), "a value in this range"))
+        };
+        if let Some((key, value)) = positive.into_iter().find(|(_, v)| !(v.is_finite() && *v > 0.0)) {
+            return wrong(key, value, "above 0");
+        }
+        if let Some((key, value)) = shares.into_iter().find(|(_, v)| !(0.0..=1.0).contains(v)) {
+            return wrong(key, value, "between 0 and 1");
+        }
+        if let Some(size) = mark.other_sizes.iter().find(|v| !(0.1..=10.0).contains(*v)) {
+            return wrong("mark.other_sizes", *size, "between 0.1 and 10");
+        }
+        if photo.min_um_per_px > photo.max_um_per_px {
+            return wrong("photo.min_um_per_px", photo.min_um_per_px, "below photo.max_um_per_px");
+        }
+        Ok(())
+    }
+
+    /// All keys, dotted, in the order of the structs.
+    pub fn keys() -> Vec<String> {
+        let mut keys = Vec::new();
+        if let Ok(Value::Table(table)) = Value::try_from(Self::default()) {
+            leaves(&table, "", &mut keys);
+        }
+        keys
+    }
+}
+
+fn leaves(table: &Table, prefix: &str, into: &mut Vec<String>) {
+    for (key, value) in table {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Table(inner) if !inner.is_empty() => leaves(inner, &path, into),
+            _ => into.push(path),
+        }
+    }
+}
+
+/// The known key that looks most like `key`: by its last part first, since a key under the wrong
+/// heading is the commonest mistake after a misspelt one.
+fn nearest<'k>(key: &str, known: &'k [String]) -> Option<&'k str> {
+    let last = |k: &str| k.rsplit('.').next().unwrap_or_default().to_string();
+    known
+        .iter()
+        .map(|k| {
+            let parts = strsim::damerau_levenshtein(&last(k), &last(key));
+            ((parts, strsim::damerau_levenshtein(k, key)), k.as_str())
+        })
+        .min()
+        .map(|(_, k)| k)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::settings::PhotoSettings;
+
+    #[test]
+    fn a_file_changes_what_it_names_and_nothing_else() {
+        let settings = Settings::parse("[photo]\nmax_megapixels = 20.0\n").unwrap();
+        assert_eq!(settings.photo.max_megapixels, 20.0);
+        assert_eq!(settings.photo.max_um_per_px, PhotoSettings::default().max_um_per_px);
+        assert_eq!(Settings::parse("").unwrap(), Settings::default());
+        assert_eq!(Settings::parse("[photo]\n").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn a_misspelt_key_names_its_nearest_neighbour() {
+        let fatal = Settings::parse("[photo]\nmax_megapixel = 20.0\n").unwrap_err();
+        assert!(fatal.what.contains("photo.max_megapixel"), "{fatal}");
+        assert!(fatal.hint.contains("photo.max_megapixels"), "{fatal}");
+        let fatal = Settings::parse("max_um_per_px = 20.0\n").unwrap_err();
+        assert!(fatal.hint.contains("photo.max_um_per_px"), "{fatal}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_refused() {
+        assert!(Settings::parse("[photo]\nmax_megapixels = \"many\"\n").is_err());
+        assert!(Settings::parse("[photo\n").is_err());
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_by_name() {
+        for (text, key) in [
+            ("[photo]\nmax_megapixels = 0.0\n", "photo.max_megapixels"),
+            ("[photo]\nmax_file_mb = nan\n", "photo.max_file_mb"),
+            ("[photo]\nmin_um_per_px = 50.0\n", "photo.min_um_per_px"),
+            ("[decode]\npresence_bar = 50.0\n", "decode.presence_bar"),
+            ("[decode]\ngear_bar = nan\n", "decode.gear_bar"),
+            ("[face]\nimpression_bar = 50.0\n", "face.impression_bar"),
+            ("[mark]\nother_sizes = [0.8, 0.0]\n", "mark.other_sizes"),
+            ("[learned]\nbare_below = -1.0\n", "learned.bare_below"),
+            ("[decode]\nalternatives = 0\n", "decode.alternatives"),
+        ] {
+            let fatal = Settings::parse(text).unwrap_err();
+            assert!(fatal.what.contains(key), "{text}: {fatal}");
+        }
+    }
+
+    #[test]
+    fn defaults_survive_being_written_and_read() {
+        let text = toml::to_string(&Settings::default()).unwrap();
+        assert_eq!(Settings::parse(&text).unwrap(), Settings::default());
+    }
+}
