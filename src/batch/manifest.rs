@@ -176,7 +176,7 @@ impl Manifest {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: option_env!("MICROSTAMP_COMMIT").map(Into::into),
             command: setup.command,
-            inputs: setup.inputs.iter().map(|i| names::text(i.as_os_str())).collect(),
+            inputs: setup.inputs.iter().map(absolute).collect(),
             settings: setup.settings.clone(),
             um_per_px: setup.asked.um_per_px,
             page: setup.asked.page,
@@ -291,6 +291,11 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
         let (body, rest) = bytes.split_at(at);
         rest == format!("{SEAL}{}{SEAL_END}", sha256(body)).as_bytes()
     })
+}
+
+/// An INPUT as it is found from any folder. Where there is no such path, because the working folder is gone, as it was given.
+fn absolute(input: &std::path::PathBuf) -> String {
+    names::text(std::path::absolute(input).as_ref().unwrap_or(input).as_os_str())
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Fatal {

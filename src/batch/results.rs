@@ -36,14 +36,20 @@ pub fn read(out: &Path) -> Result<Results, Fatal> {
 /// # Errors
 /// [`Fatal`] with the line that is no row of results, of another schema, or contradicts itself.
 pub fn parse(text: &str) -> Result<Vec<Record>, Fatal> {
+    // A run that was cut off may leave half a line, and nothing but that is lost.
+    let torn = if text.ends_with('\n') { 0 } else { text.lines().count() };
     let row = |(i, line): (usize, &str)| {
-        let wrong = |why: String| Fatal::new(format!("line {}: {why}", i + 1), AGAIN);
+        let hint = if i + 1 == torn { RESUME } else { AGAIN };
+        let wrong = |why: String| Fatal::new(format!("line {}: {why}", i + 1), hint);
         let record: Record = serde_json::from_str(line).map_err(|e| wrong(e.to_string()))?;
         check(&record).map_err(|why| wrong(format!("{}: {why}", record.path)))?;
         Ok(record)
     };
     text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(row).collect()
 }
+
+/// What to do about results whose last line was cut off.
+const RESUME: &str = "the same `microstamp decode` command with --resume, which reads this photograph again";
 
 /// What to do about results that cannot be used.
 pub const AGAIN: &str = "`microstamp decode` once more into a new folder";

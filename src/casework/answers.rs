@@ -2,6 +2,7 @@
 
 use super::entry::Entry;
 use super::trace::{Trace, rounded};
+use crate::batch::disk;
 use crate::batch::names::cell;
 use crate::error::Fatal;
 use std::path::Path;
@@ -48,8 +49,8 @@ pub fn write(out: &Path, traces: &[Trace]) -> Result<(), Fatal> {
         lines.push(b'\n');
     }
     let table = table(traces).map_err(|e| full(&table_path, &e))?;
-    std::fs::write(&lines_path, lines).map_err(|e| full(&lines_path, &e))?;
-    std::fs::write(&table_path, table).map_err(|e| full(&table_path, &e))
+    disk::replace(&lines_path, &lines).map_err(|e| full(&lines_path, &e))?;
+    disk::replace(&table_path, &table).map_err(|e| full(&table_path, &e))
 }
 
 /// The same as the lines, flat: a row a record, and one for a question that led to none.

@@ -134,10 +134,12 @@ impl Entry {
         }
     }
 
-    /// The same with its code in capitals, as codes are issued: people write them in either.
-    pub fn in_capitals(mut self) -> Self {
-        self.code.make_ascii_uppercase();
-        self
+    /// The same without blanks around its cells and with its code in capitals, as codes are issued: people write them
+    /// in either.
+    pub fn tidied(self) -> Self {
+        let mut tidy = Self::from_cells(self.cells().into_iter().map(str::trim));
+        tidy.code.make_ascii_uppercase();
+        tidy
     }
 
     /// The code from its last character to its first.

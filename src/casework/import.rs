@@ -8,6 +8,7 @@ use super::entry::Entry;
 use super::log::{self, Actor, Event, Log};
 use super::source::Source;
 use super::store::Database;
+use crate::batch::names::cell;
 use crate::error::Fatal;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -107,7 +108,7 @@ pub fn add(
     replace: bool,
     actor: &Actor,
 ) -> Result<Counts, Fatal> {
-    let entry = entry.clone().in_capitals();
+    let entry = entry.clone().tidied();
     entry.check(&crate::pipeline::scheme::Scheme::all()).map_err(|why| {
         Fatal::new(why, "`microstamp registry add --help` for an example; nothing was changed")
     })?;
@@ -172,7 +173,9 @@ impl Rejects<'_> {
             self.writer = Some(writer);
         }
         match &mut self.writer {
-            Some(writer) => writer.write_record([&line.to_string(), reason, row]).map_err(unwritable),
+            Some(writer) => {
+                writer.write_record([&line.to_string(), &cell(reason), &cell(row)]).map_err(unwritable)
+            }
             None => Ok(()),
         }
     }

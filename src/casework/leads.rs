@@ -2,11 +2,11 @@
 
 use super::link::{Linker, Links};
 use super::results::MarkRead;
+use crate::batch::disk;
 use crate::batch::names::cell;
 use crate::batch::record::word;
 use crate::error::Fatal;
 use serde::Serialize;
-use std::io::Write;
 use std::path::Path;
 
 /// Version of the layout of a line of `leads.jsonl`.
@@ -168,10 +168,7 @@ impl Leads {
         }
         let table = self.table().map_err(|e| full(&e))?;
         for (name, bytes) in [("leads.jsonl", &lines), ("leads.csv", &table)] {
-            // A reader never finds half a file.
-            let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| full(&e))?;
-            file.write_all(bytes).map_err(|e| full(&e))?;
-            file.persist(folder.join(name)).map_err(|e| full(&e))?;
+            disk::replace(&folder.join(name), bytes).map_err(|e| full(&e))?;
         }
         Ok(())
     }

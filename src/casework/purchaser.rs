@@ -81,10 +81,13 @@ fn read_key(path: &Path) -> Result<XChaCha20Poly1305, Fatal> {
 pub struct Vault<'a> {
     database: &'a mut dyn Database,
     cipher: XChaCha20Poly1305,
+    /// Whether the registry has no key yet: nothing is sealed in it.
+    unclaimed: bool,
 }
 
 impl<'a> Vault<'a> {
-    /// Opens the purchaser data of a registry; the first key that is shown becomes the registry's.
+    /// Opens the purchaser data of a registry. The key of the first import becomes the registry's; a question asked
+    /// before it leaves no trace but its line in the log.
     ///
     /// # Errors
     /// [`Fatal`] where the file is no key, or not that of this registry; the attempt is logged.
@@ -97,14 +100,8 @@ impl<'a> Vault<'a> {
             }
             Ok(())
         })?;
+        let unclaimed = sealed.is_none();
         match sealed {
-            None => {
-                let check = Value::Bytes(seal(&cipher, CHECK, b"")?);
-                database.execute(
-                    "UPDATE about SET purchaser_check = $1 WHERE purchaser_check IS NULL",
-                    &[check],
-                )?;
-            }
             Some(sealed) if unseal(&cipher, &sealed, b"").as_deref() != Some(CHECK) => {
                 let event =
                     Event { verb: "refused", asked: "a key of another registry".into(), came_back: 0 };
@@ -114,9 +111,9 @@ impl<'a> Vault<'a> {
                     "--key with the registry's own key file",
                 ));
             }
-            Some(_) => {}
+            _ => {}
         }
-        Ok(Self { database, cipher })
+        Ok(Self { database, cipher, unclaimed })
     }
 
     /// Seals sales into the registry: all of them or none.
@@ -144,6 +141,9 @@ impl<'a> Vault<'a> {
 
     fn put(&mut self, sales: &[Sale], replace: bool, actor: &Actor, file: &str) -> Result<(u64, u64), Fatal> {
         self.database.lock("purchaser")?;
+        if self.unclaimed {
+            self.claim(actor)?;
+        }
         let (mut added, mut known) = (0, 0);
         for sale in sales {
             let there = self.sales(&sale.make, &sale.serial)?;
@@ -174,6 +174,22 @@ impl<'a> Vault<'a> {
         let event = Event { verb: "import", asked: file.into(), came_back: added as i64 };
         log::append(self.database, Log::Purchaser, actor, &[event])?;
         Ok((added, known))
+    }
+
+    /// Makes the key the registry's own, which is logged.
+    fn claim(&mut self, actor: &Actor) -> Result<(), Fatal> {
+        let check = Value::Bytes(seal(&self.cipher, CHECK, b"")?);
+        let sql = "UPDATE about SET purchaser_check = $1 WHERE purchaser_check IS NULL";
+        if self.database.execute(sql, &[check])? == 0 {
+            return Err(Fatal::new(
+                "another import has just given this registry its key",
+                "the same command once more, with --key and the registry's own key file",
+            ));
+        }
+        let event = Event { verb: "key", asked: "the registry's key from now on".into(), came_back: 0 };
+        log::append(self.database, Log::Purchaser, actor, &[event])?;
+        self.unclaimed = false;
+        Ok(())
     }
 
     /// The sales of a firearm; logged before they are given.
@@ -239,6 +255,11 @@ pub fn read_file(path: &Path) -> Result<Vec<Sale>, Fatal> {
     let wrong = |why: String| Fatal::new(format!("{}: {why}", path.display()), hint);
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|e| wrong(e.to_string()))?;
+    let names = reader.headers().map_err(|e| wrong(e.to_string()))?;
+    let mut seen = std::collections::BTreeSet::new();
+    if let Some(name) = names.iter().find(|name| !seen.insert(*name)) {
+        return Err(wrong(format!("two columns are called `{name}`")));
+    }
     let mut sales = Vec::new();
     for row in reader.deserialize() {
         let mut data: Data = row.map_err(|e| wrong(e.to_string()))?;

@@ -40,6 +40,17 @@ struct Csv {
     /// Where each field stands.
     at: [Option<usize>; 14],
     record: csv::StringRecord,
+    /// Line of the row before.
+    line: i64,
+}
+
+impl Csv {
+    /// The line of the row at `position`. Lines that end in a carriage return alone are not counted by the reader, and
+    /// no two rows may have one number.
+    fn line(&mut self, position: Option<&csv::Position>) -> i64 {
+        self.line = position.map_or(0, |p| p.line() as i64).max(self.line + 1);
+        self.line
+    }
 }
 
 /// A file whose bytes are counted and hashed as they are read.
@@ -92,7 +103,7 @@ impl Source {
                 .from_reader(counted);
             let at = columns(reader.headers().map_err(|e| unreadable(&e))?)
                 .map_err(|f| Fatal::new(format!("{}: {}", path.display(), f.what), f.hint))?;
-            Rows::Csv(Box::new(Csv { reader, at, record: csv::StringRecord::new() }))
+            Rows::Csv(Box::new(Csv { reader, at, record: csv::StringRecord::new(), line: 1 }))
         };
         Ok(Self { rows, schemes: Scheme::all() })
     }
@@ -125,11 +136,11 @@ impl Source {
             Rows::Csv(csv) => match csv.reader.read_record(&mut csv.record) {
                 Ok(false) => return Ok(None),
                 Ok(true) => {
-                    let line = csv.record.position().map_or(0, csv::Position::line) as i64;
+                    let line = csv.line(csv.record.position().cloned().as_ref());
                     RowRead { line, text: joined(&csv.record), entry: from_record(&csv.record, &csv.at) }
                 }
                 Err(e) if matches!(e.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                    let line = e.position().map_or(0, csv::Position::line) as i64;
+                    let line = csv.line(e.position());
                     RowRead { line, text: String::new(), entry: Err("its text is not UTF-8".into()) }
                 }
                 Err(e) => return Err(broken(&e)),
@@ -158,8 +169,8 @@ impl Source {
                 RowRead { line: *line, text, entry }
             }
         };
-        let capitals = read.entry.map(Entry::in_capitals);
-        let entry = capitals.and_then(|entry| entry.check(&self.schemes).map(|()| entry));
+        let tidy = read.entry.map(Entry::tidied);
+        let entry = tidy.and_then(|entry| entry.check(&self.schemes).map(|()| entry));
         Ok(Some(RowRead { entry, ..read }))
     }
 }

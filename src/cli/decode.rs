@@ -200,6 +200,7 @@ fn is_done(earlier: &Earlier, out: &Path, retry_failed: bool) -> bool {
     earlier.manifest.complete
         && earlier.saved.rows.len() == earlier.manifest.photographs
         && output::FILES.iter().all(|name| out.join(name).is_file())
+        && earlier.manifest.outputs.keys().all(|name| out.join(name).is_file())
         && !(retry_failed && earlier.manifest.counts.failed > 0)
 }
 

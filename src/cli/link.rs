@@ -79,14 +79,29 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     Ok(Outcome::Done)
 }
 
-/// Keeps one reading of each photograph's bytes: read twice it is not two cases.
+/// Keeps one reading of each photograph's bytes, since read twice it is not two cases: the one with the most sure
+/// characters, of these the surest, of these the first, so that the order of the runs decides nothing else.
 fn drop_same_files(readings: &mut Vec<MarkRead>) -> usize {
     let before = readings.len();
-    let mut seen = BTreeSet::new();
-    readings.retain(|read| {
-        let sha256 = read.question.reading.as_ref().and_then(|s| s.sha256.clone()).filter(|s| !s.is_empty());
-        sha256.is_none_or(|sha256| seen.insert(sha256))
-    });
+    let rank = |read: &MarkRead| {
+        let p = read.question.reading.as_ref().map_or(0.0, |s| s.reading_p);
+        (read.question.asked.chars().filter(|c| *c != '?').count(), p)
+    };
+    let file = |read: &MarkRead| {
+        read.question.reading.as_ref().and_then(|s| s.sha256.clone()).filter(|s| !s.is_empty())
+    };
+    let mut best: BTreeMap<String, usize> = BTreeMap::new();
+    for (i, read) in readings.iter().enumerate() {
+        let Some(sha256) = file(read) else { continue };
+        let kept = best.entry(sha256).or_insert(i);
+        let ((sure, p), (kept_sure, kept_p)) = (rank(read), rank(&readings[*kept]));
+        if sure.cmp(&kept_sure).then(p.total_cmp(&kept_p)).is_gt() {
+            *kept = i;
+        }
+    }
+    let kept = |(i, read): (usize, &MarkRead)| file(read).is_none_or(|file| best.get(&file) == Some(&i));
+    let mut kept = readings.iter().enumerate().map(kept).collect::<Vec<_>>().into_iter();
+    readings.retain(|_| kept.next() == Some(true));
     before - readings.len()
 }
 

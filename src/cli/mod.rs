@@ -177,10 +177,18 @@ impl Verb {
     }
 }
 
-/// Says so where the results of `out` are others than its run left there: a verb that works with readings is not
-/// to pass over it. Gives the run's manifest, as [`manifest_of`].
+/// Says so where the results of `out` are others than its run left there, or not all that it is to read: a verb that
+/// works with readings is not to pass over it. Gives the run's manifest, as [`manifest_of`].
 fn remark_if_changed(out: &Path) -> Option<Manifest> {
     let manifest = manifest_of(out)?;
+    if !manifest.complete {
+        eprintln!(
+            "microstamp: the run in {} has not read all of its {} photographs; those that are missing say nothing here\n  \
+             try: the same `microstamp decode` command with --resume",
+            printable(&out.display().to_string()),
+            manifest.photographs
+        );
+    }
     let stated = manifest.outputs.get(FILES[0]);
     if stated.is_some_and(|stated| sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *stated)) {
         say_changed(out);

@@ -292,7 +292,7 @@ fn add(args: &Add, common: &Common) -> Result<Outcome, Fatal> {
         &args.from,
         &args.to,
     ];
-    let entry = Entry::from_cells(cells.into_iter().map(|cell| cell.trim())).in_capitals();
+    let entry = Entry::from_cells(cells.into_iter().map(String::as_str)).tidied();
     let mut database = store::open(&args.place.registry)?;
     let counts = import::add(&mut *database, &entry, args.replace, &actor)?;
     say(common, &format!("{}: {}", entry.code, counted(&counts)));

@@ -10,7 +10,7 @@ use crate::report::pages::{self, Setup};
 use crate::report::{blind, view};
 use indicatif::ProgressBar;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Photographs named on stderr that cannot be shown; the index lists the rest.
 const NAMED: usize = 5;
@@ -37,7 +37,7 @@ pub struct Args {
     /// Where the photographs are, if not where they were; the INPUT that was decoded. May be given several times
     #[arg(long, value_name = "FOLDER")]
     inputs: Vec<PathBuf>,
-    /// Folder with leads.jsonl, traces.jsonl and groups.jsonl [default: OUT]
+    /// Folder with leads.jsonl, traces.jsonl and groups.jsonl; those that it has not are looked for in OUT
     #[arg(long, value_name = "DIR", conflicts_with = "blind")]
     leads: Option<PathBuf>,
     /// Hide the machine's reading until the examiner's own is kept
@@ -55,9 +55,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     if !as_written {
         say_changed(&args.run);
     }
-    let casework = Casework::read(args.leads.as_deref().unwrap_or(&args.run), batch.results_sha256())?;
-    let has_any = casework.has_leads() || casework.has_traces() || casework.has_groups();
-    if let (Some(folder), false) = (&args.leads, has_any) {
+    let folders: Vec<&Path> = args.leads.as_deref().into_iter().chain([args.run.as_path()]).collect();
+    let casework = Casework::read(&folders, batch.results_sha256())?;
+    let names = ["leads.jsonl", "traces.jsonl", "groups.jsonl"];
+    if let Some(folder) = args.leads.as_ref().filter(|dir| !names.iter().any(|name| dir.join(name).exists()))
+    {
         return Err(Fatal::new(
             format!("no leads.jsonl, traces.jsonl or groups.jsonl in {}", folder.display()),
             "--leads with the folder that `microstamp link`, `trace` or `group` wrote",

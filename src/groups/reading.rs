@@ -50,7 +50,7 @@ pub struct Group {
     pub code: Option<String>,
     /// The most probable whole code; null where there is no mark.
     pub best: Option<String>,
-    /// Calibrated probability that `best` is the whole code, 0-1.
+    /// Calibrated probability that `best` is the whole code, 0-1; 0 where members disagree.
     pub confidence: f64,
     /// Format id.
     pub format: Option<String>,
@@ -253,7 +253,8 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
     }
     group.status = status;
     group.code = Some(best.chars().zip(&shown).map(|(c, s)| if *s { c } else { '?' }).collect());
-    group.confidence = round(confidence);
+    // What the curve says of photographs that show one code is no probability where they may show two.
+    group.confidence = if disagree { 0.0 } else { round(confidence) };
     group.format = Some(joint.scheme.id.clone());
     group.positions = (0..each.len()).map(|i| place(joint, i, each[i].max(confidence), &symbols)).collect();
     group.evidence = evidence;

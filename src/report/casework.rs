@@ -105,17 +105,22 @@ struct Candidate {
 }
 
 impl Casework {
-    /// Reads `groups.jsonl`, `leads.jsonl` and `traces.jsonl` of `folder`; what is not there is not shown.
+    /// Reads `groups.jsonl`, `leads.jsonl` and `traces.jsonl`, each of the first of `folders` that has it; what none has is
+    /// not shown.
     /// `results_sha256`: of the results that the report shows.
     ///
     /// # Errors
     /// [`Fatal`] where one of them cannot be read, a line is no JSON, or the groups are those of other results.
-    pub fn read(folder: &Path, results_sha256: &str) -> Result<Self, Fatal> {
-        let has_groups = folder.join(groups::FILES[0]).exists();
+    pub fn read(folders: &[&Path], results_sha256: &str) -> Result<Self, Fatal> {
+        let of = |name: &str| folders.iter().find(|folder| folder.join(name).exists());
+        let read_lines =
+            |name: &str, verb: &str| of(name).map_or(Ok(None), |folder| lines(folder, name, verb));
         Ok(Self {
-            together: has_groups.then(|| groups::read_groups(folder, results_sha256)).transpose()?,
-            leads: lines(folder, "leads.jsonl", "link")?,
-            traces: lines(folder, "traces.jsonl", "trace")?,
+            together: of(groups::FILES[0])
+                .map(|folder| groups::read_groups(folder, results_sha256))
+                .transpose()?,
+            leads: read_lines("leads.jsonl", "link")?,
+            traces: read_lines("traces.jsonl", "trace")?,
         })
     }
 
@@ -398,9 +403,9 @@ mod tests {
             leads(&[json!({ "kind": "chain" }), json!({ "kind": "group" })], &BTreeMap::new());
         assert_eq!((pairs.len(), groups.len()), (0, 1));
         let dir = tempfile::tempdir().unwrap();
-        assert!(!Casework::read(dir.path(), "").unwrap().has_leads());
+        assert!(!Casework::read(&[dir.path()], "").unwrap().has_leads());
         std::fs::write(dir.path().join("leads.jsonl"), "{}\n{").unwrap();
-        let fatal = Casework::read(dir.path(), "").unwrap_err();
+        let fatal = Casework::read(&[dir.path()], "").unwrap_err();
         assert!(fatal.what.contains("line 2") && fatal.hint.contains("microstamp link"), "{fatal}");
     }
 }

@@ -20,6 +20,7 @@ struct Shown {
     code: String,
     best: String,
     confidence: String,
+    disagree: bool,
     format: String,
     /// Symbol and probability of each place.
     places: Vec<(char, String)>,
@@ -71,6 +72,7 @@ fn shown(group: &Group, pages: &BTreeMap<&str, String>) -> Shown {
         code: dash(&group.code),
         best: dash(&group.best),
         confidence: group.best.as_ref().map_or_else(|| "-".into(), |_| share(group.confidence)),
+        disagree: group.warnings.iter().any(|w| w == "members_disagree"),
         format: dash(&group.format),
         places: group.positions.iter().map(|p| (p.char, share(p.p))).collect(),
         members: group

@@ -28,7 +28,8 @@ pub struct Verdict {
     pub time: String,
     /// One character a position, `?` where none could be read; empty for no mark.
     pub reading: String,
-    /// Whether the examiner changed it after seeing the machine's.
+    /// Whether the examiner changed it after seeing the machine's. A spreadsheet writes it in capitals.
+    #[serde(deserialize_with = "true_or_false")]
     pub changed: bool,
     /// The reading after that; empty where the machine's was not looked at.
     pub reading_after: String,
@@ -133,6 +134,13 @@ pub fn read(path: &Path) -> Result<Vec<Verdict>, Fatal> {
         )
     })?;
     parse(&bytes).map_err(|f| Fatal::new(format!("verdicts {}: {}", path.display(), f.what), f.hint))
+}
+
+fn true_or_false<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    let text = String::deserialize(from)?;
+    text.to_ascii_lowercase().parse().map_err(|_| {
+        serde::de::Error::custom(format!("`{text}` in the column `changed`, where true or false belongs"))
+    })
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<Verdict>, Fatal> {
@@ -338,6 +346,18 @@ mod tests {
             changed: !after.is_empty() && after != reading,
             reading_after: after.into(),
         }
+    }
+
+    #[test]
+    fn a_table_that_a_spreadsheet_saved_is_read() {
+        let table = |changed: &str| {
+            let head = "sha256,path,examiner,time,reading,changed,reading_after";
+            parse(format!("{head}\n01,a,E,,ABC123,{changed},ABC124\n").as_bytes())
+        };
+        for (word, changed) in [("true", true), ("TRUE", true), ("FALSE", false), ("false", false)] {
+            assert_eq!(table(word).unwrap()[0].changed, changed);
+        }
+        assert!(table("perhaps").unwrap_err().what.contains("`perhaps`"));
     }
 
     #[test]

@@ -237,8 +237,8 @@ fn readings_of_one_pin_are_linked_across_scenes_and_runs_without_any_registry() 
             // Fits the first code where both were read, and another that was read whole.
             read("scene-4/e.png", "05", "?7CK2MP4", "H7CK2MP4"),
             read("scene-4/f.png", "06", "B7CK2MP4", "B7CK2MP4"),
-            // The same photograph as in March.
-            read("scene-1/a.png", "01", "A7CK2MP4", "A7CK2MP4"),
+            // The same photograph as in March, of which another reader made less.
+            read("scene-1/a.png", "01", "A???????", "A7CK2MP4"),
         ],
     );
     let leads = lab.path("leads");
@@ -246,7 +246,14 @@ fn readings_of_one_pin_are_linked_across_scenes_and_runs_without_any_registry() 
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let text = String::from_utf8(run.stdout).unwrap();
     assert!(text.contains("1 photographs given twice") && text.contains("A7CK2MP4"), "{text}");
+    let file = std::fs::read(Path::new(&leads).join("leads.jsonl")).unwrap();
     let lines = lines(&Path::new(&leads).join("leads.jsonl"));
+    let pairs_of = |order: [&str; 2]| {
+        let again = lab.path("again");
+        microstamp().args(["link"]).args(order).args(["-o", &again]).assert().code(0);
+        std::fs::read_to_string(Path::new(&again).join("leads.jsonl")).unwrap().matches("\"pair\"").count()
+    };
+    assert_eq!(pairs_of([&april, &march]), String::from_utf8_lossy(&file).matches("\"pair\"").count());
     let sha = |v: &serde_json::Value| v["sha256"].as_str().unwrap().to_string();
     let pairs: BTreeMap<(String, String), f64> = lines
         .iter()

@@ -86,6 +86,28 @@ fn bad_rows_are_put_aside_with_their_reasons_and_good_ones_go_in() {
 }
 
 #[test]
+fn rows_are_the_same_whatever_wrote_the_file() {
+    for lab in Lab::with_entries() {
+        // Blanks around JSON's cells, and lines that end as those of an old spreadsheet.
+        let json = r#"{"code":" zzzz2222","format":"ifm8","make":"Colt ","serial":"CLT2"}"#;
+        lab.ok(&["registry", "import", &lab.file("blanks.jsonl", &format!("{json}\n"))]);
+        let old =
+            "code,format,make,serial\rZZZZ2222,ifm8,Colt,CLT2\rZZZZ2223,ifm8,Colt,CLT3\r=1+1,ifm8,Colt,C4\r";
+        let rejects = lab.path("old.rejects.csv");
+        lab.differs(
+            &["registry", "import", &lab.file("old.csv", old), "--rejects", &rejects],
+            "1 added, 1 known",
+        );
+        assert_eq!(lab.traces(&["ZZZZ2222", "--make", "Colt"])[0]["candidates"].as_array().unwrap().len(), 1);
+        let empty = r#"{"code":"ZZZZ2224","format":"ifm8","make":"  ","serial":"CLT4"}"#;
+        lab.differs(&["registry", "import", &lab.file("empty.jsonl", empty)], "1 row rejected");
+        let rows: Vec<(u64, String, String)> =
+            csv::Reader::from_path(&rejects).unwrap().deserialize().map(Result::unwrap).collect();
+        assert_eq!(rows.iter().map(|r| (r.0, r.2.as_str())).collect::<Vec<_>>(), [(4, "'=1+1,ifm8,Colt,C4")]);
+    }
+}
+
+#[test]
 fn rejects_are_those_of_the_last_import_and_no_other_file_is_touched() {
     for lab in Lab::with_entries() {
         let rejects = lab.path("new.jsonl.rejects.csv");
@@ -313,10 +335,12 @@ fn purchaser_data_need_their_own_key_and_are_shown_nowhere_else() {
         let buyers =
             lab.file("buyers.csv", "make,serial,sale_date,name\nBeretta,BER1,2024-05-31,Jane Buyer\n");
         let with = ["--key", &key, "--why", "warrant 7"];
+        let ask = ["registry", "purchaser", "show", "--make", "Beretta", "--serial", "BER1"];
+        // Who asks before anything is sealed does not make his key the registry's.
+        lab.ok(&[&ask[..], &["--key", &other, "--why", "too early"]].concat());
         for _ in 0..2 {
             lab.ok(&[&["registry", "purchaser", "import", &buyers], &with[..]].concat());
         }
-        let ask = ["registry", "purchaser", "show", "--make", "Beretta", "--serial", "BER1"];
         assert!(lab.ok(&[&ask[..], &with].concat()).contains("name: Jane Buyer"));
         lab.refused(&[&ask[..], &["--key", &other, "--why", "curious"]].concat(), "is not the key");
 
@@ -327,7 +351,9 @@ fn purchaser_data_need_their_own_key_and_are_shown_nowhere_else() {
         let log = lab.ok(&["registry", "purchaser", "log"]);
         shown += &log;
         assert!(!shown.contains("Jane"), "{shown}");
-        for words in ["warrant 7", "show\tBeretta BER1\t1", "refused", "curious"] {
+        for words in
+            ["warrant 7", "show\tBeretta BER1\t1", "refused", "curious", "too early", "the registry's key"]
+        {
             assert!(log.contains(words), "{log}");
         }
         lab.ok(&["registry", "purchaser", "log", "--verify"]);
@@ -335,6 +361,9 @@ fn purchaser_data_need_their_own_key_and_are_shown_nowhere_else() {
             let bytes = std::fs::read(&lab.place).unwrap();
             assert!(!bytes.windows(4).any(|w| w == b"Jane"), "the name stands in the file");
         }
+
+        let twice = lab.file("twice.csv", "make,serial,sale_date,name,name\nRuger,RUG1,,Ann,Bob\n");
+        lab.refused(&[&["registry", "purchaser", "import", &twice], &with[..]].concat(), "called `name`");
 
         // A sealed row that is moved to another firearm does not open there.
         let mut database = store::open(&lab.place).unwrap();

@@ -74,7 +74,7 @@ fn another_guns_case_ends_in_a_refusal_that_names_it() {
     let group = joint(&[sure("a", "A7CK2MP4"), sure("b", "XYZ34567"), sure("c", "A7CK2MP4")], 0.3);
     assert_eq!((group.status, group.code.as_deref()), (Status::Unreadable, Some("????????")));
     assert_eq!(group.best.as_deref(), Some("A7CK2MP4"));
-    assert_eq!(group.warnings, ["members_disagree"]);
+    assert_eq!((group.warnings, group.confidence), (vec!["members_disagree".into()], 0.0));
     assert_eq!(group.members[1].warnings, ["left_out", "contradicts"]);
     assert_eq!(group.members[1].weight, 0.0);
     assert!(group.members[0].warnings.is_empty());
