@@ -30,7 +30,11 @@ fn run(folder: &Path, n: usize) {
             format: Some("ifm8".into()),
             failure: None,
             evidence,
-            ..Record::failed(&format!("{i:04}.png"), None, Failure::new("", "", ""))
+            ..Record::failed(
+                &format!("{i:04}.png"),
+                Some(format!("{i} of {}", folder.display())),
+                Failure::new("", "", ""),
+            )
         };
         writeln!(results, "{}", serde_json::to_string(&row).unwrap()).unwrap();
         writeln!(truth, "{i:04}.png,AAAAAAAA,G{}", i % 60).unwrap();
@@ -89,6 +93,21 @@ fn guns_of_two_runs_are_others_though_they_are_counted_alike() {
 }
 
 #[test]
+fn no_photograph_makes_two_guns_and_none_is_without_one() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), 600);
+    let says = |done: assert_cmd::assert::Assert, words: &str| {
+        let text = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
+        assert!(text.contains(words) && text.contains("try: "), "{text}");
+    };
+    says(calibrate_all(&[dir.path(), dir.path()], 2, "c.toml", &[]).code(2), "is in");
+    let truth = std::fs::read_to_string(dir.path().join("truth.csv")).unwrap();
+    std::fs::write(dir.path().join("truth.csv"), truth.replacen("gun", "weapon", 1)).unwrap();
+    says(calibrate_all(&[dir.path()], 1, "c.toml", &[]).code(2), "names no gun");
+    assert!(!dir.path().join("c.toml").exists());
+}
+
+#[test]
 fn too_few_photographs_are_refused_with_the_number_needed() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), 50);
@@ -130,7 +149,7 @@ fn run_of_groups(folder: &Path, n: usize, shared: bool) {
                 best: Some(odds.iter().map(|x| if *x > 0.0 { 'A' } else { 'B' }).collect()),
                 confidence: 0.5,
                 format: Some("ifm8".into()),
-                sha256: Some(path.clone()),
+                sha256: Some(format!("{path} of {}", folder.display())),
                 failure: None,
                 evidence: vec![0.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0],
                 views: vec![view],

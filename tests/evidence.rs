@@ -82,6 +82,42 @@ fn a_run_cut_off_anywhere_is_resumed_to_the_same_bytes() {
 }
 
 #[test]
+fn what_works_with_readings_says_that_a_run_is_unfinished_and_how_it_goes_on() {
+    let (dir, lab, whole) = lab();
+    let results = fs::read(whole.join("results.jsonl")).unwrap();
+    let first = results.iter().position(|b| *b == b'\n').unwrap() + 1;
+    let (cut, torn) = (dir.path().join("cut"), dir.path().join("torn"));
+    cut_off(&whole, &cut, first, 1);
+    cut_off(&whole, &torn, first + 20, 1);
+    let leads = dir.path().join("leads");
+    for verb in [vec!["link", "-o", leads.to_str().unwrap()], vec!["report"], vec!["report", "--blind"]] {
+        let run = |out: &Path, code: i32| {
+            let done = microstamp().args(&verb).arg(out).assert().code(code);
+            String::from_utf8_lossy(&done.get_output().stderr).into_owned()
+        };
+        let text = run(&cut, 0);
+        assert!(
+            text.contains("has not read all of its 8 photographs") && text.contains("--resume"),
+            "{text}"
+        );
+        let text = run(&torn, 2);
+        assert!(text.contains("line 2: ") && text.contains("--resume"), "{text}");
+    }
+    for page in ["report/index.html", "blind/index.html"] {
+        assert!(
+            fs::read_to_string(cut.join(page)).unwrap().contains("1 of 8 photographs were read"),
+            "{page}"
+        );
+    }
+    // Whatever is made of readings is not written among the photographs, wherever the command is typed.
+    assert!(Path::new(&manifest(&whole).inputs[0]).is_absolute());
+    let refused =
+        microstamp().arg("link").arg(&whole).arg("-o").arg(lab.join("case-0/leads")).assert().code(2);
+    let text = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(text.contains("must stay apart"), "{text}");
+}
+
+#[test]
 fn resume_starts_where_nothing_is_and_does_nothing_where_all_is_done() {
     let (dir, lab, whole) = lab();
     let out = dir.path().join("out");

@@ -204,7 +204,9 @@ fn a_table_groups_what_no_pattern_can() {
     let (dir, out) = scenes();
     let table = dir.path().join("groups.csv");
     fs::write(&table, "path,group\n17/a.png,item 1\n18/a.png,item 2\n17/b.png,item 1\n").unwrap();
-    group(&out, &["--groups", table.to_str().unwrap()]).assert().code(0);
+    let run = group(&out, &["--groups", table.to_str().unwrap()]).assert().code(0);
+    let remark = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(remark.contains("1 of 4 photographs are in no group, such as 18/b.png"), "{remark}");
     let groups = of(&out);
     let paths =
         |name: &str| by_name(&groups, name).members.iter().map(|m| m.path.clone()).collect::<Vec<_>>();

@@ -13,6 +13,7 @@
 pub mod disk;
 pub mod inputs;
 mod lanes;
+pub mod lines;
 pub mod manifest;
 pub mod names;
 pub mod output;

@@ -122,12 +122,14 @@ pub fn look(out: &Path, now: &Manifest, photographs: &[Photograph]) -> Result<Op
         Fatal::new(what, another)
     })?;
     let mut differences = differences(&before, now);
+    let mut hint = format!("the command and settings that stand in {}, or {another}", path.display());
     if differences.is_empty() {
         let saved = saved(out, now.evidence.iter().map(|e| e.path.as_str()))?;
         if let Some(hash) = before.outputs.get(FILES[0])
             && disk::sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *hash)
         {
             differences.push("results.jsonl: changed after the run had written it".into());
+            hint = format!("`microstamp verify {}`, which names what differs, or {another}", out.display());
         }
         differences.extend(changed(&saved, photographs));
         if differences.is_empty() {
@@ -136,7 +138,7 @@ pub fn look(out: &Path, now: &Manifest, photographs: &[Photograph]) -> Result<Op
     }
     Err(Fatal::new(
         format!("{} holds another run than this one:\n  {}", out.display(), differences.join("\n  ")),
-        format!("the command and settings that stand in {}, or {another}", path.display()),
+        hint,
     ))
 }
 

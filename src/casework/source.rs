@@ -2,6 +2,7 @@
 
 use super::entry::Entry;
 use super::log::hex;
+use crate::batch::lines::Lines;
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
 use sha2::{Digest, Sha256};
@@ -40,17 +41,7 @@ struct Csv {
     /// Where each field stands.
     at: [Option<usize>; 14],
     record: csv::StringRecord,
-    /// Line of the row before.
-    line: i64,
-}
-
-impl Csv {
-    /// The line of the row at `position`. Lines that end in a carriage return alone are not counted by the reader, and
-    /// no two rows may have one number.
-    fn line(&mut self, position: Option<&csv::Position>) -> i64 {
-        self.line = position.map_or(0, |p| p.line() as i64).max(self.line + 1);
-        self.line
-    }
+    lines: Lines,
 }
 
 /// A file whose bytes are counted and hashed as they are read.
@@ -103,7 +94,12 @@ impl Source {
                 .from_reader(counted);
             let at = columns(reader.headers().map_err(|e| unreadable(&e))?)
                 .map_err(|f| Fatal::new(format!("{}: {}", path.display(), f.what), f.hint))?;
-            Rows::Csv(Box::new(Csv { reader, at, record: csv::StringRecord::new(), line: 1 }))
+            Rows::Csv(Box::new(Csv {
+                reader,
+                at,
+                record: csv::StringRecord::new(),
+                lines: Lines::after_names(),
+            }))
         };
         Ok(Self { rows, schemes: Scheme::all() })
     }
@@ -136,11 +132,11 @@ impl Source {
             Rows::Csv(csv) => match csv.reader.read_record(&mut csv.record) {
                 Ok(false) => return Ok(None),
                 Ok(true) => {
-                    let line = csv.line(csv.record.position().cloned().as_ref());
+                    let line = csv.lines.next(csv.record.position()) as i64;
                     RowRead { line, text: joined(&csv.record), entry: from_record(&csv.record, &csv.at) }
                 }
                 Err(e) if matches!(e.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                    let line = csv.line(e.position());
+                    let line = csv.lines.next(e.position()) as i64;
                     RowRead { line, text: String::new(), entry: Err("its text is not UTF-8".into()) }
                 }
                 Err(e) => return Err(broken(&e)),

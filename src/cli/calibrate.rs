@@ -13,6 +13,7 @@ use crate::score::interval::Rate;
 use crate::score::pair::{self, Pair};
 use crate::score::together::truthful;
 use crate::score::truth::Truth;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -83,7 +84,40 @@ fn known(args: &Args, common: &Common) -> Result<Vec<Known>, Fatal> {
         }
         Ok(Known { truth, results: pair::read_results(out)? })
     };
-    args.out.iter().zip(&args.truth).enumerate().map(one).collect()
+    let known: Vec<Known> =
+        args.out.iter().zip(&args.truth).enumerate().map(one).collect::<Result<_, _>>()?;
+    guns_counted_once(args, &known)?;
+    Ok(known)
+}
+
+/// Refuses what would make guns of nothing: a photograph in two OUTs, or truth that names no gun. Intervals and bars are
+/// counted over guns.
+fn guns_counted_once(args: &Args, known: &[Known]) -> Result<(), Fatal> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (i, one) in known.iter().enumerate() {
+        for record in &one.results.records {
+            let Some(hash) = record.sha256.as_deref() else { continue };
+            let first = *seen.entry(hash).or_insert(i);
+            if first != i {
+                return Err(Fatal::new(
+                    format!(
+                        "{} of {} is in {} too",
+                        record.path,
+                        args.out[i].display(),
+                        args.out[first].display()
+                    ),
+                    "OUTs of which no two have a photograph, or a gun, in common",
+                ));
+            }
+        }
+        if let Some(row) = one.truth.rows.iter().find(|row| row.code.is_some() && row.gun.is_none()) {
+            return Err(Fatal::new(
+                format!("{} names no gun for {}", args.truth[i].display(), row.path),
+                "a truth with the column `gun`: photographs of one gun err together",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<String, Fatal> {

@@ -168,7 +168,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     drop(output);
     manifest.finish(out)?;
     if let Some(by) = by.filter(|_| manifest.complete) {
-        group::make(out, &by, &args.grouping, &common.engine, out)?;
+        group::make(out, &by, &args.grouping, &common.engine, out, common.quiet)?;
         manifest.finish(out)?;
     }
     progress.finish(&manifest.counts.list());

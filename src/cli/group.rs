@@ -1,15 +1,16 @@
 //! `microstamp group`: photographs of one case, or cases of one gun, read together.
 
-use super::{Common, Outcome, manifest_of, remark_if_changed, remark_if_several};
+use super::{Common, Outcome, keep_from_evidence, manifest_of, remark_if_changed, remark_if_several};
 use crate::batch::disk::sha256_of;
 use crate::batch::names::printable;
-use crate::batch::record::share;
+use crate::batch::record::{Record, share};
 use crate::error::Fatal;
 use crate::groups::confidence::Calibration;
 use crate::groups::naming::By;
 use crate::groups::{FILES, Group, Kind, read_together, results, write};
 use crate::pipeline::decode::Status;
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -108,11 +109,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "-o with another folder",
         ));
     }
+    keep_from_evidence(std::slice::from_ref(&args.out), folder)?;
     let engine = manifest.map_or_else(|| common.engine.clone(), |m| m.engine.name);
     std::fs::create_dir_all(folder).map_err(|e| {
         Fatal::new(format!("cannot make the folder {}: {e}", folder.display()), "-o with another folder")
     })?;
-    let groups = make(&args.out, &by, &args.grouping, &engine, folder)?;
+    let groups = make(&args.out, &by, &args.grouping, &engine, folder, common.quiet)?;
     if !common.quiet {
         // A reader that closes the pipe early, such as `head`, has all it wants.
         let _ = std::io::stdout().write_all(summary(&groups, folder).as_bytes());
@@ -130,11 +132,30 @@ pub fn make(
     grouping: &Grouping,
     engine: &str,
     folder: &Path,
+    quiet: bool,
 ) -> Result<Vec<Group>, Fatal> {
     let curve = Calibration::built_in().curve(engine, &grouping.kind());
-    let groups = read_together(&results(out)?, by, grouping.kind(), &curve)?;
+    let results = results(out)?;
+    let groups = read_together(&results, by, grouping.kind(), &curve)?;
     write(&groups, folder)?;
+    if !quiet {
+        remark_if_alone(&groups, &results.records);
+    }
     Ok(groups)
+}
+
+/// Says so where photographs are in no group: the pattern or table may have missed them.
+fn remark_if_alone(groups: &[Group], records: &[Record]) {
+    let grouped: BTreeSet<&str> = groups.iter().flat_map(|g| &g.members).map(|m| m.path.as_str()).collect();
+    let alone: Vec<&str> = records.iter().map(|r| r.path.as_str()).filter(|p| !grouped.contains(p)).collect();
+    if let Some(first) = alone.first() {
+        eprintln!(
+            "microstamp: {} of {} photographs are in no group, such as {}",
+            alone.len(),
+            records.len(),
+            printable(first)
+        );
+    }
 }
 
 /// Rows that a terminal shows; files hold all.

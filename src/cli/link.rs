@@ -1,6 +1,6 @@
 //! `microstamp link`: readings of one firearm's pin, across scenes and runs.
 
-use super::{Common, Outcome, remark_if_changed, remark_if_several};
+use super::{Common, Outcome, keep_from_evidence, remark_if_changed, remark_if_several};
 use crate::batch::names::printable;
 use crate::casework::leads::{Leads, Member};
 use crate::casework::link::Linker;
@@ -51,6 +51,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         without += read.without;
         readings.extend(read.readings);
     }
+    let folder = args.out.as_ref().unwrap_or(&args.outs[0]);
+    keep_from_evidence(&args.outs, folder)?;
     let twice = drop_same_files(&mut readings);
     let shares = shares(args.registry.as_deref())?;
     let linker = Linker::new(&readings, &|format| shares.get(format).cloned());
@@ -60,7 +62,6 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
     let links = pool.install(|| linker.link());
     let leads = Leads::new(&readings, &linker, &links, usize::from(args.scene_depth));
-    let folder = args.out.as_ref().unwrap_or(&args.outs[0]);
     leads.write(folder)?;
     let mut text = table(&leads, args.outs.len() > 1);
     let _ = writeln!(

@@ -18,6 +18,7 @@ mod trace;
 mod verify;
 
 use crate::batch::disk::sha256_of;
+use crate::batch::inputs;
 use crate::batch::manifest::{self, Manifest};
 use crate::batch::names::printable;
 use crate::batch::output::FILES;
@@ -181,6 +182,16 @@ impl Verb {
 /// works with readings is not to pass over it. Gives the run's manifest, as [`manifest_of`].
 fn remark_if_changed(out: &Path) -> Option<Manifest> {
     let manifest = manifest_of(out)?;
+    remark_if_unfinished(out, &manifest);
+    let stated = manifest.outputs.get(FILES[0]);
+    if stated.is_some_and(|stated| sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *stated)) {
+        say_changed(out);
+    }
+    Some(manifest)
+}
+
+/// Says so where a run was cut off, or still goes.
+fn remark_if_unfinished(out: &Path, manifest: &Manifest) {
     if !manifest.complete {
         eprintln!(
             "microstamp: the run in {} has not read all of its {} photographs; those that are missing say nothing here\n  \
@@ -189,16 +200,18 @@ fn remark_if_changed(out: &Path) -> Option<Manifest> {
             manifest.photographs
         );
     }
-    let stated = manifest.outputs.get(FILES[0]);
-    if stated.is_some_and(|stated| sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *stated)) {
-        say_changed(out);
-    }
-    Some(manifest)
 }
 
 /// The manifest of the run in `out`; `None` where there is none that can be read.
 fn manifest_of(out: &Path) -> Option<Manifest> {
     std::fs::read(out.join(manifest::NAME)).ok().and_then(|bytes| Manifest::parse(&bytes).ok())
+}
+
+/// Refuses to write into `folder` where it is, or lies in, an INPUT of the runs in `outs`: evidence is left alone.
+fn keep_from_evidence(outs: &[PathBuf], folder: &Path) -> Result<(), Fatal> {
+    let inputs = |out: &PathBuf| manifest_of(out).map_or(Vec::new(), |run| run.inputs);
+    let inputs: Vec<PathBuf> = outs.iter().flat_map(inputs).map(PathBuf::from).collect();
+    inputs::keep_apart(&inputs, folder)
 }
 
 /// Says so where photographs come from several INPUTs: results hold paths within them, by which folders of two INPUTs

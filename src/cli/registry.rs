@@ -8,6 +8,7 @@ use crate::casework::entry::Entry;
 use crate::casework::import::{self, Counts, Order, Step};
 use crate::casework::log::{self, Actor, Log};
 use crate::casework::population::Population;
+use crate::casework::source::Source;
 use crate::casework::store;
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
@@ -242,6 +243,10 @@ fn import(args: &Import, common: &Common) -> Result<Outcome, Fatal> {
         ));
     }
     let mut database = store::open(&args.place.registry)?;
+    // A file that cannot be used is found before another one has gone in.
+    for file in &args.files {
+        Source::open(file)?;
+    }
     let mut outcome = Outcome::Done;
     for file in &args.files {
         let rejects = args.rejects.clone().unwrap_or_else(|| {

@@ -1,6 +1,6 @@
 //! `microstamp report`: a run as a folder of pages for a browser.
 
-use super::{Common, Outcome, say_changed};
+use super::{Common, Outcome, manifest_of, remark_if_unfinished, say_changed};
 use crate::batch::names::printable;
 use crate::batch::{inputs, output};
 use crate::error::Fatal;
@@ -51,6 +51,9 @@ pub struct Args {
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let batch = Batch::read(&args.run, &args.inputs)?;
+    if let Some(manifest) = manifest_of(&args.run) {
+        remark_if_unfinished(&args.run, &manifest);
+    }
     let as_written = batch.results_as_stated != Some(false);
     if !as_written {
         say_changed(&args.run);
@@ -64,6 +67,16 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             format!("no leads.jsonl, traces.jsonl or groups.jsonl in {}", folder.display()),
             "--leads with the folder that `microstamp link`, `trace` or `group` wrote",
         ));
+    }
+    let mentioned = casework.mentions();
+    let here =
+        batch.records.iter().filter_map(|r| r.sha256.as_ref()).any(|hash| mentioned.contains_key(hash));
+    if !mentioned.is_empty() && !here {
+        eprintln!(
+            "microstamp: no lead or trace is about a photograph of this run: they are another's\n  \
+             try: --leads with the folder that `microstamp link` or `trace` wrote for {}",
+            printable(&args.run.display().to_string())
+        );
     }
     let name = if args.blind { "blind" } else { "report" };
     let out = args.out.clone().unwrap_or_else(|| args.run.join(name));

@@ -1,7 +1,7 @@
 //! `microstamp trace`: from a code, or a folder of readings, to registered firearms.
 
 use super::registry::{Place, Who};
-use super::{Common, Outcome, remark_if_changed, unwritable};
+use super::{Common, Outcome, keep_from_evidence, remark_if_changed, unwritable};
 use crate::batch::names::printable;
 use crate::casework::answers;
 use crate::casework::entry::is_day;
@@ -75,6 +75,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         without = read.without;
         choose(args, read.readings.into_iter().map(|r| r.question).collect())?
     } else {
+        if args.what.contains(['/', '\\']) {
+            return Err(Fatal::new(
+                format!("there is no folder {}", args.what),
+                "the folder that `microstamp decode PHOTOGRAPHS -o OUT` wrote, or a code such as A7?K2MP4",
+            ));
+        }
         let typed = Question::typed(&args.what, &schemes)?;
         if let Some(photo) = args.photo.first() {
             return Err(Fatal::new(
@@ -85,6 +91,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         vec![typed]
     };
     if let Some(out) = &args.out {
+        if from_folder {
+            keep_from_evidence(&[folder.to_path_buf()], out)?;
+        }
         prepare(out)?;
     }
     let mut database = store::open(&args.place.registry)?;
@@ -106,6 +115,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         traces => many(traces, &narrowing, (without, terms.unregistered)),
     };
     let _ = std::io::stdout().write_all(text.as_bytes());
+    if let Some(out) = args.out.as_ref().filter(|_| !common.quiet) {
+        eprintln!("All of them: {}", printable(&out.join(answers::FILES[1]).display().to_string()));
+    }
     Ok(Outcome::Done)
 }
 

@@ -1,5 +1,6 @@
 //! Which photographs belong together: by a pattern on their paths, or by a table.
 
+use crate::batch::lines::Lines;
 use crate::batch::names::printable;
 use crate::error::Fatal;
 use regex::Regex;
@@ -90,14 +91,15 @@ fn by_table(paths: &[&str], path: &Path) -> Result<BTreeMap<String, Vec<usize>>,
         known.entry(path).or_default().push(i);
     }
     let mut groups: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let mut lines = Lines::after_names();
     for row in table.records() {
         let row = row.map_err(|e| wrong(e.to_string()))?;
+        let line = lines.next(row.position());
         let (photograph, group) = (&row[path_at], &row[group_at]);
         if group.is_empty() {
             continue;
         }
         let numbers = known.get(photograph).ok_or_else(|| {
-            let line = row.position().map_or(0, csv::Position::line);
             wrong(format!("line {line}: no photograph {} in the results", printable(photograph)))
         })?;
         groups.entry(group.into()).or_default().extend(numbers);

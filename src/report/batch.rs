@@ -59,6 +59,11 @@ impl Batch {
         })
     }
 
+    /// How many photographs the run was to read, where it has not read all of them.
+    pub fn unfinished(&self) -> Option<u64> {
+        self.run["photographs"].as_u64().filter(|_| self.run["complete"] == false)
+    }
+
     /// SHA-256 of `results.jsonl`.
     pub fn results_sha256(&self) -> &str {
         &self.hashes[0].1

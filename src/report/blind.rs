@@ -61,7 +61,7 @@ pub fn write(batch: &Batch, folder: &Path, setup: &Setup<'_>) -> Result<Vec<Show
     site.page(
         "index.html",
         "blind.html",
-        json!({ "total": photographs.len(), "left_out": left_out, "run": run }),
+        json!({ "total": photographs.len(), "unfinished": batch.unfinished(), "read": batch.records.len(), "left_out": left_out, "run": run }),
     )?;
     Ok(shown)
 }

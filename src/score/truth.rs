@@ -17,6 +17,7 @@
 //! rests on it is then not counted. Further columns serve to group by.
 
 use super::name_some;
+use crate::batch::lines::Lines;
 use crate::error::Fatal;
 use crate::pipeline::geometry::Ellipse;
 use crate::pipeline::scheme::Scheme;
@@ -120,9 +121,10 @@ impl Truth {
         }
         let schemes = Scheme::all();
         let mut rows = Vec::new();
+        let mut lines = Lines::after_names();
         for record in reader.records() {
             let record = record.map_err(broken)?;
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = lines.next(record.position());
             let cells = Cells { line, at: &at, values: record.iter().map(str::to_string).collect() };
             rows.push(cells.row(&schemes)?);
         }
@@ -329,6 +331,7 @@ mod tests {
             ("path,code,format\na,A7CK2MPO,ifm8\n", "line 2: code `A7CK2MPO` is not a code"),
             ("path,code,pin_cx\na,,left\n", "line 2: pin_cx `left`"),
             ("path,code,pin_r\na,,1\nb,,0\n", "line 3: pin_r `0`"),
+            ("path,code,pin_r\r\na,,1\r\nb,,0\r\n", "line 3: pin_r `0`"),
             ("path,code,gear\na,,yes\n", "line 2: gear `yes`"),
             ("path,code\na\n", "line: 2"),
         ] {
