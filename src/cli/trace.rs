@@ -179,6 +179,9 @@ fn one(trace: &Trace, narrowing: &str) -> String {
         format!("{} {narrowing}", counted(trace.records, "record")).trim_end(),
         expected(trace.by_chance)
     );
+    if !narrowing.is_empty() && trace.records == 0 {
+        let _ = writeln!(text, "The registry holds no record {narrowing}: is it spelt as it is there?");
+    }
     if !narrowing.is_empty() {
         let _ = writeln!(text, "{}", words::left_out(narrowing, trace.left_out.map(|n| n as i64)));
     }

@@ -217,6 +217,10 @@ test("a blind reading by keyboard alone, compared, changed, saved, and scored", 
   await page.keyboard.type("AB");
   await page.keyboard.press("Enter");
   assert.match(await page.locator("#message").textContent(), /Enter again/);
+  await page.keyboard.type("O?????");
+  await page.keyboard.press("Enter");
+  assert.match(await page.locator("#message").textContent(), /O and Q are not issued.*Enter again/);
+  for (let i = 0; i < 6; i += 1) await page.keyboard.press("Backspace");
   await page.keyboard.type("??????");
   await page.keyboard.press("Enter");
   await at(4);

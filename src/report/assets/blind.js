@@ -158,11 +158,14 @@
     const own = verdicts[file];
     const open = own && seen[file];
     if (own && !open) return next();
-    if (!asked && !BATCH.lengths.includes(value.length)) {
+    // A slip of the finger would count as a disagreement for good.
+    const odd = value === "" ? "Nothing is typed. Enter again: there is no mark."
+      : !BATCH.lengths.includes(value.length)
+        ? `Codes have ${BATCH.lengths.join(" or ")} characters, this has ${value.length}. Enter again keeps it.`
+        : /[IOQ]/.test(value) ? "I, O and Q are not issued: perhaps 1 or 0? Enter again keeps it." : "";
+    if (!asked && odd) {
       asked = true;
-      return say(value === ""
-        ? "Nothing is typed. Enter again: there is no mark."
-        : `Codes have ${BATCH.lengths.join(" or ")} characters, this has ${value.length}. Enter again keeps it.`);
+      return say(odd);
     }
     if (open) own.after = value;
     else verdicts[file] = { time: new Date().toISOString(), reading: value, after: null };
