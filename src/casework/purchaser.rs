@@ -100,20 +100,15 @@ impl<'a> Vault<'a> {
             }
             Ok(())
         })?;
-        let unclaimed = sealed.is_none();
-        match sealed {
-            Some(sealed) if unseal(&cipher, &sealed, b"").as_deref() != Some(CHECK) => {
-                let event =
-                    Event { verb: "refused", asked: "a key of another registry".into(), came_back: 0 };
-                log::append_alone(database, Log::Purchaser, actor, &[event])?;
-                return Err(Fatal::new(
-                    format!("{} is not the key to the purchaser data of this registry", key.display()),
-                    "--key with the registry's own key file",
-                ));
-            }
-            _ => {}
+        if sealed.as_ref().is_some_and(|sealed| unseal(&cipher, sealed, b"").as_deref() != Some(CHECK)) {
+            let event = Event { verb: "refused", asked: "a key of another registry".into(), came_back: 0 };
+            log::append_alone(database, Log::Purchaser, actor, &[event])?;
+            return Err(Fatal::new(
+                format!("{} is not the key to the purchaser data of this registry", key.display()),
+                "--key with the registry's own key file",
+            ));
         }
-        Ok(Self { database, cipher, unclaimed })
+        Ok(Self { database, cipher, unclaimed: sealed.is_none() })
     }
 
     /// Seals sales into the registry: all of them or none.

@@ -109,7 +109,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "-o with another folder",
         ));
     }
-    keep_from_evidence(std::slice::from_ref(&args.out), folder)?;
+    keep_from_evidence(manifest.as_ref().map_or(&[], |run| &run.inputs), folder)?;
     let engine = manifest.map_or_else(|| common.engine.clone(), |m| m.engine.name);
     std::fs::create_dir_all(folder).map_err(|e| {
         Fatal::new(format!("cannot make the folder {}: {e}", folder.display()), "-o with another folder")

@@ -45,14 +45,17 @@ const SHOWN: usize = 30;
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let mut readings = Vec::new();
     let mut without = 0;
+    let mut evidence = Vec::new();
     for out in &args.outs {
-        remark_if_several(remark_if_changed(out).map_or(0, |run| run.inputs.len()));
+        let inputs = remark_if_changed(out).map_or_else(Vec::new, |run| run.inputs);
+        remark_if_several(inputs.len());
+        evidence.extend(inputs);
         let read = results::read(out)?;
         without += read.without;
         readings.extend(read.readings);
     }
     let folder = args.out.as_ref().unwrap_or(&args.outs[0]);
-    keep_from_evidence(&args.outs, folder)?;
+    keep_from_evidence(&evidence, folder)?;
     let twice = drop_same_files(&mut readings);
     let shares = shares(args.registry.as_deref())?;
     let linker = Linker::new(&readings, &|format| shares.get(format).cloned());
@@ -83,27 +86,26 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
 /// Keeps one reading of each photograph's bytes, since read twice it is not two cases: the one with the most sure
 /// characters, of these the surest, of these the first, so that the order of the runs decides nothing else.
 fn drop_same_files(readings: &mut Vec<MarkRead>) -> usize {
-    let before = readings.len();
     let rank = |read: &MarkRead| {
         let p = read.question.reading.as_ref().map_or(0.0, |s| s.reading_p);
         (read.question.asked.chars().filter(|c| *c != '?').count(), p)
     };
-    let file = |read: &MarkRead| {
-        read.question.reading.as_ref().and_then(|s| s.sha256.clone()).filter(|s| !s.is_empty())
-    };
     let mut best: BTreeMap<String, usize> = BTreeMap::new();
+    let mut dropped = BTreeSet::new();
     for (i, read) in readings.iter().enumerate() {
-        let Some(sha256) = file(read) else { continue };
+        let sha256 = read.question.reading.as_ref().and_then(|s| s.sha256.clone());
+        let Some(sha256) = sha256.filter(|s| !s.is_empty()) else { continue };
         let kept = best.entry(sha256).or_insert(i);
-        let ((sure, p), (kept_sure, kept_p)) = (rank(read), rank(&readings[*kept]));
-        if sure.cmp(&kept_sure).then(p.total_cmp(&kept_p)).is_gt() {
-            *kept = i;
+        if *kept == i {
+            continue;
         }
+        let ((sure, p), (kept_sure, kept_p)) = (rank(read), rank(&readings[*kept]));
+        let better = sure.cmp(&kept_sure).then(p.total_cmp(&kept_p)).is_gt();
+        dropped.insert(if better { std::mem::replace(kept, i) } else { i });
     }
-    let kept = |(i, read): (usize, &MarkRead)| file(read).is_none_or(|file| best.get(&file) == Some(&i));
-    let mut kept = readings.iter().enumerate().map(kept).collect::<Vec<_>>().into_iter();
-    readings.retain(|_| kept.next() == Some(true));
-    before - readings.len()
+    let mut numbers = 0..readings.len();
+    readings.retain(|_| numbers.next().is_none_or(|i| !dropped.contains(&i)));
+    dropped.len()
 }
 
 /// How common each symbol is in each place of a registry's codes, by format.

@@ -182,7 +182,7 @@ impl Verb {
 /// works with readings is not to pass over it. Gives the run's manifest, as [`manifest_of`].
 fn remark_if_changed(out: &Path) -> Option<Manifest> {
     let manifest = manifest_of(out)?;
-    remark_if_unfinished(out, &manifest);
+    remark_if_unfinished(out, (!manifest.complete).then_some(manifest.photographs));
     let stated = manifest.outputs.get(FILES[0]);
     if stated.is_some_and(|stated| sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *stated)) {
         say_changed(out);
@@ -190,14 +190,13 @@ fn remark_if_changed(out: &Path) -> Option<Manifest> {
     Some(manifest)
 }
 
-/// Says so where a run was cut off, or still goes.
-fn remark_if_unfinished(out: &Path, manifest: &Manifest) {
-    if !manifest.complete {
+/// Says so where a run was cut off, or still goes: then `unfinished` is how many photographs it was to read.
+fn remark_if_unfinished(out: &Path, unfinished: Option<usize>) {
+    if let Some(photographs) = unfinished {
         eprintln!(
-            "microstamp: the run in {} has not read all of its {} photographs; those that are missing say nothing here\n  \
-             try: the same `microstamp decode` command with --resume",
-            printable(&out.display().to_string()),
-            manifest.photographs
+            "microstamp: the run in {} has not read all of its {photographs} photographs; those that are missing say nothing \
+             here\n  try: the same `microstamp decode` command with --resume",
+            printable(&out.display().to_string())
         );
     }
 }
@@ -207,11 +206,9 @@ fn manifest_of(out: &Path) -> Option<Manifest> {
     std::fs::read(out.join(manifest::NAME)).ok().and_then(|bytes| Manifest::parse(&bytes).ok())
 }
 
-/// Refuses to write into `folder` where it is, or lies in, an INPUT of the runs in `outs`: evidence is left alone.
-fn keep_from_evidence(outs: &[PathBuf], folder: &Path) -> Result<(), Fatal> {
-    let inputs = |out: &PathBuf| manifest_of(out).map_or(Vec::new(), |run| run.inputs);
-    let inputs: Vec<PathBuf> = outs.iter().flat_map(inputs).map(PathBuf::from).collect();
-    inputs::keep_apart(&inputs, folder)
+/// Refuses to write into `folder` where it is, or lies in, one of the `inputs` that manifests state: evidence is left alone.
+fn keep_from_evidence(inputs: &[String], folder: &Path) -> Result<(), Fatal> {
+    inputs::keep_apart(&inputs.iter().map(PathBuf::from).collect::<Vec<_>>(), folder)
 }
 
 /// Says so where photographs come from several INPUTs: results hold paths within them, by which folders of two INPUTs

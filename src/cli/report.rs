@@ -1,11 +1,11 @@
 //! `microstamp report`: a run as a folder of pages for a browser.
 
-use super::{Common, Outcome, manifest_of, remark_if_unfinished, say_changed};
+use super::{Common, Outcome, remark_if_unfinished, say_changed};
 use crate::batch::names::printable;
 use crate::batch::{inputs, output};
 use crate::error::Fatal;
 use crate::report::batch::Batch;
-use crate::report::casework::Casework;
+use crate::report::casework::{self, Casework};
 use crate::report::pages::{self, Setup};
 use crate::report::{blind, view};
 use indicatif::ProgressBar;
@@ -51,24 +51,22 @@ pub struct Args {
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let batch = Batch::read(&args.run, &args.inputs)?;
-    if let Some(manifest) = manifest_of(&args.run) {
-        remark_if_unfinished(&args.run, &manifest);
-    }
+    remark_if_unfinished(&args.run, batch.unfinished());
     let as_written = batch.results_as_stated != Some(false);
     if !as_written {
         say_changed(&args.run);
     }
     let folders: Vec<&Path> = args.leads.as_deref().into_iter().chain([args.run.as_path()]).collect();
-    let casework = Casework::read(&folders, batch.results_sha256())?;
-    let names = ["leads.jsonl", "traces.jsonl", "groups.jsonl"];
-    if let Some(folder) = args.leads.as_ref().filter(|dir| !names.iter().any(|name| dir.join(name).exists()))
+    let found = Casework::read(&folders, batch.results_sha256())?;
+    if let Some(folder) =
+        args.leads.as_ref().filter(|dir| !casework::FILES.iter().any(|name| dir.join(name).exists()))
     {
         return Err(Fatal::new(
             format!("no leads.jsonl, traces.jsonl or groups.jsonl in {}", folder.display()),
             "--leads with the folder that `microstamp link`, `trace` or `group` wrote",
         ));
     }
-    let mentioned = casework.mentions();
+    let mentioned = found.mentions();
     let here =
         batch.records.iter().filter_map(|r| r.sha256.as_ref()).any(|hash| mentioned.contains_key(hash));
     if !mentioned.is_empty() && !here {
@@ -92,7 +90,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         .map_err(|e| Fatal::new(format!("cannot start {threads} threads: {e}"), "--threads 1"))?
         .install(|| match args.blind {
             true => blind::write(&batch, &out, &setup),
-            false => pages::write(&batch, &casework, &out, &setup),
+            false => pages::write(&batch, &found, &out, &setup),
         });
     bar.finish_and_clear();
     let shown = shown?;

@@ -69,8 +69,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let folder = Path::new(&args.what);
     let from_folder = folder.is_dir();
     let mut without = 0;
+    let mut evidence = Vec::new();
     let questions = if from_folder {
-        remark_if_changed(folder);
+        evidence = remark_if_changed(folder).map_or_else(Vec::new, |run| run.inputs);
         let read = results::read(folder)?;
         without = read.without;
         choose(args, read.readings.into_iter().map(|r| r.question).collect())?
@@ -91,9 +92,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         vec![typed]
     };
     if let Some(out) = &args.out {
-        if from_folder {
-            keep_from_evidence(&[folder.to_path_buf()], out)?;
-        }
+        keep_from_evidence(&evidence, out)?;
         prepare(out)?;
     }
     let mut database = store::open(&args.place.registry)?;

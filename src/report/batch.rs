@@ -60,8 +60,9 @@ impl Batch {
     }
 
     /// How many photographs the run was to read, where it has not read all of them.
-    pub fn unfinished(&self) -> Option<u64> {
-        self.run["photographs"].as_u64().filter(|_| self.run["complete"] == false)
+    pub fn unfinished(&self) -> Option<usize> {
+        let all = self.run["photographs"].as_u64().filter(|_| self.run["complete"] == false);
+        all.and_then(|all| usize::try_from(all).ok())
     }
 
     /// SHA-256 of `results.jsonl`.

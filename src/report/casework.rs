@@ -35,7 +35,10 @@ const RECORD: [(&str, &str); 13] = [
     ("from", "Pin in this firearm from"),
 ];
 
-/// The lines of `groups.jsonl`, `leads.jsonl` and `traces.jsonl`, where these exist.
+/// What `link`, `trace` and `group` write.
+pub const FILES: [&str; 3] = ["leads.jsonl", "traces.jsonl", groups::FILES[0]];
+
+/// The lines of [`FILES`], where these exist.
 #[derive(Debug, Default)]
 pub struct Casework {
     together: Option<Vec<groups::Group>>,
@@ -105,22 +108,18 @@ struct Candidate {
 }
 
 impl Casework {
-    /// Reads `groups.jsonl`, `leads.jsonl` and `traces.jsonl`, each of the first of `folders` that has it; what none has is
-    /// not shown.
+    /// Reads [`FILES`], each of the first of `folders` that has it; what none has is not shown.
     /// `results_sha256`: of the results that the report shows.
     ///
     /// # Errors
     /// [`Fatal`] where one of them cannot be read, a line is no JSON, or the groups are those of other results.
     pub fn read(folders: &[&Path], results_sha256: &str) -> Result<Self, Fatal> {
         let of = |name: &str| folders.iter().find(|folder| folder.join(name).exists());
-        let read_lines =
-            |name: &str, verb: &str| of(name).map_or(Ok(None), |folder| lines(folder, name, verb));
+        let [leads, traces, together] = FILES;
         Ok(Self {
-            together: of(groups::FILES[0])
-                .map(|folder| groups::read_groups(folder, results_sha256))
-                .transpose()?,
-            leads: read_lines("leads.jsonl", "link")?,
-            traces: read_lines("traces.jsonl", "trace")?,
+            together: of(together).map(|folder| groups::read_groups(folder, results_sha256)).transpose()?,
+            leads: of(leads).map(|folder| lines(&folder.join(leads), "link")).transpose()?,
+            traces: of(traces).map(|folder| lines(&folder.join(traces), "trace")).transpose()?,
         })
     }
 
@@ -187,13 +186,9 @@ impl Casework {
     }
 }
 
-fn lines(folder: &Path, name: &str, verb: &str) -> Result<Option<Vec<Value>>, Fatal> {
-    let path = folder.join(name);
-    if !path.exists() {
-        return Ok(None);
-    }
+fn lines(path: &Path, verb: &str) -> Result<Vec<Value>, Fatal> {
     let again = || format!("`microstamp {verb}` once more");
-    let text = std::fs::read_to_string(&path)
+    let text = std::fs::read_to_string(path)
         .map_err(|e| Fatal::new(format!("cannot read {}: {e}", path.display()), again()))?;
     let mut values = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -201,7 +196,7 @@ fn lines(folder: &Path, name: &str, verb: &str) -> Result<Option<Vec<Value>>, Fa
             .map_err(|e| Fatal::new(format!("{} line {}: {e}", path.display(), i + 1), again()))?;
         values.push(value);
     }
-    Ok(Some(values))
+    Ok(values)
 }
 
 /// The pages of this report by SHA-256, the first of equals.

@@ -166,8 +166,7 @@ pub fn run_facts(batch: &Batch) -> Vec<(&'static str, String)> {
         ("Begun", word(&run["started"])),
         ("Ended", word(&run["finished"])),
     ];
-    if run["complete"] == false {
-        let all = word(&run["photographs"]);
+    if let Some(all) = batch.unfinished() {
         facts.push(("Not complete", format!("{} of {all} photographs have a line", batch.records.len())));
     }
     for (name, hash) in &batch.hashes {
