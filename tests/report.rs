@@ -80,7 +80,7 @@ fn casework(out: &Path, records: &[Record]) {
         "to": null, "purchaser": "purchaser-1",
     });
     let trace = json!({
-        "schema": 1, "asked": "C324RC1B", "path": a["path"], "sha256": a["sha256"], "reading_p": 0.99,
+        "schema": 1, "asked": a["code"], "path": a["path"], "sha256": a["sha256"], "reading_p": 0.99,
         "not_registered": 0.04, "unread": 0.03, "unregistered_share": 0.5, "records": 5, "compatible": 1,
         "by_chance": 0.04, "narrowed": null, "left_out": null, "refused": null, "candidates": [candidate],
     });
@@ -127,6 +127,31 @@ fn a_report_is_the_same_for_any_number_of_threads_and_names_no_address() {
         }
     }
     assert!(report(&out, &[], 2).contains("report-2"), "an earlier report is not overwritten");
+}
+
+#[test]
+fn leads_and_traces_of_other_readings_are_said_to_be_that() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, records) = lab(dir.path());
+    casework(&out, &records);
+    let remark = "give a photograph another code";
+    assert!(!report(&out, &[], 0).contains(remark));
+    // The photograph of the trace, of which the hostile folder holds a copy, is read otherwise now.
+    let mut others = records;
+    let traced = others.iter().find(|r| r.path.starts_with("clean-00000-01/")).unwrap().sha256.clone();
+    for record in others.iter_mut().filter(|r| r.sha256 == traced) {
+        (record.status, record.code) = (Status::Unreadable, Some("????????".into()));
+    }
+    write(&out, &others);
+    let said = report(&out, &["-o", dir.path().join("later").to_str().unwrap()], 0);
+    assert!(
+        said.contains("3 of the leads and 1 of the traces give") && said.contains("microstamp link"),
+        "{said}"
+    );
+    let page = |name: &str| std::fs::read_to_string(dir.path().join("later").join(name)).unwrap();
+    assert!(
+        page("leads.html").contains("3 of these lines give") && page("traces.html").contains("1 of these")
+    );
 }
 
 #[test]

@@ -76,6 +76,14 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             printable(&args.run.display().to_string())
         );
     }
+    let (leads, traces) = found.outdated(&batch);
+    if leads + traces > 0 {
+        eprintln!(
+            "microstamp: {leads} of the leads and {traces} of the traces give a photograph another code than {}: made from other \
+             readings\n  try: `microstamp link` and `trace` once more",
+            printable(&args.run.display().to_string())
+        );
+    }
     let name = if args.blind { "blind" } else { "report" };
     let out = args.out.clone().unwrap_or_else(|| args.run.join(name));
     inputs::keep_apart(&batch.inputs, &out)?;

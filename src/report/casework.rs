@@ -4,6 +4,7 @@ use super::batch::Batch;
 use super::site::Site;
 use super::together;
 use super::view::{self, text};
+use crate::batch::Record;
 use crate::error::Fatal;
 use crate::groups;
 use crate::words;
@@ -155,12 +156,35 @@ impl Casework {
         mentions
     }
 
+    /// Leads and traces that give a photograph of this run another code than its results do, and so were made from
+    /// other readings of it.
+    pub fn outdated(&self, batch: &Batch) -> (usize, usize) {
+        let read = |r| -> Option<(&str, Option<&str>)> {
+            let r: &Record = r;
+            Some((r.sha256.as_deref()?, r.code.as_deref()))
+        };
+        let codes: BTreeMap<&str, Option<&str>> = batch.records.iter().filter_map(read).collect();
+        let other = |hash: &Value, code: &Value| {
+            hash.as_str().and_then(|hash| codes.get(hash)).is_some_and(|now| *now != code.as_str())
+        };
+        let differs = |member: &Value| other(&member["sha256"], &member["code"]);
+        let lead = |line: &&Value| {
+            let members = line["members"].as_array().into_iter().flatten();
+            [&line["a"], &line["b"]].into_iter().chain(members).any(differs)
+        };
+        (
+            self.leads.iter().flatten().filter(lead).count(),
+            self.traces.iter().flatten().filter(|line| other(&line["sha256"], &line["asked"])).count(),
+        )
+    }
+
     /// Writes the pages that there are.
     ///
     /// # Errors
     /// [`Fatal`] where a page cannot be written.
     pub fn write(&self, site: &Site, batch: &Batch, head: &dyn Fn(&str, &str) -> Value) -> Result<(), Fatal> {
         let pages = numbers(batch);
+        let (old_leads, old_traces) = self.outdated(batch);
         if let Some(groups) = &self.together {
             together::write(groups, &pages, site, &head("Read together", ""))?;
         }
@@ -170,7 +194,7 @@ impl Casework {
             site.page(
                 "leads.html",
                 "leads.html",
-                json!({ "head": head("Leads", ""), "panels": scenes.panels, "left_out": scenes.left_out, "pair_count": pairs.len(), "group_count": groups.len(), "pairs": pairs.iter().take(MOST).collect::<Vec<_>>(), "groups": groups.iter().take(MOST).collect::<Vec<_>>() }),
+                json!({ "head": head("Leads", ""), "panels": scenes.panels, "left_out": scenes.left_out, "outdated": old_leads, "pair_count": pairs.len(), "group_count": groups.len(), "pairs": pairs.iter().take(MOST).collect::<Vec<_>>(), "groups": groups.iter().take(MOST).collect::<Vec<_>>() }),
             )?;
         }
         if let Some(lines) = &self.traces {
@@ -179,7 +203,7 @@ impl Casework {
             site.page(
                 "traces.html",
                 "traces.html",
-                json!({ "head": head, "traces": traces, "count": lines.len() }),
+                json!({ "head": head, "traces": traces, "count": lines.len(), "outdated": old_traces }),
             )?;
         }
         Ok(())
@@ -342,7 +366,7 @@ mod tests {
         let head =
             json!({ "title": "Traces", "root": "", "together": false, "leads": false, "traces": true });
         let traces = [trace(line, &BTreeMap::new())];
-        let all = json!({ "head": head, "traces": traces, "count": 1 });
+        let all = json!({ "head": head, "traces": traces, "count": 1, "outdated": 0 });
         site.page("traces.html", "traces.html", all).unwrap();
         std::fs::read_to_string(dir.path().join("traces.html")).unwrap()
     }
