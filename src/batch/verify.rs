@@ -7,7 +7,7 @@ use super::output::{FILES, GROUP_FILES};
 use super::signature::{self, VerifyingKey};
 use super::{disk, resume};
 use crate::error::Fatal;
-use crate::pipeline::net::networks::{self, Networks};
+use crate::pipeline::net::Networks;
 use crate::pipeline::photo::sha256;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,12 +186,10 @@ fn weights(run: &Manifest, file: Option<&Path>, found: &mut Found) {
             Ok(hash) => (path.display().to_string(), hash),
             Err(e) => return found.differs(format!("weights {}: cannot be read: {e}", path.display())),
         },
-        None => {
-            if let Err(fatal) = Networks::built_in() {
-                found.differs(format!("weights of this program: {}", fatal.what));
-            }
-            ("this program".into(), networks::built_in_sha256())
-        }
+        None => match Networks::built_in() {
+            Ok(networks) => ("this program".into(), networks.file_sha256.clone()),
+            Err(fatal) => return found.differs(format!("weights of this program: {}", fatal.what)),
+        },
     };
     if hash != run.weights_sha256 {
         let commit = run.commit.as_deref().unwrap_or("unknown");

@@ -15,7 +15,7 @@ use crate::error::Fatal;
 use crate::groups::naming;
 use crate::pipeline::Pipeline;
 use crate::pipeline::decode::Status;
-use crate::pipeline::net::networks;
+use crate::pipeline::net::Networks;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -112,7 +112,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         settings: &settings,
         asked,
         engine: engine.identity(),
-        weights_sha256: networks::built_in_sha256(),
+        weights_sha256: Networks::built_in()?.file_sha256.clone(),
         formats: schemes.iter().map(|s| s.id.clone()).collect(),
         grouping: args.grouping.text()?,
         threads: common.threads(),

@@ -160,7 +160,7 @@ impl Abreast {
     /// The network is missing, its operations do not fit together or are not among those that are known here, or an output
     /// is missing or has another length.
     pub fn new(
-        file: &WeightsFile,
+        file: &WeightsFile<'_>,
         name: &str,
         input: [usize; 3],
         wanted: &[(&str, usize)],

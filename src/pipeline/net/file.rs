@@ -23,14 +23,16 @@ impl WeightsError {
 }
 
 const MAGIC: &[u8; 8] = b"MSTAMPW1";
+/// Bits that are all set in a half float that is infinite or no number, and in no other.
+const INFINITE: u16 = 0x7c00;
 
 /// A checked file of weights.
 #[derive(Debug)]
-pub struct WeightsFile {
+pub struct WeightsFile<'a> {
     /// Definitions and training recipe.
     pub header: Header,
-    /// All tensors, widened.
-    pub values: Vec<f32>,
+    /// All tensors as they stand there: each is widened by itself, so that the memory for all is never asked for.
+    halves: &'a [[u8; 2]],
 }
 
 /// The header of a file of weights.
@@ -183,7 +185,7 @@ impl TensorRef {
     }
 }
 
-impl WeightsFile {
+impl<'a> WeightsFile<'a> {
     /// The definition of network `name`, and what `build` makes of it; errors name the network.
     ///
     /// # Errors
@@ -201,11 +203,11 @@ impl WeightsFile {
         build(definition).map_err(|e| WeightsError::new(format!("network {name}: {e}")))
     }
 
-    /// Checks `bytes` and widens the tensors.
+    /// Checks `bytes`.
     ///
     /// # Errors
     /// A wrong magic, a header that does not parse, tensors of another hash.
-    pub fn parse(bytes: &[u8]) -> Result<Self, WeightsError> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, WeightsError> {
         let rest =
             bytes.strip_prefix(MAGIC).ok_or_else(|| WeightsError::new("it does not begin with MSTAMPW1"))?;
         let (length, rest) =
@@ -223,32 +225,33 @@ impl WeightsFile {
                 header.sha256
             )));
         }
-        let (pairs, odd) = data.as_chunks::<2>();
+        let (halves, odd) = data.as_chunks::<2>();
         if !odd.is_empty() {
             return Err(WeightsError::new("it ends within a half float"));
         }
-        let halves: Vec<f16> = pairs.iter().map(|p| f16::from_le_bytes(*p)).collect();
-        let mut values = vec![0.0; halves.len()];
-        halves.convert_to_f32_slice(&mut values);
-        if values.iter().any(|v| !v.is_finite()) {
+        if halves.iter().any(|half| u16::from_le_bytes(*half) & INFINITE == INFINITE) {
             return Err(WeightsError::new("a weight is not finite"));
         }
-        Ok(Self { header, values })
+        Ok(Self { header, halves })
     }
 
     /// The values of `tensor`.
     ///
     /// # Errors
     /// The tensor reaches beyond the file.
-    pub fn tensor(&self, tensor: &TensorRef) -> Result<&[f32], WeightsError> {
-        tensor
+    pub fn tensor(&self, tensor: &TensorRef) -> Result<Vec<f32>, WeightsError> {
+        let there = tensor
             .shape
             .iter()
             .try_fold(1usize, |n, &d| n.checked_mul(d))
-            .and_then(|n| self.values.get(tensor.at..tensor.at.checked_add(n)?))
+            .and_then(|n| self.halves.get(tensor.at..tensor.at.checked_add(n)?))
             .ok_or_else(|| {
                 let TensorRef { at, shape } = tensor;
                 WeightsError::new(format!("a tensor of shape {shape:?} at {at} reaches beyond the file"))
-            })
+            })?;
+        let halves: Vec<f16> = there.iter().map(|half| f16::from_le_bytes(*half)).collect();
+        let mut values = vec![0.0; halves.len()];
+        halves.convert_to_f32_slice(&mut values);
+        Ok(values)
     }
 }

@@ -53,7 +53,7 @@ impl Network {
     /// The network is missing, its operations do not fit together, or an output is
     /// missing or has another shape.
     pub fn new(
-        file: &WeightsFile,
+        file: &WeightsFile<'_>,
         name: &str,
         input: &[usize],
         wanted: &[(&str, &[usize])],

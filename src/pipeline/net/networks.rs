@@ -5,6 +5,7 @@ use super::{Abreast, Network};
 use crate::error::Fatal;
 use crate::pipeline::photo::sha256;
 use std::sync::OnceLock;
+use std::thread::ScopedJoinHandle;
 
 /// Side of the finder's input, pixels: the letterboxed small copy.
 pub const FINDER_PX: usize = crate::pipeline::denoise::SMALL_PX;
@@ -48,6 +49,8 @@ pub struct Networks {
     pub formats: Vec<String>,
     /// SHA-256 of the weights, lower-case hex.
     pub sha256: String,
+    /// That of their whole file: beside the tensors it covers the header.
+    pub file_sha256: String,
 }
 
 /// The networks that read a mark.
@@ -67,7 +70,14 @@ impl Networks {
     /// # Errors
     /// The file is damaged, or made for another version of this crate.
     pub fn parse(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let file = WeightsFile::parse(bytes)?;
+        // A program that reads one photograph waits for this: what can be done side by side is.
+        std::thread::scope(|scope| {
+            let hash = scope.spawn(|| sha256(bytes));
+            Self::build(&WeightsFile::parse(bytes)?, hash)
+        })
+    }
+
+    fn build(file: &WeightsFile<'_>, hash: ScopedJoinHandle<'_, String>) -> Result<Self, WeightsError> {
         let header = &file.header;
         let reads = header.networks.contains_key("glyph");
         let sides = [
@@ -91,10 +101,10 @@ impl Networks {
             let (name, [high, wide]) = sides[at];
             // Characters and ring have a channel more: see `tile::finer`.
             let channels = if at < 4 { 2 } else { 3 };
-            Network::new(&file, name, &[channels, high, wide], wanted)
+            Network::new(file, name, &[channels, high, wide], wanted)
         };
-        let reader = if reads {
-            Some(Reader {
+        let reader = || {
+            Ok(Reader {
                 layout: network(
                     3,
                     &[
@@ -107,24 +117,28 @@ impl Networks {
                     ],
                 )?,
                 glyph: Abreast::new(
-                    &file,
+                    file,
                     "glyph",
                     [3, CELL_PX, CELL_PX],
                     &[("symbol", symbols + 1), ("offset", 4)],
                 )?,
                 ring: network(5, &[("teeth", &[MOST_SECTORS]), ("offset", &[4])])?,
             })
-        } else {
-            None
         };
-        Ok(Self {
-            finder: network(0, &[("classes", &[CLASSES, CLASS_PX, CLASS_PX]), ("present", &[2])])?,
-            poser: network(1, &[("rim", &[5]), ("floor", &[5]), ("mark", &[1])])?,
-            turn: network(2, &[("rotation", &[2 * ROTATION_BINS])])?,
-            reader,
-            alphabet: header.alphabet.clone(),
-            formats: header.formats.clone(),
-            sha256: header.sha256.clone(),
+        std::thread::scope(|scope| {
+            let reader = reads.then(|| scope.spawn(reader));
+            Ok(Self {
+                finder: network(0, &[("classes", &[CLASSES, CLASS_PX, CLASS_PX]), ("present", &[2])])?,
+                poser: network(1, &[("rim", &[5]), ("floor", &[5]), ("mark", &[1])])?,
+                turn: network(2, &[("rotation", &[2 * ROTATION_BINS])])?,
+                reader: reader
+                    .map(|made| made.join().map_err(|_| WeightsError::new("its reader cannot be made"))?)
+                    .transpose()?,
+                alphabet: header.alphabet.clone(),
+                formats: header.formats.clone(),
+                sha256: header.sha256.clone(),
+                file_sha256: hash.join().map_err(|_| WeightsError::new("it cannot be hashed"))?,
+            })
         })
     }
 
@@ -146,12 +160,6 @@ impl Networks {
 
 /// The file of weights that is compiled in.
 const BUILT_IN: &[u8] = include_bytes!("../engine/learned.weights");
-
-/// SHA-256 of the whole file of weights that is compiled in, lower-case hex: beside the tensors, whose
-/// own hash it carries, it covers the header.
-pub fn built_in_sha256() -> String {
-    sha256(BUILT_IN)
-}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

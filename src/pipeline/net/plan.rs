@@ -100,7 +100,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Checks `definition` for an input of `input` and outputs of the wanted shapes.
     pub(super) fn new(
-        file: &WeightsFile,
+        file: &WeightsFile<'_>,
         definition: &Definition,
         input: Shape,
         wanted: &[(&str, &[usize])],
@@ -235,7 +235,7 @@ impl Builder {
         }
     }
 
-    fn step(&self, file: &WeightsFile, op: &Op) -> Result<(Kind, Shape), WeightsError> {
+    fn step(&self, file: &WeightsFile<'_>, op: &Op) -> Result<(Kind, Shape), WeightsError> {
         Ok(match op {
             Op::Conv { input, w, b, stride, pad, relu, add, .. } => {
                 let (input, from) = self.map(input)?;
@@ -244,7 +244,7 @@ impl Builder {
                     return Err(w.misfit());
                 }
                 let conv =
-                    Conv::new(from, file.tensor(w)?, file.tensor(b)?, (kh, kw), (*stride, *pad), *relu)
+                    Conv::new(from, &file.tensor(w)?, &file.tensor(b)?, (kh, kw), (*stride, *pad), *relu)
                         .ok_or_else(|| w.misfit())?;
                 let shape = Shape::new(&[conv.to.c, conv.to.h, conv.to.w])?;
                 let add = add.as_deref().map(|name| self.map(name)).transpose()?;
@@ -286,7 +286,7 @@ impl Builder {
                 if i != d || o == 0 || b.shape != [o] {
                     return Err(w.misfit());
                 }
-                let linear = Linear::new(file.tensor(w)?, file.tensor(b)?, *relu);
+                let linear = Linear::new(&file.tensor(w)?, &file.tensor(b)?, *relu);
                 let vector = matches!(self.value(name)?.1, Shape::Vector { .. });
                 (
                     Kind::Linear { input, tokens, linear },
@@ -305,11 +305,11 @@ impl Builder {
                 if w.shape != shape.dims() {
                     return Err(w.misfit());
                 }
-                (Kind::AddConst { input, values: stored(shape, file.tensor(w)?) }, shape)
+                (Kind::AddConst { input, values: stored(shape, &file.tensor(w)?) }, shape)
             }
             Op::Const { w, .. } => {
                 let shape = Shape::new(&w.shape)?;
-                (Kind::Const { values: stored(shape, file.tensor(w)?) }, shape)
+                (Kind::Const { values: stored(shape, &file.tensor(w)?) }, shape)
             }
             Op::Attend { q, k, v, heads, .. } => {
                 let ((q, queries, d), (k, keys, dk)) = (self.tokens(q)?, self.tokens(k)?);
@@ -325,14 +325,14 @@ impl Builder {
                 if w.shape != [d] || b.shape != [d] {
                     return Err(w.misfit());
                 }
-                let (w, b) = (file.tensor(w)?.to_vec(), file.tensor(b)?.to_vec());
+                let (w, b) = (file.tensor(w)?, file.tensor(b)?);
                 (Kind::LayerNorm { input, tokens, w, b }, self.value(name)?.1)
             }
             Op::GridSample { input, points, .. } => {
                 let (input, from) = self.map(input)?;
                 let [p, 2] = points.shape[..] else { return Err(points.misfit()) };
                 let shape = Shape::new(&[p, from.c])?;
-                (Kind::GridSample { input, from, points: file.tensor(points)?.to_vec() }, shape)
+                (Kind::GridSample { input, from, points: file.tensor(points)? }, shape)
             }
         })
     }

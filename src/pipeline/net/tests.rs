@@ -7,7 +7,8 @@ use serde_json::json;
 
 /// Runs the draft's network, whose last value is `out`.
 fn run(draft: &Draft, input: (&[usize], &[f32]), out: (&str, &[usize])) -> Result<Vec<f32>, WeightsError> {
-    let file = WeightsFile::parse(&draft.bytes(out.0))?;
+    let bytes = draft.bytes(out.0);
+    let file = WeightsFile::parse(&bytes)?;
     let network = Network::new(&file, "test", input.0, &[("y", out.1)])?;
     Ok(network.run(input.1).swap_remove(0))
 }
@@ -157,7 +158,8 @@ fn buffers_are_used_again_without_one_value_showing_through_another() {
         .op(json!({"op": "addconst", "in": "a", "w": one, "out": "b"}))
         .op(json!({"op": "addconst", "in": "b", "w": one, "out": "c"}))
         .op(json!({"op": "add", "a": "c", "b": "x", "out": "y"}));
-    let file = WeightsFile::parse(&draft.bytes("y")).unwrap();
+    let bytes = draft.bytes("y");
+    let file = WeightsFile::parse(&bytes).unwrap();
     let network = Network::new(&file, "test", &[1, 2, 2], &[("y", &[1, 2, 2])]).unwrap();
     assert!(network.plan.buffers.len() <= 4);
     for _ in 0..2 {

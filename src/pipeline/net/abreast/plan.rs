@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 /// What was checked so far.
 pub struct Builder<'a> {
-    file: &'a WeightsFile,
+    file: &'a WeightsFile<'a>,
     border: usize,
     /// Numbers and shapes of the results by name.
     results: BTreeMap<String, (usize, Form)>,
@@ -29,7 +29,7 @@ enum Form {
 impl<'a> Builder<'a> {
     /// The network of `definition`, for an input of these channels, rows and columns.
     pub fn build(
-        file: &'a WeightsFile,
+        file: &'a WeightsFile<'a>,
         definition: &Definition,
         [c, h, w]: [usize; 3],
         wanted: &[(&str, usize)],
@@ -124,11 +124,11 @@ impl<'a> Builder<'a> {
                 let add = add.map(|(result, _)| result);
                 let (weights, bias) = (file.tensor(w)?, file.tensor(b)?);
                 let kind = if (kh, kw, *stride, *pad) == (3, 3, 1, 1) && high % 2 == 0 && wide % 2 == 0 {
-                    let conv = Box::new(Winograd::new(from, to, weights, bias, *relu));
+                    let conv = Box::new(Winograd::new(from, to, &weights, &bias, *relu));
                     self.room = self.room.max(conv.room());
                     Kind::Winograd { input, add, conv }
                 } else {
-                    let layer = Layer::conv((from, to), weights, bias, ([kh, kw], *stride, *pad), *relu);
+                    let layer = Layer::conv((from, to), &weights, &bias, ([kh, kw], *stride, *pad), *relu);
                     Kind::Conv { input, add, layer }
                 };
                 (kind, out, Form::Picture(to))
@@ -159,7 +159,7 @@ impl<'a> Builder<'a> {
                 if i != length || o == 0 || b.shape != [o] {
                     return Err(w.misfit());
                 }
-                let layer = Layer::linear(file.tensor(w)?, file.tensor(b)?, *relu);
+                let layer = Layer::linear(&file.tensor(w)?, &file.tensor(b)?, *relu);
                 (Kind::Linear { input, layer }, out, Form::Vector(o))
             }
             Op::LayerNorm { input, out, w, b } => {
@@ -167,7 +167,7 @@ impl<'a> Builder<'a> {
                 if w.shape != [length] || b.shape != [length] {
                     return Err(w.misfit());
                 }
-                let (w, b) = (file.tensor(w)?.to_vec(), file.tensor(b)?.to_vec());
+                let (w, b) = (file.tensor(w)?, file.tensor(b)?);
                 (Kind::LayerNorm { input, w, b }, out, Form::Vector(length))
             }
             other => return Err(WeightsError::new(format!("{other:?} is not run side by side"))),

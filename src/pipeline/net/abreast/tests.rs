@@ -48,7 +48,8 @@ fn draft() -> Draft {
 
 #[test]
 fn every_operation_agrees_with_that_of_one_input() {
-    let file = WeightsFile::parse(&draft().bytes("y")).unwrap();
+    let bytes = draft().bytes("y");
+    let file = WeightsFile::parse(&bytes).unwrap();
     let network = Network::new(&file, "test", &[2, 12, 8], &[("y", &[3])]).unwrap();
     let abreast = Abreast::new(&file, "test", [2, 12, 8], &[("y", 3)]).unwrap();
     // More than the lanes of any machine, and not a multiple of them.
@@ -72,7 +73,8 @@ fn a_kernel_is_not_flipped_and_does_not_look_round_the_edge() {
         let (w, b) = (draft.tensor(&[1, 1, 3, 3], &taps), draft.tensor(&[1], &[0.0]));
         draft.op(json!({"op": "conv", "in": "x", "out": "c", "w": w, "b": b, "stride": 1, "pad": 1, "relu": false}));
         draft.op(json!({"op": "flatten", "in": "c", "out": "y"}));
-        let file = WeightsFile::parse(&draft.bytes("y")).unwrap();
+        let bytes = draft.bytes("y");
+        let file = WeightsFile::parse(&bytes).unwrap();
         let count = side[1] * side[2];
         let abreast = Abreast::new(&file, "test", side, &[("y", count)]).unwrap();
         let x: Vec<f32> = (1..=count).map(|i| i as f32).collect();
