@@ -246,18 +246,14 @@ def finer(tile):
 
 
 def box_mean(x, k):
-    """Mean over a k x k box; at the borders only over the pixels inside."""
-    for dim in (2, 3):
-        side, reach = x.shape[dim], k // 2
-        sums = x.cumsum(dim)
-        shape = list(sums.shape)
-        shape[dim] = reach + 1
-        end = sums.narrow(dim, side - 1, 1).expand([reach if d == dim else n for d, n in enumerate(shape)])
-        sums = torch.cat([sums.new_zeros(shape), sums, end], dim)
-        sums = sums.narrow(dim, k, side) - sums.narrow(dim, 0, side)
-        at = torch.arange(side, device=x.device)
-        count = (at + reach + 1).clamp(max=side) - (at - reach).clamp(min=0)
-        x = sums / count.view([-1, 1] if dim == 2 else [1, -1])
+    """Mean over a k x k box of square maps; at the borders only over the pixels inside."""
+    reach, side = k // 2, x.shape[-1]
+    at = torch.arange(side, device=x.device)
+    count = (at + reach + 1).clamp(max=side) - (at - reach).clamp(min=0)
+    # Along the rows, which lie together in memory, and turned, twice.
+    for _ in range(2):
+        sums = F.pad(x, (reach + 1, reach)).cumsum(-1)
+        x = ((sums[..., k:] - sums[..., :-k]) / count).transpose(2, 3)
     return x
 
 
