@@ -168,7 +168,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     drop(output);
     manifest.finish(out)?;
     if let Some(by) = by.filter(|_| manifest.complete) {
-        group::make(out, &by, &args.grouping, &common.engine, out, common.quiet)?;
+        let bar = settings.decode.heights_bar;
+        group::make(out, &by, &args.grouping, (&common.engine, bar), out, common.quiet)?;
         manifest.finish(out)?;
     }
     progress.finish(&manifest.counts.list());

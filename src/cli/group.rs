@@ -9,6 +9,7 @@ use crate::groups::confidence::Calibration;
 use crate::groups::naming::By;
 use crate::groups::{FILES, Group, Kind, read_together, results, write};
 use crate::pipeline::decode::Status;
+use crate::settings::DecodeSettings;
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -110,11 +111,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         ));
     }
     keep_from_evidence(manifest.as_ref().map_or(&[], |run| &run.inputs), folder)?;
+    let unsaid = || DecodeSettings::default().heights_bar;
+    let bar = manifest.as_ref().map_or_else(unsaid, |m| m.settings.decode.heights_bar);
     let engine = manifest.map_or_else(|| common.engine.clone(), |m| m.engine.name);
     std::fs::create_dir_all(folder).map_err(|e| {
         Fatal::new(format!("cannot make the folder {}: {e}", folder.display()), "-o with another folder")
     })?;
-    let groups = make(&args.out, &by, &args.grouping, &engine, folder, common.quiet)?;
+    let groups = make(&args.out, &by, &args.grouping, (&engine, bar), folder, common.quiet)?;
     if !common.quiet {
         // A reader that closes the pipe early, such as `head`, has all it wants.
         let _ = std::io::stdout().write_all(summary(&groups, folder).as_bytes());
@@ -122,7 +125,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     Ok(Outcome::Done)
 }
 
-/// Reads the groups of `out` and writes them into `folder`.
+/// Reads the groups of `out` and writes them into `folder`; the engine, and the least probability at which it accepts
+/// a code where height maps are among the photographs.
 ///
 /// # Errors
 /// [`Fatal`] where the results or the grouping cannot be used, or a file cannot be written.
@@ -130,13 +134,13 @@ pub fn make(
     out: &Path,
     by: &By,
     grouping: &Grouping,
-    engine: &str,
+    (engine, heights_bar): (&str, f64),
     folder: &Path,
     quiet: bool,
 ) -> Result<Vec<Group>, Fatal> {
     let curve = Calibration::built_in().curve(engine, &grouping.kind());
     let results = results(out)?;
-    let groups = read_together(&results, by, grouping.kind(), &curve)?;
+    let groups = read_together(&results, by, grouping.kind(), &curve, heights_bar)?;
     write(&groups, folder)?;
     if !quiet {
         remark_if_alone(&groups, &results.records);

@@ -151,15 +151,17 @@ fn known<'a>(member: &'a Record, scheme: &Scheme) -> Vec<Known<'a>> {
         .collect()
 }
 
+/// Whether two views of a photograph take the mark to lie in two ways: turned, or mirrored.
+pub(super) fn other_way(a: &ViewScores, b: &ViewScores) -> bool {
+    let turned = (a.rotation_deg - b.rotation_deg).rem_euclid(360.0);
+    a.mirrored != b.mirrored || turned.min(360.0 - turned) >= SAME_WAY
+}
+
 /// Whether two hypotheses read some photograph in another way: in another format, turned, or mirrored.
 fn differs(a: &Hypothesis, b: &Hypothesis, known: &[Vec<Known<'_>>]) -> bool {
     a.scheme != b.scheme
         || a.views.iter().zip(&b.views).zip(known).any(|((a, b), known)| match (a, b) {
-            (Some(a), Some(b)) => {
-                let (a, b) = (known[*a].view, known[*b].view);
-                let turned = (a.rotation_deg - b.rotation_deg).rem_euclid(360.0);
-                a.mirrored != b.mirrored || turned.min(360.0 - turned) >= SAME_WAY
-            }
+            (Some(a), Some(b)) => other_way(known[*a].view, known[*b].view),
             _ => false,
         })
 }

@@ -69,15 +69,55 @@ pub fn read_together(
     by: &By,
     kind: Kind,
     curve: &JointCurve,
+    heights_bar: f64,
 ) -> Result<Vec<Group>, Fatal> {
     let schemes = Scheme::all();
+    let strict = JointCurve { curve: curve.curve.clone().accepting_from(heights_bar), ..curve.clone() };
     let paths: Vec<&str> = results.records.iter().map(|r| r.path.as_str()).collect();
     let named = naming::name(&paths, by)?;
     Ok(named
         .into_iter()
         .map(|(name, members)| {
             let members: Vec<&Record> = members.into_iter().map(|i| &results.records[i]).collect();
+            let curve = if members.iter().any(|r| r.heights.is_some()) { &strict } else { curve };
             reading::read(&name, kind, &members, &schemes, curve, &results.sha256)
         })
         .collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::pipeline::confidence::Fitted;
+    use crate::pipeline::decode::Status;
+    use serde_json::json;
+
+    #[test]
+    fn height_maps_that_are_read_together_obey_the_bar_of_height_maps() {
+        let scheme = &Scheme::all()[0];
+        let code: String = scheme.alphabet.chars().take(scheme.len()).collect();
+        let score = |c: char| scheme.alphabet.chars().map(|a| if a == c { 0.0 } else { -30.0 }).collect();
+        let scores: Vec<Vec<f64>> = code.chars().map(score).collect();
+        let line = |path: &str, heights: bool| {
+            let measured = json!({"grid": [4, 3], "spacing_um": [1.0, 1.0], "missing": 0.0});
+            json!({"schema": 1, "path": path, "sha256": path, "status": "read", "code": code, "best": code,
+                "confidence": 0.999, "format": scheme.id, "evidence": [9.0, 9.0, 9.0, 9.0, 0.0, 0.0, 0.0],
+                "heights": heights.then_some(measured),
+                "views": [{"format": scheme.id, "rotation_deg": 0.0, "mirrored": false, "log_p": 0.0, "scores": scores}]})
+            .to_string()
+        };
+        let out = tempfile::tempdir().unwrap();
+        let lines =
+            [line("map/a", true), line("map/b", true), line("photo/a", false), line("photo/b", false)];
+        std::fs::write(out.path().join("results.jsonl"), lines.join("\n") + "\n").unwrap();
+        let results = results(out.path()).unwrap();
+        let by = By::Pattern("^([^/]+)/".into());
+        let status = |bar: f64| -> Vec<Status> {
+            let groups = read_together(&results, &by, Kind::Case, &JointCurve::unfitted(), bar).unwrap();
+            groups.iter().map(|g| g.status).collect()
+        };
+        assert_eq!(status(0.5), [Status::Read, Status::Read]);
+        assert_eq!(status(1.0), [Status::Partial, Status::Read]);
+    }
 }

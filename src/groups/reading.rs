@@ -1,7 +1,7 @@
 //! A line of `groups.jsonl`: what the photographs of a group say together, and each one's part in it.
 
 use super::confidence::{FEATURES, JointCurve, evidence};
-use super::joint::{Joint, join};
+use super::joint::{Joint, join, other_way};
 use super::output::SCHEMA;
 use crate::batch::Record;
 use crate::pipeline::decode::{Status, accept, listed};
@@ -155,6 +155,10 @@ pub fn read(
         [] if !records.is_empty() && records.iter().all(|r| r.status == Status::Failed) => {
             group.status = Status::Failed;
         }
+        [] if records.iter().any(|r| r.status == Status::Unreadable) => {
+            group.status = Status::Unreadable;
+            group.warnings.push("other_format".into());
+        }
         [] => {}
         [only] => alone(&mut group, usable[0], only),
         _ => {
@@ -215,7 +219,7 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
         let member = &mut group.members[*i];
         member.weight = round(part.weight);
         member.support = part.support.iter().map(|x| (x * 10.0).round() / 10.0 + 0.0).collect();
-        let turned = part.view.is_some_and(|v| Some(v) != record.views.first());
+        let turned = part.view.zip(record.views.first()).is_some_and(|(now, alone)| other_way(now, alone));
         if let Some(view) = part.view {
             member.rotation_deg = Some(view.rotation_deg);
             member.mirrored = Some(view.mirrored);
@@ -232,7 +236,9 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
                 *s = false;
             }
         }
-        if against.len() >= CONTRADICTS {
+        // Two codes of one case that are accepted both: one is wrong, however the photograph was turned.
+        let accepted = record.status == Status::Read && record.code.as_ref() != Some(&best);
+        if against.len() >= CONTRADICTS || accepted {
             disagree = true;
             member.warnings.push("contradicts".into());
         }

@@ -70,6 +70,9 @@ impl Settings {
             ("decode.ring_temper", decode.ring_temper),
             ("decode.ring_weight", decode.ring_weight),
             ("decode.alternatives", decode.alternatives as f64),
+            // Logarithms are taken of what lies on the floors.
+            ("decode.character_floor", decode.character_floor),
+            ("decode.ring_floor", decode.ring_floor),
             ("mark.hypotheses", mark.hypotheses as f64),
             ("learned.drafts", learned.drafts as f64),
         ];

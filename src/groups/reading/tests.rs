@@ -91,7 +91,7 @@ fn a_photograph_that_fits_no_other_and_is_sure_of_nothing_is_left_out() {
 #[test]
 fn one_sure_character_that_differs_is_not_shown() {
     let mut odd = sure("b", "A7CK2MP4");
-    odd.code = Some("B???????".into());
+    (odd.status, odd.code) = (Status::Partial, Some("B???????".into()));
     let group = joint(&[sure("a", "A7CK2MP4"), odd, sure("c", "A7CK2MP4")], 0.3);
     assert_eq!((group.status, group.code.as_deref()), (Status::Partial, Some("?7CK2MP4")));
 }
@@ -99,11 +99,25 @@ fn one_sure_character_that_differs_is_not_shown() {
 #[test]
 fn a_half_turn_that_was_read_upside_down_is_turned_by_the_others() {
     let views = vec![view("XYZ34567", SURE, 190.0, -0.1), view("A7CK2MP4", SURE, 10.0, -2.4)];
-    let group = joint(&[sure("a", "A7CK2MP4"), photograph("b", "XYZ34567", "XYZ34567", views)], 0.0);
+    let read = |code| joint(&[sure("a", "A7CK2MP4"), photograph("b", code, "XYZ34567", views.clone())], 0.0);
+    let group = read("XYZ3456?");
     assert_eq!(group.best.as_deref(), Some("A7CK2MP4"));
     let turned = &group.members[1];
     assert_eq!((turned.warnings.as_slice(), turned.rotation_deg), (&["turned".to_string()][..], Some(10.0)));
     assert_ne!(group.status, Status::Unreadable);
+    // Not where its own reading was accepted: two accepted codes of one case are a contradiction.
+    let refused = read("XYZ34567");
+    assert_eq!((refused.status, refused.confidence), (Status::Unreadable, 0.0));
+    assert_eq!(refused.warnings, ["members_disagree"]);
+    assert_eq!(refused.members[1].warnings, ["turned", "contradicts"]);
+}
+
+#[test]
+fn another_view_that_lies_the_same_way_is_not_turned_and_its_sure_characters_count() {
+    let views = vec![view("XYZK2MP4", SURE, 14.0, -0.1), view("A7CK2MP4", SURE, 10.0, -2.4)];
+    let group = joint(&[sure("a", "A7CK2MP4"), photograph("b", "XYZ?????", "XYZK2MP4", views)], 0.0);
+    assert_eq!(group.members[1].warnings, ["contradicts"]);
+    assert_eq!(group.warnings, ["members_disagree"]);
 }
 
 #[test]
@@ -126,5 +140,9 @@ fn photographs_without_a_mark_or_that_failed_are_members_that_say_nothing() {
     assert_eq!(group.members.iter().map(|m| m.weight).collect::<Vec<_>>(), [0.0, 0.0, 1.0]);
     let none = joint(&[unmarked, failed.clone()], 0.3);
     assert_eq!((none.status, none.best, none.confidence), (Status::NoMark, None, 0.0));
+    // A mark of a format that was not asked for is a mark.
+    let other = Record { status: Status::Unreadable, failure: None, ..failed.clone() };
+    let group = joint(&[other, failed.clone()], 0.3);
+    assert_eq!((group.status, group.warnings), (Status::Unreadable, vec!["other_format".into()]));
     assert_eq!(joint(&[failed], 0.3).status, Status::Failed);
 }

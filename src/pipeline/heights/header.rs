@@ -203,8 +203,10 @@ pub fn read(xml: &str) -> Result<Header, Failure> {
         return Err(broken("main.xml has neither a DataLink nor a DataList".into()));
     }
     let upwards = match said.origin.to_ascii_uppercase().as_str() {
-        "NW" | "NE" => false,
-        "SW" | "SE" => true,
+        "NW" => false,
+        "SW" => true,
+        // Taken for one of the left, it would show a mirrored mark.
+        "NE" | "SE" => return Err(unsupported("points that begin at the right, as its Origin says")),
         _ => said.revision.contains("25178"),
     };
     let checksum = if said.checksum.is_empty() { "md5checksum.hex".into() } else { said.checksum };
@@ -336,6 +338,8 @@ mod tests {
         assert!(!read(&old).unwrap().upwards && read(&new).unwrap().upwards);
         let stated = new.replace("</Axes>", "<Origin>NW</Origin></Axes>");
         assert!(!read(&stated).unwrap().upwards);
+        let right = read(&stated.replace("NW", "SE")).unwrap_err();
+        assert!(right.reason.contains("at the right"), "{right:?}");
     }
 
     #[test]

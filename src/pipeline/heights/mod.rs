@@ -69,7 +69,7 @@ pub fn load(bytes: &[u8], settings: &PhotoSettings) -> Result<Map, Failure> {
     let measured =
         Measured { grid: (columns, rows), spacing_um: heights.step_um, missing: heights.missing() };
     if measured.missing >= 1.0 {
-        return Err(broken("not one point was measured".into()));
+        return Err(empty("not one point was measured"));
     }
     let heights = points::square(heights, (settings.max_million_points * 1e6) as usize)?;
     let um_per_px = heights.step_um.0;
@@ -81,7 +81,7 @@ pub fn load(bytes: &[u8], settings: &PhotoSettings) -> Result<Map, Failure> {
 fn room(header: &Header, packed: usize, settings: &PhotoSettings) -> Result<(), Failure> {
     let points = header.size.points();
     if points == 0 {
-        return Err(broken("no points".into()));
+        return Err(empty("it holds no points"));
     }
     if points as f64 > settings.max_million_points * 1e6 {
         return Err(Failure::new(
@@ -92,6 +92,15 @@ fn room(header: &Header, packed: usize, settings: &PhotoSettings) -> Result<(), 
     }
     let width = (0..3).filter(|i| *i == 2 || header.axes[*i].absolute).map(|i| header.axes[i].number.bytes());
     super::photo::ratio(points as f64 * width.sum::<usize>() as f64, packed, settings)
+}
+
+/// An X3P that is whole and shows nothing: another copy would not either.
+fn empty(what: &str) -> Failure {
+    Failure::new(
+        "load",
+        format!("X3P without heights: {what}"),
+        "measure the primer again, or export the map again",
+    )
 }
 
 /// An X3P that is not what it says.

@@ -1,7 +1,7 @@
 //! Points to a grid of heights: those of a grid as they come, others into the cells that they fall in.
 
 use super::header::{Header, Size};
-use super::{Heights, broken, unsupported};
+use super::{Heights, empty, unsupported};
 use crate::error::Failure;
 use ndarray::{Array2, Axis, s};
 
@@ -70,7 +70,7 @@ impl Cloud {
     pub fn new(header: &Header) -> Result<Self, Failure> {
         let n = header.size.points();
         if n == 0 {
-            return Err(broken("no points".into()));
+            return Err(empty("it holds no points"));
         }
         // An axis that is a grid's has its place from the point's number.
         let step = |i: usize| (!header.axes[i].absolute).then_some(header.axes[i].increment * 1e6);
@@ -101,7 +101,7 @@ impl Points for Cloud {
         };
         let ((left, width), (top, high)) = (span(0), span(1));
         if !(width > 0.0 && high > 0.0) {
-            return Err(broken("points that lie on one line".into()));
+            return Err(empty("its points lie on one line"));
         }
         let (columns, rows) = match self.size {
             Size::Grid(columns, rows) => (columns, rows),

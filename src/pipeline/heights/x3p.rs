@@ -123,6 +123,14 @@ fn compare(name: &str, stated: &str, found: &str) -> Result<(), Failure> {
     if stated.eq_ignore_ascii_case(found) {
         return Ok(());
     }
+    if stated.is_empty() {
+        let what = format!("X3P whose MD5 of {name} is not stated");
+        return Err(Failure::new(
+            "load",
+            what,
+            "export it again with its checksums, so that damage would be seen",
+        ));
+    }
     let stated: String = stated.chars().take(32).collect();
     Err(broken(format!("the MD5 of {name} is {found}, where the file states {stated:?}")))
 }

@@ -265,6 +265,14 @@ pub fn no_such(page: usize, pages: usize) -> Failure {
     )
 }
 
+/// A page that is not there beside pictures of other sizes, of which none is ever read.
+pub fn no_such_of_size(page: usize, pages: usize) -> Failure {
+    let what = format!(
+        "page {page} was asked for, and of the file's pictures {pages} have the size of the first; others are not read"
+    );
+    Failure::new("load", what, "save the picture that is to be read as a file of its own")
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -319,7 +319,11 @@ fn of_several_pictures_one_is_read_only_where_it_was_asked_for() {
     assert_eq!(page("sharpest").unwrap().page.unwrap().page, Some(1));
     assert!(page("4").unwrap_err().reason.contains("page 4"));
     // A copy for the screen and a label beside the only photograph ask nothing.
-    let one = read(several(&[(5, 3, 1, 0), (5, 3, 0, 10), (2, 2, 0, 99)])).unwrap();
+    let labelled = several(&[(5, 3, 1, 0), (5, 3, 0, 10), (2, 2, 0, 99)]);
+    let asked = Asked { um_per_px: None, page: Some(Page::Number(2)) };
+    let failure = load("test", "00", labelled.clone(), &asked, &PhotoSettings::default()).unwrap_err();
+    assert!(failure.reason.contains("page 2") && failure.hint.contains("a file of its own"), "{failure}");
+    let one = read(labelled).unwrap();
     assert_eq!((eight(&one), one.page, one.warnings), (vec![10; 15], None, vec!["several_images".into()]));
 }
 

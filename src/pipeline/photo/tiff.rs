@@ -35,6 +35,11 @@ pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) ->
     if let Some(error) = torn.filter(|_| pages.len() > 1) {
         return Err(bad(error));
     }
+    if let Some(Page::Number(n)) = page.filter(|_| others)
+        && n > pages.len()
+    {
+        return Err(stack::no_such_of_size(n, pages.len()));
+    }
     reader.seek_to_image(pages[0]).map_err(bad)?;
     let scales = scales(&mut reader);
     // The palette is that of the first directory.
