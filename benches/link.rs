@@ -36,7 +36,7 @@ fn main() {
     let start = Instant::now();
     let linker = Linker::new(&readings, &|_| None);
     let links = linker.link();
-    let leads = Leads::new(&readings, &linker, &links, 1);
+    let leads = Leads::new(&readings, &linker, &links, 1, &[]);
     let time = start.elapsed();
 
     let mut draw = Draw::new(1, "scenes", 0);

@@ -241,6 +241,39 @@ fn what_failed_is_read_again_in_its_place() {
 }
 
 #[test]
+fn a_photograph_that_failed_may_be_mended_and_no_other() {
+    let (_dir, lab, out) = lab();
+    let again = |flag: &str, code: i32| {
+        let mut run = microstamp();
+        let run = run.arg("decode").arg(&lab).arg("-o").arg(&out).arg(flag).assert().code(code);
+        String::from_utf8_lossy(&run.get_output().stderr).into_owned()
+    };
+    picture(&lab.join("case-1/3.png"), 57, 40);
+    let refused = again("--resume", 2);
+    assert!(refused.contains("case-1/3.png") && refused.contains("--retry-failed"), "{refused}");
+    again("--retry-failed", 0);
+    assert_eq!(manifest(&out).counts.failed, 0);
+    let verified = microstamp().arg("verify").arg(&out).assert().code(0);
+    drop(verified);
+    // The others are as they were, failed ones beside them or not.
+    fs::write(lab.join("case-1/3.png"), "no picture").unwrap();
+    assert!(again("--retry-failed", 2).contains("case-1/3.png"));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_out_of_the_input_are_said_to_be_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = dir.path().join("lab");
+    picture(&lab.join("a.png"), 30, 40);
+    picture(&dir.path().join("elsewhere/b.png"), 40, 40);
+    std::os::unix::fs::symlink(dir.path().join("elsewhere"), lab.join("linked")).unwrap();
+    let run = microstamp().arg("decode").arg(&lab).arg("-o").arg(dir.path().join("out")).assert().code(0);
+    let said = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(said.contains("1 symbolic links lead out") && said.contains("--follow-links"), "{said}");
+}
+
+#[test]
 fn two_programs_do_not_write_into_one_folder() {
     let (dir, lab, whole) = lab();
     let out = dir.path().join("out");

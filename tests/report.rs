@@ -134,7 +134,7 @@ fn leads_and_traces_of_other_readings_are_said_to_be_that() {
     let dir = TempDir::new().unwrap();
     let (_, out, records) = lab(dir.path());
     casework(&out, &records);
-    let remark = "give a photograph another code";
+    let remark = "made from other results";
     assert!(!report(&out, &[], 0).contains(remark));
     // The photograph of the trace, of which the hostile folder holds a copy, is read otherwise now.
     let mut others = records;
@@ -145,12 +145,13 @@ fn leads_and_traces_of_other_readings_are_said_to_be_that() {
     write(&out, &others);
     let said = report(&out, &["-o", dir.path().join("later").to_str().unwrap()], 0);
     assert!(
-        said.contains("3 of the leads and 1 of the traces give") && said.contains("microstamp link"),
+        said.contains("3 of the leads and 1 of the traces were made") && said.contains("microstamp link"),
         "{said}"
     );
     let page = |name: &str| std::fs::read_to_string(dir.path().join("later").join(name)).unwrap();
     assert!(
-        page("leads.html").contains("3 of these lines give") && page("traces.html").contains("1 of these")
+        page("leads.html").contains("3 of these lines were made")
+            && page("traces.html").contains("1 of these")
     );
 }
 

@@ -7,6 +7,7 @@ use super::manifest::{self, Evidence, Manifest, Previous};
 use super::names::{cell, printable};
 use super::output::{FILES, GROUP_FILES, failures_row, full, heading, line, results_row, timings_row};
 use super::record::Record;
+use super::results;
 use super::timing::STAGES;
 use crate::error::Fatal;
 use crate::pipeline::decode::Status;
@@ -101,12 +102,18 @@ pub struct Earlier {
 }
 
 /// Looks what an earlier run has left in `out`, and whether this one, `now`, may continue it; `None`
-/// where `out` is empty or not there.
+/// where `out` is empty or not there. With `retry` photographs that failed are to be read again, and may have been
+/// mended since.
 ///
 /// # Errors
 /// [`Fatal`] where `out` holds something else, where the runs or their photographs differ (all
 /// differences are named), or where results were changed since.
-pub fn look(out: &Path, now: &Manifest, photographs: &[Photograph]) -> Result<Option<Earlier>, Fatal> {
+pub fn look(
+    out: &Path,
+    now: &Manifest,
+    photographs: &[Photograph],
+    retry: bool,
+) -> Result<Option<Earlier>, Fatal> {
     let path = out.join(manifest::NAME);
     let another = "-o with a new folder";
     let bytes = match std::fs::read(&path) {
@@ -121,8 +128,16 @@ pub fn look(out: &Path, now: &Manifest, photographs: &[Photograph]) -> Result<Op
         let what = format!("{} was written by another version or is damaged: {e}", path.display());
         Fatal::new(what, another)
     })?;
-    let mut differences = differences(&before, now);
+    let failed: BTreeSet<String> = results::read(out).map_or_else(
+        |_| BTreeSet::new(),
+        |read| read.records.into_iter().filter(|r| r.status == Status::Failed).map(|r| r.path).collect(),
+    );
+    let mended = |name: &str| retry && failed.contains(name);
+    let mut differences = differences(&before, now, &mended);
     let mut hint = format!("the command and settings that stand in {}, or {another}", path.display());
+    if !retry && !failed.is_empty() {
+        hint = format!("--retry-failed, if only photographs that had failed were mended; {hint}");
+    }
     if differences.is_empty() {
         let saved = saved(out, now.evidence.iter().map(|e| e.path.as_str()))?;
         if let Some(hash) = before.outputs.get(FILES[0])
@@ -131,7 +146,7 @@ pub fn look(out: &Path, now: &Manifest, photographs: &[Photograph]) -> Result<Op
             differences.push("results.jsonl: changed after the run had written it".into());
             hint = format!("`microstamp verify {}`, which names what differs, or {another}", out.display());
         }
-        differences.extend(changed(&saved, photographs));
+        differences.extend(changed(&saved, photographs, retry));
         if differences.is_empty() {
             return Ok(Some(Earlier { manifest: before, bytes, saved }));
         }
@@ -143,10 +158,10 @@ pub fn look(out: &Path, now: &Manifest, photographs: &[Photograph]) -> Result<Op
 }
 
 /// Photographs that were read and are not as they were.
-fn changed(saved: &Saved, photographs: &[Photograph]) -> Vec<String> {
+fn changed(saved: &Saved, photographs: &[Photograph], retry: bool) -> Vec<String> {
     let pairs: Vec<_> = saved.rows.iter().zip(photographs).collect();
     let one = |(row, photograph): &(&Row, &Photograph)| {
-        let hash = row.sha256.as_ref()?;
+        let hash = row.sha256.as_ref().filter(|_| !(retry && row.status == Status::Failed))?;
         let name = printable(&photograph.name);
         match disk::sha256_of(&photograph.path) {
             Ok(found) if found == *hash => None,
@@ -169,8 +184,8 @@ fn some(mut all: Vec<String>) -> Vec<String> {
     all
 }
 
-/// In what two runs differ that decides about their results: a line each.
-pub fn differences(before: &Manifest, now: &Manifest) -> Vec<String> {
+/// In what two runs differ that decides about their results: a line each. Photographs that were `mended` may.
+fn differences(before: &Manifest, now: &Manifest, mended: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, then: String, now: String| {
         if then != now {
@@ -196,7 +211,7 @@ pub fn differences(before: &Manifest, now: &Manifest) -> Vec<String> {
         let value = |of: &BTreeMap<String, String>| or_none(of.get(key).cloned());
         compare(&format!("setting {key}"), value(&then), value(&new));
     }
-    found.extend(some(photographs(&before.evidence, &now.evidence)));
+    found.extend(some(photographs(&before.evidence, &now.evidence, mended)));
     found
 }
 
@@ -221,7 +236,7 @@ fn leaves(manifest: &Manifest) -> BTreeMap<String, String> {
 }
 
 /// Photographs that came, went, or have another size. Equal names stand for different INPUTs, in order.
-fn photographs(before: &[Evidence], now: &[Evidence]) -> Vec<String> {
+fn photographs(before: &[Evidence], now: &[Evidence], mended: &dyn Fn(&str) -> bool) -> Vec<String> {
     let by_name = |list: &[Evidence]| {
         let mut sizes: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         for e in list {
@@ -233,7 +248,7 @@ fn photographs(before: &[Evidence], now: &[Evidence]) -> Vec<String> {
     let mut found = Vec::new();
     for name in then.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
         let what = match (then.get(name), now.get(name)) {
-            (Some(a), Some(b)) if a == b => continue,
+            (Some(a), Some(b)) if a == b || mended(name) => continue,
             (Some(a), Some(b)) => format!("{} bytes then, {} now", sizes(a), sizes(b)),
             (Some(_), None) => "there then, not now".into(),
             _ => "not there then, there now".into(),

@@ -50,6 +50,8 @@ pub struct PairLead {
     pub same_scene: bool,
     /// Group that both belong to; null where they belong to none, or to two.
     pub group: Option<usize>,
+    /// SHA-256 of each `results.jsonl` whose readings were compared.
+    pub results_sha256: Vec<String>,
 }
 
 /// Readings of which each is compatible with every other.
@@ -67,6 +69,8 @@ pub struct GroupLead {
     pub scenes: usize,
     /// The readings.
     pub members: Vec<Member>,
+    /// SHA-256 of each `results.jsonl` whose readings were compared.
+    pub results_sha256: Vec<String>,
 }
 
 /// All leads of a run.
@@ -88,8 +92,14 @@ pub fn scene(path: &str, depth: usize) -> String {
 }
 
 impl Leads {
-    /// Puts what was found into words.
-    pub fn new(readings: &[MarkRead], linker: &Linker<'_>, links: &Links, depth: usize) -> Self {
+    /// Puts what was found into words; `hashes` of the results that the readings stand in.
+    pub fn new(
+        readings: &[MarkRead],
+        linker: &Linker<'_>,
+        links: &Links,
+        depth: usize,
+        hashes: &[String],
+    ) -> Self {
         let member = |i: usize| {
             let read = &readings[i];
             let source = read.question.reading.as_ref();
@@ -118,6 +128,7 @@ impl Leads {
                     log10_lr: (pair.log10_lr * 1000.0).round() / 1000.0,
                     agree: linker.agree(pair.a, pair.b),
                     group: group_of(pair.a).filter(|g| group_of(pair.b) == Some(*g)),
+                    results_sha256: hashes.to_vec(),
                     a,
                     b,
                 }
@@ -139,6 +150,7 @@ impl Leads {
                     shared: linker.shared(numbers),
                     scenes: scenes.len(),
                     members,
+                    results_sha256: hashes.to_vec(),
                 }
             })
             .collect();

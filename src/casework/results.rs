@@ -25,6 +25,8 @@ pub struct Results {
     pub readings: Vec<MarkRead>,
     /// Photographs without one, or that failed.
     pub without: usize,
+    /// SHA-256 of the file.
+    pub sha256: String,
 }
 
 /// Whether `path` is a folder that `decode` wrote.
@@ -38,8 +40,9 @@ pub fn is_out(path: &Path) -> bool {
 /// [`Fatal`] where there are none, or a line is no row of results or contradicts itself.
 pub fn read(out: &Path) -> Result<Results, Fatal> {
     let schemes = Scheme::all();
-    let mut results = Results::default();
-    for record in batch::results::read(out)?.records {
+    let read = batch::results::read(out)?;
+    let mut results = Results { sha256: read.sha256, ..Results::default() };
+    for record in read.records {
         let wrong = |why: String| {
             Fatal::new(format!("{}: {}: {why}", out.join("results.jsonl").display(), record.path), AGAIN)
         };

@@ -3,7 +3,7 @@
 use super::group::{self, Grouping};
 use super::{Common, Outcome, remark_if_several};
 use crate::batch::inputs::{LeftOut, Links};
-use crate::batch::manifest::{Manifest, Setup};
+use crate::batch::manifest::{self, Manifest, Setup, signature_of};
 use crate::batch::names::printable;
 use crate::batch::output::{self, Output};
 use crate::batch::progress::Progress;
@@ -97,6 +97,14 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     {
         eprintln!("microstamp: {no_picture} files are no pictures and left out; --dry-run names them");
     }
+    if let Some(links) = found.left_out_counts().get(LeftOut::Outside.reason())
+        && !common.quiet
+    {
+        eprintln!(
+            "microstamp: {links} symbolic links lead out of the input and are left out\n  \
+             try: --follow-links reads what they lead to; --dry-run names them"
+        );
+    }
     if found.alike() > 0 && !common.quiet {
         eprintln!(
             "microstamp: {} photographs have a name that another INPUT has too; in the results only their SHA-256 \
@@ -129,7 +137,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         output::make_folder(out)?;
     }
     let _held = output::hold(out)?;
-    let earlier = if resumes { resume::look(out, &manifest, &found.taken)? } else { None };
+    let earlier = if resumes { resume::look(out, &manifest, &found.taken, args.retry_failed)? } else { None };
     if let Some(earlier) = earlier.as_ref().filter(|e| is_done(e, out, args.retry_failed)) {
         eprintln!("microstamp: every photograph of {} is read already", out.display());
         sign(out, key.as_ref())?;
@@ -137,6 +145,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     let kept = match &earlier {
         Some(earlier) => {
+            if key.is_none() && signature_of(&out.join(manifest::NAME)).exists() {
+                eprintln!(
+                    "microstamp: the run in {} was signed, and what is written now will not be\n  \
+                     try: the same command with --sign-key",
+                    printable(&out.display().to_string())
+                );
+            }
             resume::follow(out, earlier, &mut manifest)?;
             manifest.kept = earlier.saved.rows.len();
             manifest.write(out)?;

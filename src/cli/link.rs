@@ -45,13 +45,14 @@ const SHOWN: usize = 30;
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let mut readings = Vec::new();
     let mut without = 0;
-    let mut evidence = Vec::new();
+    let (mut evidence, mut hashes) = (Vec::new(), Vec::new());
     for out in &args.outs {
         let inputs = remark_if_changed(out).map_or_else(Vec::new, |run| run.inputs);
         remark_if_several(inputs.len());
         evidence.extend(inputs);
         let read = results::read(out)?;
         without += read.without;
+        hashes.push(read.sha256);
         readings.extend(read.readings);
     }
     let folder = args.out.as_ref().unwrap_or(&args.outs[0]);
@@ -64,7 +65,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         .build()
         .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
     let links = pool.install(|| linker.link());
-    let leads = Leads::new(&readings, &linker, &links, usize::from(args.scene_depth));
+    let leads = Leads::new(&readings, &linker, &links, usize::from(args.scene_depth), &hashes);
     leads.write(folder)?;
     let mut text = table(&leads, args.outs.len() > 1);
     let _ = writeln!(

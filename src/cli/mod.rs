@@ -181,7 +181,13 @@ impl Verb {
 /// Says so where the results of `out` are others than its run left there, or not all that it is to read: a verb that
 /// works with readings is not to pass over it. Gives the run's manifest, as [`manifest_of`].
 fn remark_if_changed(out: &Path) -> Option<Manifest> {
-    let manifest = manifest_of(out)?;
+    let Some(manifest) = manifest_of(out) else {
+        eprintln!(
+            "microstamp: {} has no run.json of this version: nothing shows that its results are as a run left them",
+            printable(&out.display().to_string())
+        );
+        return None;
+    };
     remark_if_unfinished(out, (!manifest.complete).then_some(manifest.photographs));
     let stated = manifest.outputs.get(FILES[0]);
     if stated.is_some_and(|stated| sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *stated)) {

@@ -79,8 +79,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let (leads, traces) = found.outdated(&batch);
     if leads + traces > 0 {
         eprintln!(
-            "microstamp: {leads} of the leads and {traces} of the traces give a photograph another code than {}: made from other \
-             readings\n  try: `microstamp link` and `trace` once more",
+            "microstamp: {leads} of the leads and {traces} of the traces were made from other results than those of {}\n  \
+             try: `microstamp link` and `trace` once more",
             printable(&args.run.display().to_string())
         );
     }

@@ -156,8 +156,8 @@ impl Casework {
         mentions
     }
 
-    /// Leads and traces that give a photograph of this run another code than its results do, and so were made from
-    /// other readings of it.
+    /// Leads and traces about photographs of this run that were made from other results than these: they say so, or
+    /// give a photograph another code.
     pub fn outdated(&self, batch: &Batch) -> (usize, usize) {
         let read = |r| -> Option<(&str, Option<&str>)> {
             let r: &Record = r;
@@ -168,9 +168,14 @@ impl Casework {
             hash.as_str().and_then(|hash| codes.get(hash)).is_some_and(|now| *now != code.as_str())
         };
         let differs = |member: &Value| other(&member["sha256"], &member["code"]);
+        let ours = |member: &Value| member["sha256"].as_str().is_some_and(|hash| codes.contains_key(hash));
         let lead = |line: &&Value| {
-            let members = line["members"].as_array().into_iter().flatten();
-            [&line["a"], &line["b"]].into_iter().chain(members).any(differs)
+            let members = || {
+                [&line["a"], &line["b"]].into_iter().chain(line["members"].as_array().into_iter().flatten())
+            };
+            let compared = line["results_sha256"].as_array();
+            let others = compared.is_some_and(|all| all.iter().all(|hash| hash != batch.results_sha256()));
+            members().any(differs) || others && members().any(ours)
         };
         (
             self.leads.iter().flatten().filter(lead).count(),

@@ -327,7 +327,13 @@ fn picture(record: &Record) -> String {
             "slopes of a height map of {columns} x {rows} points, {x} x {y} µm apart, {missing} not measured"
         );
     }
-    record.page.map_or("the only one of the file".into(), |p| match p.page {
+    let other = record.warnings.iter().any(|w| w == "several_images");
+    let alone = if other {
+        "the only one of its size; others of the file were not read"
+    } else {
+        "the only one of the file"
+    };
+    record.page.map_or(alone.into(), |p| match p.page {
         Some(page) => format!("{page} of {} in the file, asked for: {}", p.of, p.asked),
         None => format!("{} of {} in the file, fused by focus", p.planes, p.of),
     })
