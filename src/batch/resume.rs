@@ -7,7 +7,6 @@ use super::manifest::{self, Evidence, Manifest, Previous};
 use super::names::{cell, printable};
 use super::output::{FILES, GROUP_FILES, failures_row, full, heading, line, results_row, timings_row};
 use super::record::Record;
-use super::results;
 use super::timing::STAGES;
 use crate::error::Fatal;
 use crate::pipeline::decode::Status;
@@ -128,10 +127,10 @@ pub fn look(
         let what = format!("{} was written by another version or is damaged: {e}", path.display());
         Fatal::new(what, another)
     })?;
-    let failed: BTreeSet<String> = results::read(out).map_or_else(
-        |_| BTreeSet::new(),
-        |read| read.records.into_iter().filter(|r| r.status == Status::Failed).map(|r| r.path).collect(),
-    );
+    let saved = saved(out, now.evidence.iter().map(|e| e.path.as_str()));
+    let rows = saved.iter().flat_map(|saved| &saved.rows).zip(&now.evidence);
+    let failed: BTreeSet<&str> =
+        rows.filter(|(row, _)| row.status == Status::Failed).map(|(_, e)| e.path.as_str()).collect();
     let mended = |name: &str| retry && failed.contains(name);
     let mut differences = differences(&before, now, &mended);
     let mut hint = format!("the command and settings that stand in {}, or {another}", path.display());
@@ -139,7 +138,7 @@ pub fn look(
         hint = format!("--retry-failed, if only photographs that had failed were mended; {hint}");
     }
     if differences.is_empty() {
-        let saved = saved(out, now.evidence.iter().map(|e| e.path.as_str()))?;
+        let saved = saved?;
         if let Some(hash) = before.outputs.get(FILES[0])
             && disk::sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *hash)
         {

@@ -4,7 +4,6 @@ use super::batch::Batch;
 use super::site::Site;
 use super::together;
 use super::view::{self, text};
-use crate::batch::Record;
 use crate::error::Fatal;
 use crate::groups;
 use crate::words;
@@ -159,11 +158,8 @@ impl Casework {
     /// Leads and traces about photographs of this run that were made from other results than these: they say so, or
     /// give a photograph another code.
     pub fn outdated(&self, batch: &Batch) -> (usize, usize) {
-        let read = |r| -> Option<(&str, Option<&str>)> {
-            let r: &Record = r;
-            Some((r.sha256.as_deref()?, r.code.as_deref()))
-        };
-        let codes: BTreeMap<&str, Option<&str>> = batch.records.iter().filter_map(read).collect();
+        let read = batch.records.iter().filter_map(|r| Some((r.sha256.as_deref()?, r.code.as_deref())));
+        let codes: BTreeMap<&str, Option<&str>> = read.collect();
         let other = |hash: &Value, code: &Value| {
             hash.as_str().and_then(|hash| codes.get(hash)).is_some_and(|now| *now != code.as_str())
         };
@@ -173,9 +169,13 @@ impl Casework {
             let members = || {
                 [&line["a"], &line["b"]].into_iter().chain(line["members"].as_array().into_iter().flatten())
             };
-            let compared = line["results_sha256"].as_array();
-            let others = compared.is_some_and(|all| all.iter().all(|hash| hash != batch.results_sha256()));
-            members().any(differs) || others && members().any(ours)
+            // Where two runs were compared, the other's reading of a photograph may be the one that was kept.
+            match line["results_sha256"].as_array() {
+                Some(compared) => {
+                    compared.iter().all(|hash| hash != batch.results_sha256()) && members().any(ours)
+                }
+                None => members().any(differs),
+            }
         };
         (
             self.leads.iter().flatten().filter(lead).count(),
