@@ -30,15 +30,15 @@ fn draft() -> Draft {
         }
         draft.op(op);
     };
-    conv(&mut draft, "x", "a", [7, 2, 6, 6], 2, 2, None); // 12 x 8 to 6 x 4
-    conv(&mut draft, "a", "b", [7, 7, 3, 3], 1, 1, Some("a")); // by tiles
-    conv(&mut draft, "b", "c", [5, 7, 3, 3], 2, 1, None); // 3 x 2
+    conv(&mut draft, "x", "a", [45, 2, 6, 6], 2, 2, None); // 12 x 8 to 6 x 4
+    conv(&mut draft, "a", "b", [45, 45, 3, 3], 1, 1, Some("a")); // by tiles, in two parts
+    conv(&mut draft, "b", "c", [5, 45, 3, 3], 2, 1, None); // 3 x 2
     conv(&mut draft, "c", "d", [5, 5, 3, 3], 1, 1, Some("c")); // an odd side
     conv(&mut draft, "d", "e", [4, 5, 1, 1], 1, 0, None);
     draft.op(json!({"op": "upsample", "in": "e", "out": "f"}));
     draft.op(json!({"op": "concat", "ins": ["f", "b"], "out": "g"}));
     draft.op(json!({"op": "flatten", "in": "g", "out": "h"}));
-    let d = 11 * 24;
+    let d = 49 * 24;
     let (w, b) = (draft.tensor(&[d], &values(d, 5)), draft.tensor(&[d], &values(d, 6)));
     draft.op(json!({"op": "layernorm", "in": "h", "out": "i", "w": w, "b": b}));
     let (w, b) = (draft.tensor(&[3, d], &values(3 * d, 7)), draft.tensor(&[3], &values(3, 8)));

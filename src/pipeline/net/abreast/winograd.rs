@@ -8,6 +8,9 @@ use pulp::{Arch, Simd, WithSimd};
 
 /// Values of a tile of 4 x 4.
 const TILE: usize = 16;
+/// Values of the tiles that are transformed and multiplied at a time: with sixteen lanes half a MiB, which the second cache
+/// holds beside the weights.
+const PART: usize = 1 << 13;
 
 /// A convolution of stride 1 with one pixel of padding on a picture of even sides.
 #[derive(Debug)]
@@ -46,34 +49,56 @@ impl Winograd {
         self.to.h / 2 * (self.to.w / 2)
     }
 
+    /// Tiles that are transformed and multiplied at a time, an even number: pixels are multiplied in pairs.
+    fn part(&self) -> usize {
+        (PART / (TILE * (self.from.c + self.to.c)) / 2 * 2).clamp(2, self.tiles().max(2))
+    }
+
     /// Values of room that it needs.
     pub fn room(&self) -> usize {
-        TILE * self.tiles() * (self.from.c + self.to.c)
+        TILE * (step(self.part(), self.from.c) + step(self.part(), self.to.c))
     }
 
     /// Writes the convolution of `input` (plus `add`) to `out`.
     pub fn run(&self, input: &[f32], add: Option<&[f32]>, room: &mut [f32], lanes: usize, out: &mut [f32]) {
-        let tiles = self.tiles();
-        let (seen, made) = room.split_at_mut(TILE * tiles * self.from.c * lanes);
-        Arch::new().dispatch(Forward { of: self, input, seen });
-        for (f, weights) in self.weights.iter().enumerate() {
-            let pixels: Vec<(usize, usize)> =
-                (f * tiles..(f + 1) * tiles).map(|t| (t * self.from.c, t * self.to.c)).collect();
-            Product {
-                rows: weights,
-                src: seen,
-                runs: &[0],
-                length: self.from.c,
-                pixels: &pixels,
-                bias: &[],
-                add: None,
-                relu: false,
-                out: made,
+        let (seen, made) = room.split_at_mut(TILE * step(self.part(), self.from.c) * lanes);
+        let mut pixels = Vec::with_capacity(self.part());
+        for first in (0..self.tiles()).step_by(self.part()) {
+            let tiles = Tiles { first, count: self.part().min(self.tiles() - first) };
+            Arch::new().dispatch(Forward { of: self, tiles, input, seen });
+            for (f, weights) in self.weights.iter().enumerate() {
+                let (from, to) = (f * step(tiles.count, self.from.c), f * step(tiles.count, self.to.c));
+                pixels.clear();
+                pixels.extend((0..tiles.count).map(|t| (from + t * self.from.c, to + t * self.to.c)));
+                Product {
+                    rows: weights,
+                    src: seen,
+                    runs: &[0],
+                    length: self.from.c,
+                    pixels: &pixels,
+                    bias: &[],
+                    add: None,
+                    relu: false,
+                    out: made,
+                }
+                .run();
             }
-            .run();
+            Arch::new().dispatch(Back { of: self, tiles, made, add, out });
         }
-        Arch::new().dispatch(Back { of: self, made, add, out });
     }
+}
+
+/// Values from one of a tile's sixteen to the next, of `count` tiles of `c` channels: one more than they are, or all
+/// sixteen of a tile would fall on the same places of the nearest cache.
+fn step(count: usize, c: usize) -> usize {
+    count * c + 1
+}
+
+/// Some of the tiles, row by row.
+#[derive(Clone, Copy)]
+struct Tiles {
+    first: usize,
+    count: usize,
 }
 
 /// Four values of a row or column of a picture to those that are multiplied.
@@ -95,6 +120,7 @@ fn back<S: Simd>(simd: S, m: [S::f32s; 4]) -> [S::f32s; 2] {
 
 struct Forward<'a> {
     of: &'a Winograd,
+    tiles: Tiles,
     input: &'a [f32],
     seen: &'a mut [f32],
 }
@@ -104,18 +130,19 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { of, input, seen } = self;
+        let Self { of, tiles: Tiles { first, count }, input, seen } = self;
         let (input, _) = S::as_simd_f32s(input);
         let (seen, _) = S::as_mut_simd_f32s(seen);
-        let (tiles, wide, c) = (of.tiles(), of.to.w / 2, of.from.c);
-        for tile in 0..tiles {
-            let at = of.from.before(2 * (tile / wide), 2 * (tile % wide), 1);
+        let (wide, c) = (of.to.w / 2, of.from.c);
+        let step = step(count, c);
+        for tile in 0..count {
+            let at = of.from.before(2 * ((first + tile) / wide), 2 * ((first + tile) % wide), 1);
             // Plain loops: what a closure does may be compiled without the machine's vectors.
             for channel in 0..c {
                 let mut columns = [[simd.splat_f32s(0.0); 4]; 4];
                 for y in 0..4 {
-                    let first = at + y * of.from.pitch() * c + channel;
-                    let d = &input[first..=first + 3 * c];
+                    let from = at + y * of.from.pitch() * c + channel;
+                    let d = &input[from..=from + 3 * c];
                     let row = forward(simd, [d[0], d[c], d[2 * c], d[3 * c]]);
                     for (column, value) in columns.iter_mut().zip(row) {
                         column[y] = value;
@@ -123,7 +150,7 @@ impl WithSimd for Forward<'_> {
                 }
                 for (x, column) in columns.into_iter().enumerate() {
                     for (y, value) in forward(simd, column).into_iter().enumerate() {
-                        seen[((4 * y + x) * tiles + tile) * c + channel] = value;
+                        seen[(4 * y + x) * step + tile * c + channel] = value;
                     }
                 }
             }
@@ -133,6 +160,7 @@ impl WithSimd for Forward<'_> {
 
 struct Back<'a> {
     of: &'a Winograd,
+    tiles: Tiles,
     made: &'a [f32],
     add: Option<&'a [f32]>,
     out: &'a mut [f32],
@@ -143,20 +171,21 @@ impl WithSimd for Back<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { of, made, add, out } = self;
+        let Self { of, tiles: Tiles { first, count }, made, add, out } = self;
         let (made, _) = S::as_simd_f32s(made);
         let add = add.map(|add| S::as_simd_f32s(add).0);
         let (out, _) = S::as_mut_simd_f32s(out);
-        let (tiles, wide, c) = (of.tiles(), of.to.w / 2, of.to.c);
+        let (wide, c) = (of.to.w / 2, of.to.c);
+        let step = step(count, c);
         let floor = simd.splat_f32s(if of.relu { 0.0 } else { f32::NEG_INFINITY });
-        for tile in 0..tiles {
-            let at = of.to.at(2 * (tile / wide), 2 * (tile % wide));
+        for tile in 0..count {
+            let at = of.to.at(2 * ((first + tile) / wide), 2 * ((first + tile) % wide));
             for channel in 0..c {
                 let mut columns = [[simd.splat_f32s(0.0); 4]; 2];
                 for y in 0..4 {
-                    let first = (4 * y * tiles + tile) * c + channel;
-                    let m = &made[first..=first + 3 * tiles * c];
-                    let row = back(simd, [m[0], m[tiles * c], m[2 * tiles * c], m[3 * tiles * c]]);
+                    let from = 4 * y * step + tile * c + channel;
+                    let m = &made[from..=from + 3 * step];
+                    let row = back(simd, [m[0], m[step], m[2 * step], m[3 * step]]);
                     for (column, value) in columns.iter_mut().zip(row) {
                         column[y] = value;
                     }
