@@ -2,7 +2,8 @@
 //!
 //! A character's cell is small: where its maps of 8 x 8 and 4 x 4 pixels are run by themselves, half of the products fall
 //! on their borders, and the weights are fetched anew for each cell. Here every lane of a register belongs to another
-//! cell. What a cell is answered depends neither on its neighbours nor on the width of the machine's registers.
+//! cell, or every two lanes where there are few. What a cell is answered depends neither on its neighbours nor on the width of
+//! the machine's registers.
 
 mod picture;
 mod plan;
@@ -136,9 +137,10 @@ impl Layer {
         }
     }
 
-    fn run(&self, input: &[f32], add: Option<&[f32]>, out: &mut [f32]) {
+    fn run(&self, input: &[f32], add: Option<&[f32]>, twice: bool, out: &mut [f32]) {
         Product {
             rows: &self.weights,
+            twice,
             src: input,
             runs: &self.runs,
             length: self.length,
@@ -182,11 +184,13 @@ impl Abreast {
         });
         let mut answers = Vec::with_capacity(inputs.len());
         for some in inputs.chunks(lanes) {
-            self.store(some, lanes, &mut memory.values[0]);
+            // Few have two lanes each, and a register holds two of their pixels.
+            let twice = 2 * some.len() <= lanes;
+            self.store(some, (lanes, twice), &mut memory.values[0]);
             for step in &self.steps {
                 // A result is none of its own inputs.
                 let mut out = std::mem::take(&mut memory.values[step.out]);
-                step.kind.run(&memory.values, &mut memory.room, lanes, &mut out);
+                step.kind.run(&memory.values, &mut memory.room, (lanes, twice), &mut out);
                 memory.values[step.out] = out;
             }
             answers.extend((0..some.len()).map(|lane| {
@@ -200,7 +204,7 @@ impl Abreast {
         answers
     }
 
-    fn store<I: AsRef<[f32]>>(&self, inputs: &[I], lanes: usize, to: &mut [f32]) {
+    fn store<I: AsRef<[f32]>>(&self, inputs: &[I], (lanes, twice): (usize, bool), to: &mut [f32]) {
         let Picture { c, h, w, .. } = self.input;
         for (lane, input) in inputs.iter().enumerate() {
             let input = input.as_ref();
@@ -211,17 +215,23 @@ impl Abreast {
                 }
             }
         }
+        if twice {
+            for value in to.chunks_exact_mut(lanes) {
+                let (first, second) = value.split_at_mut(lanes / 2);
+                second.copy_from_slice(first);
+            }
+        }
     }
 }
 
 impl Kind {
-    fn run(&self, values: &[Vec<f32>], room: &mut [f32], lanes: usize, out: &mut [f32]) {
+    fn run(&self, values: &[Vec<f32>], room: &mut [f32], (lanes, twice): (usize, bool), out: &mut [f32]) {
         match self {
             Self::Conv { input, add, layer } => {
-                layer.run(&values[*input], add.map(|a| values[a].as_slice()), out);
+                layer.run(&values[*input], add.map(|a| values[a].as_slice()), twice, out);
             }
             Self::Winograd { input, add, conv } => {
-                conv.run(&values[*input], add.map(|a| values[a].as_slice()), room, lanes, out);
+                conv.run(&values[*input], add.map(|a| values[a].as_slice()), room, (lanes, twice), out);
             }
             Self::Upsample { input, from, to } => {
                 let length = from.c * lanes;
@@ -251,7 +261,7 @@ impl Kind {
                     }
                 }
             }
-            Self::Linear { input, layer } => layer.run(&values[*input], None, out),
+            Self::Linear { input, layer } => layer.run(&values[*input], None, twice, out),
             Self::LayerNorm { input, w, b } => {
                 for lane in 0..lanes {
                     let values = || values[*input].iter().skip(lane).step_by(lanes);

@@ -2,7 +2,7 @@
 //! a channel instead of thirty-six (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015).
 
 use super::picture::Picture;
-use super::product::{Product, rows};
+use super::product::{Halves, Product, rows};
 use crate::pipeline::net::product::Rows;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -49,7 +49,14 @@ impl Winograd {
         self.to.h / 2 * (self.to.w / 2)
     }
 
-    /// Tiles that are transformed and multiplied at a time, an even number: pixels are multiplied in pairs.
+    /// Place of a tile's first value in a picture with `by` pixels of padding.
+    fn first(&self, picture: Picture, tile: usize, by: usize) -> usize {
+        let wide = self.to.w / 2;
+        picture.before(2 * (tile / wide), 2 * (tile % wide), by)
+    }
+
+    /// Tiles, or pairs of tiles, that are transformed and multiplied at a time, an even number: so many are multiplied at
+    /// once.
     fn part(&self) -> usize {
         (PART / (TILE * (self.from.c + self.to.c)) / 2 * 2).clamp(2, self.tiles().max(2))
     }
@@ -59,19 +66,29 @@ impl Winograd {
         TILE * (step(self.part(), self.from.c) + step(self.part(), self.to.c))
     }
 
-    /// Writes the convolution of `input` (plus `add`) to `out`.
-    pub fn run(&self, input: &[f32], add: Option<&[f32]>, room: &mut [f32], lanes: usize, out: &mut [f32]) {
+    /// Writes the convolution of `input` (plus `add`) to `out`; `twice` where each input has two lanes.
+    pub fn run(
+        &self,
+        input: &[f32],
+        add: Option<&[f32]>,
+        room: &mut [f32],
+        (lanes, twice): (usize, bool),
+        out: &mut [f32],
+    ) {
         let (seen, made) = room.split_at_mut(TILE * step(self.part(), self.from.c) * lanes);
         let mut pixels = Vec::with_capacity(self.part());
-        for first in (0..self.tiles()).step_by(self.part()) {
-            let tiles = Tiles { first, count: self.part().min(self.tiles() - first) };
-            Arch::new().dispatch(Forward { of: self, tiles, input, seen });
+        // A register holds one tile's value, or those of two.
+        let count = self.tiles().div_ceil(if twice { 2 } else { 1 });
+        for first in (0..count).step_by(self.part()) {
+            let part = Part { first, count: self.part().min(count - first), twice };
+            Arch::new().dispatch(Forward { of: self, part, input, seen });
             for (f, weights) in self.weights.iter().enumerate() {
-                let (from, to) = (f * step(tiles.count, self.from.c), f * step(tiles.count, self.to.c));
+                let (from, to) = (f * step(part.count, self.from.c), f * step(part.count, self.to.c));
                 pixels.clear();
-                pixels.extend((0..tiles.count).map(|t| (from + t * self.from.c, to + t * self.to.c)));
+                pixels.extend((0..part.count).map(|t| (from + t * self.from.c, to + t * self.to.c)));
                 Product {
                     rows: weights,
+                    twice: false,
                     src: seen,
                     runs: &[0],
                     length: self.from.c,
@@ -83,7 +100,7 @@ impl Winograd {
                 }
                 .run();
             }
-            Arch::new().dispatch(Back { of: self, tiles, made, add, out });
+            Arch::new().dispatch(Back { of: self, part, made, add, out });
         }
     }
 }
@@ -94,11 +111,21 @@ fn step(count: usize, c: usize) -> usize {
     count * c + 1
 }
 
-/// Some of the tiles, row by row.
+/// Some of the tiles, or of the pairs of tiles, row by row.
 #[derive(Clone, Copy)]
-struct Tiles {
+struct Part {
     first: usize,
     count: usize,
+    /// Whether they are pairs.
+    twice: bool,
+}
+
+impl Part {
+    /// The two tiles of the pair `i`, of `tiles`; the same tile where it has no other, or where they are no pairs.
+    fn pair(&self, i: usize, tiles: usize) -> [usize; 2] {
+        let first = (self.first + i) * (1 + usize::from(self.twice));
+        [first, (first + usize::from(self.twice)).min(tiles - 1)]
+    }
 }
 
 /// Four values of a row or column of a picture to those that are multiplied.
@@ -120,37 +147,41 @@ fn back<S: Simd>(simd: S, m: [S::f32s; 4]) -> [S::f32s; 2] {
 
 struct Forward<'a> {
     of: &'a Winograd,
-    tiles: Tiles,
+    part: Part,
     input: &'a [f32],
     seen: &'a mut [f32],
 }
 
-impl WithSimd for Forward<'_> {
-    type Output = ();
-
+impl Forward<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { of, tiles: Tiles { first, count }, input, seen } = self;
+    fn tiles<S: Simd, const PAIRS: bool>(self, simd: S) {
+        let Self { of, part, input, seen } = self;
         let (input, _) = S::as_simd_f32s(input);
         let (seen, _) = S::as_mut_simd_f32s(seen);
-        let (wide, c) = (of.to.w / 2, of.from.c);
-        let step = step(count, c);
-        for tile in 0..count {
-            let at = of.from.before(2 * ((first + tile) / wide), 2 * ((first + tile) % wide), 1);
+        let (halves, c) = (Halves::new(simd), of.from.c);
+        let step = step(part.count, c);
+        for i in 0..part.count {
+            let [at, other] = part.pair(i, of.tiles()).map(|tile| of.first(of.from, tile, 1));
             // Plain loops: what a closure does may be compiled without the machine's vectors.
             for channel in 0..c {
                 let mut columns = [[simd.splat_f32s(0.0); 4]; 4];
                 for y in 0..4 {
-                    let from = at + y * of.from.pitch() * c + channel;
-                    let d = &input[from..=from + 3 * c];
-                    let row = forward(simd, [d[0], d[c], d[2 * c], d[3 * c]]);
-                    for (column, value) in columns.iter_mut().zip(row) {
+                    let down = y * of.from.pitch() * c + channel;
+                    let d = &input[at + down..=at + down + 3 * c];
+                    let mut row = [d[0], d[c], d[2 * c], d[3 * c]];
+                    if PAIRS {
+                        let d = &input[other + down..=other + down + 3 * c];
+                        for x in 0..4 {
+                            row[x] = halves.join(simd, row[x], d[x * c]);
+                        }
+                    }
+                    for (column, value) in columns.iter_mut().zip(forward(simd, row)) {
                         column[y] = value;
                     }
                 }
                 for (x, column) in columns.into_iter().enumerate() {
                     for (y, value) in forward(simd, column).into_iter().enumerate() {
-                        seen[(4 * y + x) * step + tile * c + channel] = value;
+                        seen[(4 * y + x) * step + i * c + channel] = value;
                     }
                 }
             }
@@ -158,32 +189,39 @@ impl WithSimd for Forward<'_> {
     }
 }
 
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if self.part.twice { self.tiles::<S, true>(simd) } else { self.tiles::<S, false>(simd) }
+    }
+}
+
 struct Back<'a> {
     of: &'a Winograd,
-    tiles: Tiles,
+    part: Part,
     made: &'a [f32],
     add: Option<&'a [f32]>,
     out: &'a mut [f32],
 }
 
-impl WithSimd for Back<'_> {
-    type Output = ();
-
+impl Back<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { of, tiles: Tiles { first, count }, made, add, out } = self;
+    fn tiles<S: Simd, const PAIRS: bool>(self, simd: S) {
+        let Self { of, part, made, add, out } = self;
         let (made, _) = S::as_simd_f32s(made);
         let add = add.map(|add| S::as_simd_f32s(add).0);
         let (out, _) = S::as_mut_simd_f32s(out);
-        let (wide, c) = (of.to.w / 2, of.to.c);
-        let step = step(count, c);
+        let (halves, c) = (Halves::new(simd), of.to.c);
+        let step = step(part.count, c);
         let floor = simd.splat_f32s(if of.relu { 0.0 } else { f32::NEG_INFINITY });
-        for tile in 0..count {
-            let at = of.to.at(2 * ((first + tile) / wide), 2 * ((first + tile) % wide));
+        for i in 0..part.count {
+            let [at, other] = part.pair(i, of.tiles()).map(|tile| of.first(of.to, tile, 0));
             for channel in 0..c {
                 let mut columns = [[simd.splat_f32s(0.0); 4]; 2];
                 for y in 0..4 {
-                    let from = 4 * y * step + tile * c + channel;
+                    let from = 4 * y * step + i * c + channel;
                     let m = &made[from..=from + 3 * step];
                     let row = back(simd, [m[0], m[step], m[2 * step], m[3 * step]]);
                     for (column, value) in columns.iter_mut().zip(row) {
@@ -193,15 +231,42 @@ impl WithSimd for Back<'_> {
                 let bias = simd.splat_f32s(of.bias[channel]);
                 for (x, column) in columns.into_iter().enumerate() {
                     for (y, sum) in back(simd, column).into_iter().enumerate() {
-                        let to = at + (y * of.to.pitch() + x) * c + channel;
+                        let down = (y * of.to.pitch() + x) * c + channel;
                         let mut sum = simd.add_f32s(sum, bias);
-                        if let Some(add) = add {
-                            sum = simd.add_f32s(sum, add[to]);
+                        if PAIRS {
+                            let second;
+                            (sum, second) = halves.part(simd, sum);
+                            finish(simd, second, add, floor, other + down, out);
                         }
-                        out[to] = simd.max_f32s(sum, floor);
+                        finish(simd, sum, add, floor, at + down, out);
                     }
                 }
             }
         }
     }
+}
+
+impl WithSimd for Back<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if self.part.twice { self.tiles::<S, true>(simd) } else { self.tiles::<S, false>(simd) }
+    }
+}
+
+/// Stores a sum with what is added to it, not below `floor`.
+#[inline(always)]
+fn finish<S: Simd>(
+    simd: S,
+    mut sum: S::f32s,
+    add: Option<&[S::f32s]>,
+    floor: S::f32s,
+    to: usize,
+    out: &mut [S::f32s],
+) {
+    if let Some(add) = add {
+        sum = simd.add_f32s(sum, add[to]);
+    }
+    out[to] = simd.max_f32s(sum, floor);
 }
