@@ -22,6 +22,9 @@ pub struct Calibration {
     /// mean over photographs of the distance between their bin's mean confidence and its share right,
     /// 0-1; `None` without photographs.
     pub ece: Option<f64>,
+    /// The error that a confidence which is right would show on average of as many photographs, by chance alone, 0-1:
+    /// few photographs show one even then. Photographs are taken as independent.
+    pub ece_by_chance: Option<f64>,
     /// The bins that hold photographs, lowest first.
     pub reliability: Vec<Bin>,
 }
@@ -43,7 +46,8 @@ pub struct Bin {
 pub fn calibration(pairs: &[Pair<'_>]) -> Calibration {
     let mut all = Tally::default();
     let mut sum = 0.0;
-    let mut bins: [(f64, Tally<'_>); BINS] = Default::default();
+    // Sum of the confidences, variance of the number of right ones if they are right, and which were.
+    let mut bins: [(f64, f64, Tally<'_>); BINS] = Default::default();
     for pair in pairs {
         let Some(right) = pair.best_right() else { continue };
         let confidence = pair.result.confidence;
@@ -51,13 +55,15 @@ pub fn calibration(pairs: &[Pair<'_>]) -> Calibration {
         all.one(pair.gun(), right);
         let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
         bin.0 += confidence;
-        bin.1.one(pair.gun(), right);
+        bin.1 += confidence * (1.0 - confidence);
+        bin.2.one(pair.gun(), right);
     }
     let right = all.rate();
-    let mut error = 0.0;
+    let (mut error, mut by_chance) = (0.0, 0.0);
     let mut reliability = Vec::new();
-    for (i, (confidence, tally)) in bins.iter().enumerate() {
+    for (i, (confidence, variance, tally)) in bins.iter().enumerate() {
         let right = tally.rate();
+        by_chance += deviation(*variance);
         let Some(share) = right.share else { continue };
         let mean_confidence = confidence / right.of as f64;
         error += right.of as f64 * (mean_confidence - share).abs();
@@ -65,7 +71,20 @@ pub fn calibration(pairs: &[Pair<'_>]) -> Calibration {
         reliability.push(Bin { from: i as f64 / width, to: (i + 1) as f64 / width, mean_confidence, right });
     }
     let mean = |total: f64| (right.of > 0).then(|| total / right.of as f64);
-    Calibration { photographs: right.of, mean_confidence: mean(sum), ece: mean(error), right, reliability }
+    Calibration {
+        photographs: right.of,
+        mean_confidence: mean(sum),
+        ece: mean(error),
+        ece_by_chance: mean(by_chance),
+        right,
+        reliability,
+    }
+}
+
+/// Mean distance of a number of right ones from what is expected, from its variance: that of a normal number, and where
+/// there are too few for one no more than the sum of the single distances.
+fn deviation(variance: f64) -> f64 {
+    (2.0 * variance / std::f64::consts::PI).sqrt().min(2.0 * variance)
 }
 
 /// What would be accepted, and how much of it wrong, for every bar on the confidence.
@@ -132,5 +151,31 @@ pub fn risk_coverage(pairs: &[Pair<'_>]) -> RiskCoverage {
         area: (!ranked.is_empty()).then(|| area / ranked.len() as f64),
         points,
         accepted: bar.map(|bar| Point::new(bar, own.len() as u64, false_codes, pairs.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_chance_shows_is_near_what_can_be_counted() {
+        for (photographs, p) in [(1, 0.02), (5, 0.9), (40, 0.03), (100, 0.3), (300, 0.97)] {
+            // The probability of every number of right ones, a photograph at a time.
+            let mut numbers = vec![1.0];
+            for _ in 0..photographs {
+                let mut next = vec![0.0; numbers.len() + 1];
+                for (right, share) in numbers.iter().enumerate() {
+                    next[right] += share * (1.0 - p);
+                    next[right + 1] += share * p;
+                }
+                numbers = next;
+            }
+            let expected = f64::from(photographs) * p;
+            let truth: f64 =
+                numbers.iter().enumerate().map(|(n, share)| share * (n as f64 - expected).abs()).sum();
+            let found = deviation(expected * (1.0 - p));
+            assert!((found / truth - 1.0).abs() < 0.2, "{photographs} of {p}: {found}, {truth}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Score;
 use super::by::Split;
+use super::calibration::Calibration;
 use super::figures::{Figures, Spread};
 use super::interval::{Interval, Rate};
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
@@ -138,14 +139,22 @@ fn reliability_table(all: &Figures) -> Table {
 fn calibration_notes(score: &Score) -> Vec<String> {
     let calibration = &score.overall.calibration;
     vec![format!(
-        "Expected calibration error {} over 10 bins of equal width, {} photographs with a `best`; mean confidence {}, \
-         right {}. Area under the risk-coverage curve {}.",
-        decimal(calibration.ece),
+        "Expected calibration error {} over 10 bins of equal width, in brackets what a right confidence shows of so few by \
+         chance; {} photographs with a `best`, mean confidence {}, right {}. Area under the risk-coverage curve {}.",
+        error_beside_chance(calibration),
         calibration.photographs,
         decimal(calibration.mean_confidence),
         decimal(calibration.right.share),
         decimal(score.risk_coverage.area),
     )]
+}
+
+/// The calibration error, and what a right confidence would show.
+pub(super) fn error_beside_chance(calibration: &Calibration) -> String {
+    match (calibration.ece, calibration.ece_by_chance) {
+        (Some(error), Some(chance)) => format!("{error:.3} ({chance:.3})"),
+        _ => "-".into(),
+    }
 }
 
 fn split_table(split: &Split) -> Table {
@@ -187,7 +196,7 @@ fn split_table(split: &Split) -> Table {
             percent(f.gear_symbols_right.share),
             decimal(f.impression_iou.median),
             decimal(f.primer_iou.median),
-            decimal(f.calibration.ece),
+            error_beside_chance(&f.calibration),
         ]);
     }
     table
@@ -196,7 +205,8 @@ fn split_table(split: &Split) -> Table {
 /// What the short headings of [`split_table`] stand for.
 const SPLIT_NOTE: &str = "n photographs; code right of the marked, with its interval over guns (over photographs where \
     there is one gun); right as `best`; wrong among the accepted; partial leads true+false; refused; failed; unmarked \
-    with a code; characters and gear symbols right; median overlap of impression and primer; calibration error.";
+    with a code; characters and gear symbols right; median overlap of impression and primer; calibration error and what a \
+    right confidence shows of so few by chance.";
 
 pub(super) fn count(rate: &Rate) -> String {
     if rate.of == 0 { "-".to_string() } else { format!("{}/{}", rate.count, rate.of) }

@@ -128,6 +128,8 @@ fn calibration_and_risk_follow_from_the_confidences() {
     // Bins 0-0.1 (2, none right), 0.3-0.4 (wrong), 0.5-0.6 (right), 0.8-0.9 (wrong), 0.9-1.0 (one of two).
     assert_eq!(c.reliability.iter().map(|b| b.right.of).collect::<Vec<_>>(), [2, 1, 1, 1, 2]);
     near(c.ece, (0.07 + 0.35 + 0.45 + 0.85 + (1.85 - 1.0)) / 7.0);
+    // In each bin the root of 2 V / pi, or 2 V: V is 0.0671, 0.2275, 0.2475, 0.1275 and 0.1375.
+    near(c.ece_by_chance, (0.1342 + 0.380_568 + 0.396_939 + 0.255 + 0.275) / 7.0);
     let curve = &score.risk_coverage;
     let wrong: Vec<u64> = curve.points.iter().map(|p| p.wrong).collect();
     assert_eq!(wrong, [0, 1, 2, 2, 3, 4, 5]);

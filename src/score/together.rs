@@ -3,7 +3,7 @@
 use super::figures::{Figures, figures};
 use super::interval::{Rate, Tally};
 use super::pair::Pair;
-use super::table::{count, interval, percent, table};
+use super::table::{count, error_beside_chance, interval, percent, table};
 use super::truth::Row;
 use crate::batch::Record;
 use crate::error::{Failure, Fatal};
@@ -169,11 +169,11 @@ pub fn markdown(all: &Together) -> String {
             percent(alone.share),
         ]);
     }
-    let ece = |f: &Figures| f.calibration.ece.map_or("-".into(), |e| format!("{e:.3}"));
+    let ece = |f: &Figures| error_beside_chance(&f.calibration);
     let mut text = format!(
         "## Read together: {} groups, {:.1} {what} each\n\n{table}\n\nIntervals are over guns, where the truth names \
-         several, else over groups. Expected calibration error {} together, \
-         {} alone.\n",
+         several, else over groups. Expected calibration error {} together, {} alone; in brackets what a right \
+         confidence shows of so few by chance.\n",
         all.groups,
         all.members,
         ece(&all.joint),
