@@ -227,24 +227,24 @@ impl Steps {
     }
 
     /// Change across an ellipse in every `every`-th direction; NaN outside the picture.
-    fn around(&self, change: &Change, every: usize) -> Vec<f64> {
+    fn around(&self, change: &Change, every: usize) -> impl ExactSizeIterator<Item = f64> {
         let [x, y, size, e1, e2] = *change;
         let scale = (SIZES - 1) as f64 / (FARTHEST - NEAREST);
-        let across = |(i, [c, s, c2, s2]): (usize, &[f64; 4])| {
+        let across = move |(i, [c, s, c2, s2]): (usize, &[f64; 4])| {
             let here = size * (1.0 + (e1 * c2 + e2 * s2) / 2.0) + x * c + y * s;
             let k = ((here - NEAREST) * scale).clamp(0.0, (SIZES - 1) as f64);
             let low = (k as usize).min(SIZES - 2);
             let (a, b) = (self.values[[i, low]], self.values[[i, low + 1]]);
             a + (b - a) * (k - low as f64)
         };
-        self.turns.iter().enumerate().step_by(every).map(across).collect()
+        self.turns.iter().enumerate().step_by(every).map(across)
     }
 
     /// How clear the edge is along an ellipse; less for ellipses far from the start.
     fn across(&self, change: &Change, every: usize) -> f64 {
         let [x, y, size, ..] = *change;
         let seen = self.around(change, every);
-        let clear = if self.half { best_half(&seen) } else { mean(seen.iter().copied()) };
+        let clear = if self.half { best_half(&seen.collect::<Vec<_>>()) } else { mean(seen) };
         let off = ((size - 1.0).powi(2) + x * x + y * y) / self.far.powi(2);
         clear.max(0.0) * (1.0 - 0.5 * off * off)
     }

@@ -7,8 +7,9 @@ use super::{Learned, Looked, block, quads};
 use crate::pipeline::engine::View;
 use crate::pipeline::scheme::Scheme;
 
-/// Cells that are read first of every way and format but the likeliest: most are out of the running by then.
-const FIRST: usize = 2;
+/// Cells that are read first, as many as the widest registers hold side by side: all of the likeliest way and format, and
+/// an equal share of the others. Most of those are out of the running by then.
+const FIRST: usize = 16;
 
 /// A format in a way that was looked at, its cells read once.
 pub(super) struct Draft<'a> {
@@ -78,7 +79,13 @@ impl Learned {
     /// cells that were not read.
     fn worth<'a>(&self, mut drafts: Vec<Draft<'a>>) -> Vec<Draft<'a>> {
         let cells: Vec<Vec<Cell>> = drafts.iter().map(|d| d.block.cells(d.scheme)).collect();
-        let first = |i: usize| if i == 0 { cells[i].len() } else { FIRST.min(cells[i].len()) };
+        let left = FIRST.saturating_sub(cells.first().map_or(0, Vec::len));
+        let others = drafts.len().saturating_sub(1).max(1);
+        let first = |i: usize| match i {
+            0 => cells[i].len(),
+            // The first of them have what is left over.
+            _ => (left / others + usize::from(i <= left % others)).min(cells[i].len()),
+        };
         let lists = drafts.iter().enumerate().map(|(i, d)| listed(d.floor, &cells[i][..first(i)]));
         let seen = self.glyphs(&lists.collect::<Vec<_>>());
         let evidence = |glyphs: &Glyphs| glyphs.evidence(&self.settings);
