@@ -133,12 +133,13 @@ fn cases<'a>(
     (whole, single)
 }
 
-/// Mean loss a character of the groups that bear a code and show a mark.
+/// Mean loss a character of the groups that bear a code and of which several photographs show a mark: where only one
+/// does, its own reading stands.
 fn loss(cuts: &[Cut<'_>], schemes: &[Scheme], curve: &JointCurve) -> f64 {
     let one = |cut: &Cut<'_>| -> Option<(f64, usize)> {
         let code: Vec<char> = cut.known.code()?.chars().collect();
         let marked: Vec<&Record> = cut.records.iter().copied().filter(|r| !r.views.is_empty()).collect();
-        let joint = join(&marked, schemes, curve)?;
+        let joint = (marked.len() > 1).then(|| join(&marked, schemes, curve)).flatten()?;
         let alphabet: Vec<char> = joint.scheme.alphabet.chars().collect();
         let p = |(i, c): (usize, &char)| {
             let s = alphabet.iter().position(|a| a == c);
