@@ -19,6 +19,14 @@
 //! `results.jsonl` is the only bridge between reading and what follows it: a
 //! reading is written down before anybody can look it up.
 
+/// As `eprintln!`; but a terminal, pipe or log that is gone, or a disk that is full, ends no run.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = ::std::io::Write::write_fmt(&mut ::std::io::stderr(), format_args!("{}\n", format_args!($($text)*)));
+    }};
+}
+pub(crate) use say;
+
 pub mod batch;
 pub mod bench;
 pub mod canvas;

@@ -56,6 +56,40 @@ fn decode_writes_the_files_of_the_contract_in_the_order_of_relative_paths() {
     assert_eq!((run.left_out["hidden"], run.left_out["no picture"]), (1, 1));
 }
 
+/// A log that is full, or a pager that was closed, ends no run.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_goes_on_where_nobody_listens() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = dir.path().join("lab");
+    picture(&lab.join("a.png"), 40, 30);
+    std::fs::write(lab.join("broken.png"), "no picture").unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_microstamp"));
+    let code =
+        run.arg("decode").arg(&lab).arg("-o").arg(dir.path().join("out")).stderr(full).status().unwrap();
+    assert_eq!(code.code(), Some(1));
+    assert_eq!(common::records(&dir.path().join("out")).len(), 2);
+}
+
+#[test]
+fn what_is_left_out_unseen_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = dir.path().join("lab");
+    for name in ["a.png", "earlier/x.png", "case/b.png", ".hidden.png"] {
+        picture(&lab.join(name), 40, 30);
+    }
+    for name in ["earlier/results.jsonl", "earlier/run.json", "case/results.jsonl"] {
+        std::fs::write(lab.join(name), "").unwrap();
+    }
+    std::fs::write(lab.join("raw.rw2"), [7; 5000]).unwrap();
+    let run = microstamp().arg("decode").arg(&lab).arg("-o").arg(dir.path().join("out")).assert().code(1);
+    let said = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(said.contains("left out: 1 hidden, 1 output of an earlier run"), "{said}");
+    let paths: Vec<String> = common::records(&dir.path().join("out")).into_iter().map(|r| r.path).collect();
+    assert_eq!(paths, ["a.png", "case/b.png", "raw.rw2"]);
+}
+
 #[test]
 fn dry_run_lists_what_is_taken_and_what_is_left_out() {
     let dir = tempfile::tempdir().unwrap();

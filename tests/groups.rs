@@ -184,6 +184,11 @@ fn a_scene_with_another_guns_case_is_refused_and_said_so() {
     assert!(shown.contains("members_disagree"), "{shown}");
     let groups = of(&out);
     assert_eq!(by_name(&groups, "17").best.as_deref(), Some("A7CK2MP4"));
+    // A path may hold a blank: each stands on a line of its own.
+    let mut table = csv::Reader::from_path(out.join("groups.csv")).unwrap();
+    let rows: Vec<std::collections::BTreeMap<String, String>> =
+        table.deserialize().map(Result::unwrap).collect();
+    assert_eq!((rows[0]["taken"].as_str(), rows[0]["left_out"].as_str()), ("17/a.png\n17/b.png", ""));
     let mixed = by_name(&groups, "18");
     assert_eq!((mixed.status, mixed.code.as_deref()), (Status::Unreadable, Some("????????")));
 

@@ -53,6 +53,8 @@ fn write(out: &Path, records: &[Record]) {
     std::fs::write(out.join("results.jsonl"), lines.concat()).unwrap();
     let mut run: Value = serde_json::from_slice(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
     run["outputs"]["results.jsonl"] = sha256(lines.concat().as_bytes()).into();
+    // The seal is not made anew: a run without one is taken as it stands.
+    run.as_object_mut().unwrap().remove("seal");
     std::fs::write(out.join("run.json"), run.to_string()).unwrap();
 }
 
@@ -153,6 +155,54 @@ fn leads_and_traces_of_other_readings_are_said_to_be_that() {
         page("leads.html").contains("3 of these lines were made")
             && page("traces.html").contains("1 of these")
     );
+}
+
+#[test]
+fn readings_that_were_altered_with_their_hash_break_the_seal_and_are_said_to_be_that() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, mut records) = lab(dir.path());
+    let seal = |out: &Path| -> Value {
+        let run: Value = serde_json::from_slice(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
+        run["seal"].clone()
+    };
+    let kept = seal(&out);
+    let read = records.iter_mut().find(|r| r.status == Status::Read).unwrap();
+    read.code = Some("ZZZZZZZZ".into());
+    write(&out, &records);
+    let mut run: Value = serde_json::from_slice(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
+    run["seal"] = kept;
+    std::fs::write(out.join("run.json"), run.to_string()).unwrap();
+    let said = report(&out, &[], 1);
+    assert!(
+        said.contains("run.json is not as its run left it") && said.contains("microstamp verify"),
+        "{said}"
+    );
+    let index = std::fs::read_to_string(out.join("report/index.html")).unwrap();
+    assert!(index.contains("its seal is broken"), "{index}");
+    let link = microstamp().arg("link").arg(&out).arg("-o").arg(dir.path().join("links")).assert();
+    let said = String::from_utf8(link.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("run.json is not as its run left it"), "{said}");
+}
+
+#[test]
+fn two_runs_that_call_scenes_alike_are_told_apart_and_a_copy_is_no_second_witness() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, records) = lab(dir.path());
+    casework(&out, &records);
+    let leads = std::fs::read_to_string(out.join("leads.jsonl")).unwrap();
+    assert!(!leads.contains("monday"));
+    // The second photograph of each pair is of another run.
+    let other = leads.lines().next().unwrap().rsplitn(2, r#""out":"out""#).collect::<Vec<_>>();
+    let line = format!(r#"{}"out":"/lab/monday"{}"#, other[1], other[0]);
+    std::fs::write(out.join("leads.jsonl"), line + "\n").unwrap();
+    report(&out, &[], 0);
+    let page = |name: &str| std::fs::read_to_string(out.join("report").join(name)).unwrap();
+    let leads = page("leads.html");
+    assert!(leads.contains("out: clean-00000-0") && leads.contains("monday: clean-00000-0"), "{leads}");
+    // The hostile name is a copy of the photograph beside it.
+    let copy = records.iter().position(|r| r.path.contains(HOSTILE)).unwrap();
+    let page = page(&format!("photographs/{:05}.html", copy + 1));
+    assert_eq!(page.matches("the same file under another name").count(), 1, "{page}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Which files are photographs: found, sorted, and the others left out with a reason.
 
-use super::names;
+use super::output::FILES;
+use super::{manifest, names};
 use crate::error::Fatal;
 use crate::pipeline::photo::Kind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,9 +96,10 @@ impl Inputs {
 /// Extensions that promise a picture. A file that has one is taken even if its content is none or of a kind that is not
 /// read (those from `gif` on: the web's, telephones' and cameras' own), so that a photograph shows as failed, with what
 /// to do, and does not silently go missing.
-const EXTENSIONS: [&str; 22] = [
-    "png", "jpg", "jpeg", "tif", "tiff", "bmp", "x3p", "gif", "webp", "heic", "heif", "avif", "jp2", "czi",
-    "lif", "nef", "cr2", "cr3", "dng", "arw", "orf", "raf",
+const EXTENSIONS: [&str; 42] = [
+    "png", "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "bmp", "x3p", "gif", "webp", "heic", "heif", "avif",
+    "jp2", "jxl", "psd", "dcm", "czi", "lif", "lsm", "nd2", "vsi", "oib", "sur", "al3d", "plux", "nef",
+    "nrw", "cr2", "cr3", "dng", "arw", "orf", "raf", "rw2", "pef", "srw", "x3f", "3fr", "iiq", "mrw",
 ];
 
 /// Finds the photographs in files and folders; links are followed inside an INPUT.
@@ -197,7 +199,7 @@ impl Walk {
             } else if kind.is_file() {
                 self.file(name, entry.into_path(), real);
             } else if kind.is_dir() {
-                let why = if entry.path().join("results.jsonl").exists() {
+                let why = if is_output(entry.path()) {
                     LeftOut::Output
                 } else if !self.seen.insert(real) {
                     LeftOut::Again
@@ -236,7 +238,7 @@ impl Walk {
         } else if self.seen.contains(&real) {
             self.leave(name, LeftOut::Again);
         } else if real.is_dir() {
-            if real.join("results.jsonl").exists() {
+            if is_output(&real) {
                 self.leave(name, LeftOut::Output);
             } else {
                 self.folder(&real.clone(), real, &format!("{name}/"))?;
@@ -316,6 +318,11 @@ fn whereabouts(path: &Path) -> PathBuf {
 
 fn has_picture_name(path: &Path) -> bool {
     path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
+}
+
+/// Whether a run wrote the folder: a file that happens to be called as one of its own does not make photographs results.
+fn is_output(folder: &Path) -> bool {
+    [FILES[0], manifest::NAME].iter().all(|name| folder.join(name).exists())
 }
 
 /// A file that cannot be opened is none: its name decided before.

@@ -200,7 +200,7 @@ fn contents(photograph: &Photograph, settings: &PhotoSettings) -> Result<Vec<u8>
     }
     let mut bytes = Vec::with_capacity(size as usize);
     // It may grow while it is read.
-    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take((most as u64).saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as f64 > most {
         return Err(too_large(bytes.len() as f64));
     }

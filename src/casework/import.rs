@@ -325,7 +325,8 @@ fn merge_locked(
         progress(Step::Indexing);
         database.make_indexes()?;
     }
-    let event = Event { came_back: (counts.added + counts.replaced) as i64, ..event };
+    let asked = format!("{}{}", event.asked, log::replacing(counts.replaced));
+    let event = Event { came_back: (counts.added + counts.replaced) as i64, asked, ..event };
     log::append(database, Log::Registry, actor, &[event])?;
     Ok(counts)
 }

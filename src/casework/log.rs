@@ -87,6 +87,11 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// What an event says beside what was asked where it changed `count` rows that were there: what they said before is gone.
+pub fn replacing(count: u64) -> String {
+    if count == 0 { String::new() } else { format!("; replaced {count}") }
+}
+
 /// Adds rows in a change of the caller's.
 ///
 /// # Errors

@@ -139,7 +139,7 @@ impl<'a> Vault<'a> {
         if self.unclaimed {
             self.claim(actor)?;
         }
-        let (mut added, mut known) = (0, 0);
+        let (mut added, mut known, mut replaced) = (0, 0, 0);
         for sale in sales {
             let there = self.sales(&sale.make, &sale.serial)?;
             match there.iter().find(|s| s.sale_date == sale.sale_date) {
@@ -153,7 +153,8 @@ impl<'a> Vault<'a> {
                         "--replace, if the new data are right; nothing was changed",
                     ));
                 }
-                _ => {}
+                Some(_) => replaced += 1,
+                None => {}
             }
             let text = serde_json::to_vec(&sale.data).map_err(|e| Fatal::new(e.to_string(), "plain text"))?;
             let sealed = Value::Bytes(seal(&self.cipher, &text, sale.place().as_bytes())?);
@@ -166,7 +167,8 @@ impl<'a> Vault<'a> {
             )?;
             added += 1;
         }
-        let event = Event { verb: "import", asked: file.into(), came_back: added as i64 };
+        let asked = format!("{file}{}", log::replacing(replaced));
+        let event = Event { verb: "import", asked, came_back: added as i64 };
         log::append(self.database, Log::Purchaser, actor, &[event])?;
         Ok((added, known))
     }
@@ -244,7 +246,7 @@ fn unseal(cipher: &XChaCha20Poly1305, sealed: &[u8], place: &[u8]) -> Option<Vec
 /// Sales of a CSV file: columns `make` and `serial`, `sale_date` where known; all others are sealed.
 ///
 /// # Errors
-/// [`Fatal`] where it cannot be read or a row names no firearm.
+/// [`Fatal`] where it cannot be read, a row names no firearm, or two rows say different things of one sale.
 pub fn read_file(path: &Path) -> Result<Vec<Sale>, Fatal> {
     let hint = "a CSV file with the columns make, serial, sale_date, and any others";
     let wrong = |why: String| Fatal::new(format!("{}: {why}", path.display()), hint);
@@ -255,7 +257,9 @@ pub fn read_file(path: &Path) -> Result<Vec<Sale>, Fatal> {
     if let Some(name) = names.iter().find(|name| !seen.insert(*name)) {
         return Err(wrong(format!("two columns are called `{name}`")));
     }
-    let mut sales = Vec::new();
+    let mut sales: Vec<Sale> = Vec::new();
+    // The first row of each sale: of two that differ, the registry would keep one, and nobody would know which.
+    let mut rows: BTreeMap<String, usize> = BTreeMap::new();
     for row in reader.deserialize() {
         let mut data: Data = row.map_err(|e| wrong(e.to_string()))?;
         let mut take = |name: &str| data.remove(name).unwrap_or_default();
@@ -267,7 +271,15 @@ pub fn read_file(path: &Path) -> Result<Vec<Sale>, Fatal> {
         if !sale_date.is_empty() && !is_day(&sale_date) {
             return Err(wrong(format!("row {line}: sale_date `{sale_date}` is no day such as 2024-05-31")));
         }
-        sales.push(Sale { make, serial, sale_date, data });
+        let sale = Sale { make, serial, sale_date, data };
+        let first = *rows.entry(sale.place()).or_insert(line);
+        if first < line && sales[first - 2] != sale {
+            return Err(wrong(format!(
+                "rows {first} and {line} say different things of one sale, {} {} {}",
+                sale.make, sale.serial, sale.sale_date
+            )));
+        }
+        sales.push(sale);
     }
     Ok(sales)
 }

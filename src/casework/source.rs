@@ -7,8 +7,8 @@ use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 /// Bytes read at once.
 const CHUNK: usize = 1 << 18;
@@ -42,6 +42,8 @@ struct Csv {
     at: [Option<usize>; 14],
     record: csv::StringRecord,
     lines: Lines,
+    /// To look a row up again that is no text.
+    path: PathBuf,
 }
 
 /// A file whose bytes are counted and hashed as they are read.
@@ -99,6 +101,7 @@ impl Source {
                 at,
                 record: csv::StringRecord::new(),
                 lines: Lines::after_names(),
+                path: path.to_path_buf(),
             }))
         };
         Ok(Self { rows, schemes: Scheme::all() })
@@ -133,11 +136,21 @@ impl Source {
                 Ok(false) => return Ok(None),
                 Ok(true) => {
                     let line = csv.lines.next(csv.record.position()) as i64;
-                    RowRead { line, text: joined(&csv.record), entry: from_record(&csv.record, &csv.at) }
+                    // Where the reader stands now: on the next line, or on this one at the end of the file.
+                    let last = (csv.reader.position().line() as i64 - 1).max(line);
+                    let entry = match last - line {
+                        0 => from_record(&csv.record, &csv.at),
+                        _ => Err(format!(
+                            "it goes on to line {last}, from a quotation mark on: none of these lines was read by itself"
+                        )),
+                    };
+                    RowRead { line, text: joined(&csv.record), entry }
                 }
                 Err(e) if matches!(e.kind(), csv::ErrorKind::Utf8 { .. }) => {
                     let line = csv.lines.next(e.position()) as i64;
-                    RowRead { line, text: String::new(), entry: Err("its text is not UTF-8".into()) }
+                    let text = e.position().map(|p| raw_line(&csv.path, p.byte())).unwrap_or_default();
+                    let why = "its text is not UTF-8: save the file as CSV UTF-8";
+                    RowRead { line, text, entry: Err(why.into()) }
                 }
                 Err(e) => return Err(broken(&e)),
             },
@@ -169,6 +182,16 @@ impl Source {
         let entry = tidy.and_then(|entry| entry.check(&self.schemes).map(|()| entry));
         Ok(Some(RowRead { entry, ..read }))
     }
+}
+
+/// The line of a file that begins at a byte, with what is no UTF-8 replaced; empty where it cannot be read again.
+fn raw_line(path: &Path, byte: u64) -> String {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(byte))?;
+        BufReader::new(file.take(LONGEST_LINE)).read_until(b'\n', &mut bytes)
+    });
+    read.map_or_else(|_| String::new(), |_| String::from_utf8_lossy(&bytes).trim().to_string())
 }
 
 /// What the first line of a file is that this program wrote as an answer, of which no row is an entry.

@@ -56,6 +56,11 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         asked,
         truth: args.truth.as_deref(),
     };
+    // Before minutes are spent on what then cannot be written down.
+    for path in args.json.iter().chain(&args.markdown) {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).open(path).map_err(|e| unwritable(path, &e))?;
+    }
     let figures = measure(&order, &pipeline, &settings)?;
     let text = table::markdown(&figures);
     if let Some(path) = &args.json {

@@ -221,6 +221,8 @@ fn summary(what: &str, fit: &Fit) -> String {
 }
 
 fn share(rate: &Rate) -> String {
-    let interval = rate.wilson.map_or(String::new(), |i| format!(" ({:.4}-{:.4})", i.low, i.high));
+    // Photographs of one gun err together.
+    let interval =
+        rate.over_guns.or(rate.wilson).map_or(String::new(), |i| format!(" ({:.4}-{:.4})", i.low, i.high));
     format!("{} of {}{interval}", rate.count, rate.of)
 }

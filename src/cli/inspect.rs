@@ -58,11 +58,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         output.write(&record, watch.ms())?;
         stages.finish(&record)?;
         if let Some(failure) = &record.failure {
-            eprintln!("{}: {}", printable(&record.path), printable(&failure.to_string()));
+            crate::say!("{}: {}", printable(&record.path), printable(&failure.to_string()));
             outcome = Outcome::SomeFailed;
         }
         if !common.quiet {
-            eprintln!("{} {}", word(record.status), record.code.as_deref().unwrap_or(""));
+            crate::say!("{} {}", word(record.status), record.code.as_deref().unwrap_or(""));
         }
     }
     Ok(outcome)

@@ -182,7 +182,7 @@ impl Verb {
 /// works with readings is not to pass over it. Gives the run's manifest, as [`manifest_of`].
 fn remark_if_changed(out: &Path) -> Option<Manifest> {
     let Some(manifest) = manifest_of(out) else {
-        eprintln!(
+        crate::say!(
             "microstamp: {} has no run.json of this version: nothing shows that its results are as a run left them",
             printable(&out.display().to_string())
         );
@@ -191,7 +191,10 @@ fn remark_if_changed(out: &Path) -> Option<Manifest> {
     remark_if_unfinished(out, (!manifest.complete).then_some(manifest.photographs));
     let stated = manifest.outputs.get(FILES[0]);
     if stated.is_some_and(|stated| sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *stated)) {
-        say_changed(out);
+        say_changed(out, FILES[0]);
+    }
+    if std::fs::read(out.join(manifest::NAME)).is_ok_and(|bytes| !manifest::is_sealed(&bytes)) {
+        say_changed(out, manifest::NAME);
     }
     Some(manifest)
 }
@@ -199,7 +202,7 @@ fn remark_if_changed(out: &Path) -> Option<Manifest> {
 /// Says so where a run was cut off, or still goes: then `unfinished` is how many photographs it was to read.
 fn remark_if_unfinished(out: &Path, unfinished: Option<usize>) {
     if let Some(photographs) = unfinished {
-        eprintln!(
+        crate::say!(
             "microstamp: the run in {} has not read all of its {photographs} photographs; those that are missing say nothing \
              here\n  try: the same `microstamp decode` command with --resume",
             printable(&out.display().to_string())
@@ -221,19 +224,18 @@ fn keep_from_evidence(inputs: &[String], folder: &Path) -> Result<(), Fatal> {
 /// that are called alike are one case or scene.
 fn remark_if_several(inputs: usize) {
     if inputs > 1 {
-        eprintln!(
+        crate::say!(
             "microstamp: the photographs come from {inputs} INPUTs, and folders of the same name in them count as one\n  \
              try: `decode` with one INPUT, the folder above them"
         );
     }
 }
 
-/// That the results of `out` are others than its run left there; `verify` says more.
-fn say_changed(out: &Path) {
+/// That the file `name` of `out` is another than its run left there; `verify` says more.
+fn say_changed(out: &Path, name: &str) {
     let place = printable(&out.display().to_string());
-    eprintln!(
-        "microstamp: {place}/{} is not as its run left it\n  try: `microstamp verify {place}`, which names what differs",
-        FILES[0]
+    crate::say!(
+        "microstamp: {place}/{name} is not as its run left it\n  try: `microstamp verify {place}`, which names what differs"
     );
 }
 
@@ -254,7 +256,7 @@ pub fn main() -> ExitCode {
         Err(fatal) => {
             // It may name files, whose names must not steer the terminal.
             let lines: Vec<String> = fatal.to_string().lines().map(printable).collect();
-            eprintln!("microstamp: {}", lines.join("\n"));
+            crate::say!("microstamp: {}", lines.join("\n"));
             ExitCode::from(2)
         }
         Ok(Outcome::Interrupted) => ExitCode::from(130),

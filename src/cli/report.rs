@@ -1,7 +1,9 @@
 //! `microstamp report`: a run as a folder of pages for a browser.
 
 use super::{Common, Outcome, remark_if_unfinished, say_changed};
+use crate::batch::manifest;
 use crate::batch::names::printable;
+use crate::batch::output::FILES;
 use crate::batch::{inputs, output};
 use crate::error::Fatal;
 use crate::report::batch::Batch;
@@ -52,10 +54,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let settings = common.settings()?;
     let batch = Batch::read(&args.run, &args.inputs)?;
     remark_if_unfinished(&args.run, batch.unfinished());
-    let as_written = batch.results_as_stated != Some(false);
-    if !as_written {
-        say_changed(&args.run);
-    }
+    let left = [(FILES[0], batch.results_as_stated), (manifest::NAME, batch.run_as_sealed)];
+    let changed: Vec<&str> = left.into_iter().filter(|(_, left)| *left == Some(false)).map(|f| f.0).collect();
+    changed.iter().for_each(|name| say_changed(&args.run, name));
+    let as_written = changed.is_empty();
     let folders: Vec<&Path> = args.leads.as_deref().into_iter().chain([args.run.as_path()]).collect();
     let found = Casework::read(&folders, batch.results_sha256())?;
     if let Some(folder) =
@@ -70,7 +72,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let here =
         batch.records.iter().filter_map(|r| r.sha256.as_ref()).any(|hash| mentioned.contains_key(hash));
     if !mentioned.is_empty() && !here {
-        eprintln!(
+        crate::say!(
             "microstamp: no lead or trace is about a photograph of this run: they are another's\n  \
              try: --leads with the folder that `microstamp link` or `trace` wrote for {}",
             printable(&args.run.display().to_string())
@@ -78,7 +80,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     let (leads, traces) = found.outdated(&batch);
     if leads + traces > 0 {
-        eprintln!(
+        crate::say!(
             "microstamp: {leads} of the leads and {traces} of the traces were made from other results than those of {}\n  \
              try: `microstamp link` and `trace` once more",
             printable(&args.run.display().to_string())
@@ -111,7 +113,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         .collect();
     say(&batch, &shown, unseen.len());
     if !common.quiet {
-        eprintln!("{} photographs: open {}", shown.len(), out.join("index.html").display());
+        crate::say!("{} photographs: open {}", shown.len(), out.join("index.html").display());
     }
     Ok(match (unseen.is_empty(), as_written) {
         (true, true) => Outcome::Done,
@@ -124,13 +126,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
 fn say(batch: &Batch, shown: &[view::Shown], unseen: usize) {
     let rows = batch.records.iter().zip(shown).filter(|(r, s)| s.pictures.is_none() && r.failure.is_none());
     for (record, shown) in rows.take(NAMED) {
-        eprintln!("{}: {}", printable(&record.path), printable(&shown.original));
+        crate::say!("{}: {}", printable(&record.path), printable(&shown.original));
     }
     if unseen > NAMED {
-        eprintln!("... and {} more, listed on the index", unseen - NAMED);
+        crate::say!("... and {} more, listed on the index", unseen - NAMED);
     }
     if unseen > 0 {
-        eprintln!(
+        crate::say!(
             "microstamp: {unseen} photographs are not shown\n  try: --inputs with the folder that was decoded"
         );
     }

@@ -70,6 +70,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let from_folder = folder.is_dir();
     let mut without = 0;
     let mut evidence = Vec::new();
+    if let (true, Some(id)) = (from_folder, common.formats.first()) {
+        return Err(Fatal::new(
+            format!("--format {id} says how a code is read that was typed, and {} is a folder", args.what),
+            "the folder without --format: each reading has its own",
+        ));
+    }
     let questions = if from_folder {
         evidence = remark_if_changed(folder).map_or_else(Vec::new, |run| run.inputs);
         let read = results::read(folder)?;
@@ -115,7 +121,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     };
     let _ = std::io::stdout().write_all(text.as_bytes());
     if let Some(out) = args.out.as_ref().filter(|_| !common.quiet) {
-        eprintln!("All of them: {}", printable(&out.join(answers::FILES[1]).display().to_string()));
+        crate::say!("All of them: {}", printable(&out.join(answers::FILES[1]).display().to_string()));
     }
     Ok(Outcome::Done)
 }
@@ -129,6 +135,14 @@ fn terms(args: &Args) -> Result<Terms, Fatal> {
     }
     if let Some(day) = args.on.as_ref().filter(|day| !is_day(day)) {
         return Err(Fatal::new(format!("--on {day} is no day"), "--on 2024-05-31"));
+    }
+    for (flag, text) in [("make", &args.make), ("calibre", &args.calibre)] {
+        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            return Err(Fatal::new(
+                format!("--{flag} is empty"),
+                format!("--{flag} as the registry spells it, or the same without it"),
+            ));
+        }
     }
     let trimmed = |text: &Option<String>| text.as_ref().map(|t| t.trim().to_string());
     let filter = Filter { make: trimmed(&args.make), calibre: trimmed(&args.calibre), on: args.on.clone() };

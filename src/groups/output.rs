@@ -1,6 +1,6 @@
 //! `groups.jsonl` and, flat, `groups.csv`.
 
-use super::reading::Group;
+use super::reading::{Group, Member};
 use crate::batch::disk::{csv_row, replace};
 use crate::batch::names::cell;
 use crate::batch::output::GROUP_FILES;
@@ -50,9 +50,10 @@ pub fn write(groups: &[Group], folder: &Path) -> Result<(), Fatal> {
 }
 
 fn row(group: &Group) -> [String; 12] {
-    let names = |taken: bool| {
-        let list = group.members.iter().filter(|m| (m.weight > 0.0) == taken);
-        list.map(|m| cell(&m.path)).collect::<Vec<_>>().join(" ")
+    // A path may hold a blank, but no line's end: see `batch::names`.
+    let names = |which: &dyn Fn(&Member) -> bool| {
+        let list = group.members.iter().filter(|m| which(m));
+        list.map(|m| cell(&m.path)).collect::<Vec<_>>().join("\n")
     };
     let p: Vec<String> = group.positions.iter().map(|p| p.p.to_string()).collect();
     [
@@ -65,8 +66,8 @@ fn row(group: &Group) -> [String; 12] {
         group.format.clone().unwrap_or_default(),
         p.join(" "),
         group.members.len().to_string(),
-        names(true),
-        names(false),
+        names(&|m| m.weight > 0.0),
+        names(&|m| m.warnings.iter().any(|w| w == "left_out")),
         group.warnings.join(" "),
     ]
 }

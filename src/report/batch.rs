@@ -2,6 +2,7 @@
 
 use crate::batch::Record;
 use crate::batch::inputs::{self, Links};
+use crate::batch::manifest::is_sealed;
 use crate::batch::results::{self, Results};
 use crate::error::Fatal;
 use crate::pipeline::photo::sha256;
@@ -20,6 +21,8 @@ pub struct Batch {
     pub hashes: [(&'static str, String); 2],
     /// Whether `run.json` states the hash that `results.jsonl` has; `None` where it states none.
     pub results_as_stated: Option<bool>,
+    /// Whether `run.json` is as it was written, by the seal in it; `None` where it has none.
+    pub run_as_sealed: Option<bool>,
     /// Where the photographs were looked for.
     pub inputs: Vec<PathBuf>,
     /// Where photographs of a name lie, in the order of the INPUTs.
@@ -53,6 +56,7 @@ impl Batch {
             places: places(&inputs)?,
             records,
             results_as_stated: manifest["outputs"]["results.jsonl"].as_str().map(|stated| stated == hash),
+            run_as_sealed: manifest.get("seal").map(|_| is_sealed(&run)),
             run: manifest,
             hashes: [("results.jsonl", hash), ("run.json", sha256(&run))],
             inputs,

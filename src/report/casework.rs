@@ -9,7 +9,7 @@ use crate::groups;
 use crate::words;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 mod graph;
@@ -300,7 +300,25 @@ fn leads(lines: &[Value], pages: &BTreeMap<&str, String>) -> (Vec<Pair>, Vec<Gro
             _ => {}
         }
     }
+    name_runs(&mut pairs, &mut groups);
     (pairs, groups)
+}
+
+/// Names the run before each scene where there are several: they may call scenes and photographs alike.
+fn name_runs(pairs: &mut [Pair], groups: &mut [Group]) {
+    let all = || pairs.iter().flat_map(|p| [&p.a, &p.b]).chain(groups.iter().flat_map(|g| &g.members));
+    let outs: BTreeSet<String> = all().map(|m| m.out.clone()).collect();
+    if outs.len() < 2 {
+        return;
+    }
+    // The last folder, where that tells them apart.
+    let last = |out: &str| out.trim_end_matches('/').rsplit('/').next().unwrap_or(out).to_string();
+    let short = outs.iter().map(|out| last(out)).collect::<BTreeSet<_>>().len() == outs.len();
+    let ours = pairs.iter_mut().flat_map(|p| [&mut p.a, &mut p.b]);
+    for member in ours.chain(groups.iter_mut().flat_map(|g| &mut g.members)) {
+        let run = if short { last(&member.out) } else { member.out.clone() };
+        member.scene = format!("{run}: {}", member.scene);
+    }
 }
 
 fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {

@@ -171,8 +171,15 @@ pub fn run_facts(batch: &Batch) -> Vec<(&'static str, String)> {
     }
     for (name, hash) in &batch.hashes {
         facts.push(match (*name, batch.results_as_stated) {
-            ("run.json", _) => ("SHA-256 of run.json", hash.clone()),
-            (_, None) => ("SHA-256 of results.jsonl", hash.clone()),
+            ("run.json", _) => (
+                "SHA-256 of run.json",
+                match batch.run_as_sealed {
+                    Some(true) => format!("{hash}, as its seal says"),
+                    Some(false) => format!("{hash}; its seal is broken: the file was changed"),
+                    None => format!("{hash}; it has no seal"),
+                },
+            ),
+            (_, None) => ("SHA-256 of results.jsonl", format!("{hash}; run.json states none")),
             (_, Some(true)) => ("SHA-256 of results.jsonl", format!("{hash}, as run.json states")),
             (_, Some(false)) => {
                 let stated = word(&run["outputs"]["results.jsonl"]);

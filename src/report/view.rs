@@ -150,6 +150,8 @@ impl Place {
 #[derive(Clone, Debug, Serialize)]
 pub struct Beside {
     row: Row,
+    /// Whether it is the same file under another name.
+    same_file: bool,
     drawing: Option<Drawing>,
     straight: Option<Drawing>,
 }
@@ -208,7 +210,8 @@ impl Page {
         let places = record.positions.iter().enumerate();
         let beside = alike.iter().take(BESIDE).map(|i| {
             let (drawing, straight) = drawn(*i);
-            Beside { row: row(*i), drawing, straight }
+            let same_file = record.sha256.is_some() && record.sha256 == batch.records[*i].sha256;
+            Beside { row: row(*i), same_file, drawing, straight }
         });
         Self {
             row: row(index),

@@ -140,6 +140,48 @@ fn rejects_are_those_of_the_last_import_and_no_other_file_is_touched() {
 }
 
 #[test]
+fn rows_that_a_quotation_mark_swallows_or_that_are_no_text_can_be_found_in_the_rejects() {
+    for lab in Lab::with_entries() {
+        let file = lab.path("odd.csv");
+        let rows = b"code,format,make,serial,dealer\nZZZZ2222,ifm8,Colt,C1,\"Shop\nZZZZ2223,ifm8,Colt,C2,x\nZZZZ2224,ifm8,Colt,C3,x\"\n\
+            ZZZZ2225,ifm8,Colt,C4,K\xfchn\nZZZZ2226,ifm8,Colt,C5,Ace\n";
+        std::fs::write(&file, rows).unwrap();
+        lab.differs(&["registry", "import", &file], "2 rows rejected");
+        let rejects = std::fs::read_to_string(lab.path("odd.csv.rejects.csv")).unwrap();
+        assert!(
+            rejects.contains("\n2,it goes on to line 4, from a quotation mark on")
+                || rejects.contains("\n2,\"it goes on to line 4, from"),
+            "{rejects}"
+        );
+        assert!(
+            rejects.contains("5,its text is not UTF-8: save the file as CSV UTF-8")
+                && rejects.contains("ZZZZ2225,ifm8,Colt,C4,K"),
+            "{rejects}"
+        );
+        assert_eq!(lab.records(), 7);
+    }
+}
+
+#[test]
+fn what_a_question_cannot_mean_is_not_asked() {
+    for lab in Lab::with_entries() {
+        let out = lab.path("run");
+        std::fs::create_dir(&out).unwrap();
+        std::fs::write(format!("{out}/results.jsonl"), "").unwrap();
+        let logged = lab.ok(&["registry", "log"]);
+        lab.refused(&["trace", "A7CK2MP4", "--why", "case 1", "--make", " "], "--make is empty");
+        lab.refused(&["trace", &out, "--why", "case 1", "--format", "ifm6"], "--format ifm6 says how a code");
+        assert_eq!(lab.ok(&["registry", "log"]), logged);
+        // What a record said before is gone: the log says that there was one.
+        let add = [
+            "registry", "add", "--code", "ABC123", "--format", "ifm6", "--make", "Ruger", "--serial", "RUG1",
+        ];
+        lab.ok(&[&add[..], &["--model", "LCP", "--status", "destroyed", "--replace"]].concat());
+        assert!(lab.ok(&["registry", "log"]).contains("ABC123 ifm6 Ruger RUG1; replaced 1"));
+    }
+}
+
+#[test]
 fn each_question_is_logged_and_the_log_shows_what_was_changed() {
     for lab in Lab::with_entries() {
         lab.ok(&["trace", "A7?K2MP?", "--why", "case 26-117", "--who", "A. Examiner", "--calibre", "9mm"]);
@@ -361,6 +403,16 @@ fn purchaser_data_need_their_own_key_and_are_shown_nowhere_else() {
             let bytes = std::fs::read(&lab.place).unwrap();
             assert!(!bytes.windows(4).any(|w| w == b"Jane"), "the name stands in the file");
         }
+
+        let two = lab.file("two.csv", "make,serial,name\nRuger,RUG1,Ann\nRuger,RUG1,Ann\nRuger,RUG1,Bob\n");
+        let import = ["registry", "purchaser", "import", &two, "--replace"];
+        lab.refused(
+            &[&import[..], &with].concat(),
+            "rows 2 and 4 say different things of one sale, Ruger RUG1",
+        );
+        let again = lab.file("again.csv", "make,serial,sale_date,name\nBeretta,BER1,2024-05-31,Joan\n");
+        lab.ok(&[&["registry", "purchaser", "import", &again, "--replace"], &with[..]].concat());
+        assert!(lab.ok(&["registry", "purchaser", "log"]).contains("; replaced 1"));
 
         let twice = lab.file("twice.csv", "make,serial,sale_date,name,name\nRuger,RUG1,,Ann,Bob\n");
         lab.refused(&[&["registry", "purchaser", "import", &twice], &with[..]].concat(), "called `name`");
