@@ -249,7 +249,7 @@ pub struct DecodeSettings {
     /// read on. The learned engine's own bar, `learned.bare_below`, is higher.
     pub presence_bar: f64,
     /// Least confidence, 0-1, for a code of a height map to be accepted: curves and bars were counted on photographs, and
-    /// where nothing was counted a code needs as much as that of a group.
+    /// where nothing was counted a code needs more than that of a photograph.
     pub heights_bar: f64,
     /// Least probability, 0-1, at which a symbol of the ring alone is written down: of those, 2 in 100 are wrong.
     pub gear_bar: f64,

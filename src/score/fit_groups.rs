@@ -18,8 +18,9 @@ use std::collections::BTreeMap;
 
 /// Dependences that are tried, 0-1; finer steps change the loss by less than the guns that are drawn.
 const DEPENDENCES: [f64; 9] = [0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0];
-/// Shares of photographs that say nothing which are tried, 0-1.
-const ASTRAY: [f64; 5] = [0.01, 0.03, 0.08, 0.2, 0.4];
+/// Shares of photographs that say nothing which are tried, 0-1: of 855 mixed photographs with a mark 3 % show it in none of
+/// their views as it lies, of 267 severe ones 18 %. The loss hardly tells smaller and larger ones apart.
+const ASTRAY: [f64; 3] = [0.03, 0.08, 0.2];
 /// Least probability of a stamped character in the loss: one group that is sure and wrong does not decide alone.
 const LEAST: f64 = 1e-4;
 
