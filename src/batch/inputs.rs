@@ -320,10 +320,16 @@ fn has_picture_name(path: &Path) -> bool {
     path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
-/// Whether a run wrote the folder: a file that happens to be called as one of its own does not make photographs results.
+/// Whether a run or `inspect` wrote the folder: a file that happens to be called as one of theirs does not make photographs
+/// results.
 fn is_output(folder: &Path) -> bool {
-    [FILES[0], manifest::NAME].iter().all(|name| folder.join(name).exists())
+    let Ok(mut results) = File::open(folder.join(FILES[0])) else { return false };
+    let mut start = [0; START.len()];
+    folder.join(manifest::NAME).exists() || (results.read_exact(&mut start).is_ok() && start == *START)
 }
+
+/// How each line of results begins.
+const START: &[u8; 10] = b"{\"schema\":";
 
 /// A file that cannot be opened is none: its name decided before.
 fn has_picture_content(path: &Path) -> bool {

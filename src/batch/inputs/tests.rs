@@ -37,7 +37,7 @@ fn content_or_name_takes_a_file_and_order_is_bytewise() {
     put("phone.HEIC", b"not read, but a photograph");
     put(".hidden.png", png);
     put(".cache/x.png", png);
-    put("out/results.jsonl", b"");
+    put("out/results.jsonl", b"{\"schema\":1,\"path\":\"1.png\"}\n");
     put("out/1-small.png", png);
     let found = collect(&[dir.path().to_path_buf()]).unwrap();
     let names: Vec<_> = found.taken.iter().map(|p| p.name.as_str()).collect();
