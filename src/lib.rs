@@ -25,7 +25,6 @@ macro_rules! say {
         let _ = ::std::io::Write::write_fmt(&mut ::std::io::stderr(), format_args!("{}\n", format_args!($($text)*)));
     }};
 }
-pub(crate) use say;
 
 pub mod batch;
 pub mod bench;

@@ -91,15 +91,15 @@ impl Progress {
         if !self.quiet {
             let all = counts.iter().map(|(_, n)| n).sum();
             let counts: Vec<String> = counts.iter().map(|(s, n)| format!("{n} {}", word(*s))).collect();
-            crate::say!("{}: {}", photographs(all, self.done), counts.join(", "));
+            say!("{}: {}", photographs(all, self.done), counts.join(", "));
         }
     }
 
     fn say(&self, line: &str) {
         match &self.bar {
             _ if self.silent => {}
-            Some(bar) => bar.suspend(|| crate::say!("{line}")),
-            None => crate::say!("{line}"),
+            Some(bar) => bar.suspend(|| say!("{line}")),
+            None => say!("{line}"),
         }
     }
 }

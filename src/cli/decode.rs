@@ -95,12 +95,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     if let Some(no_picture) = found.left_out_counts().get(LeftOut::NoPicture.reason())
         && !common.quiet
     {
-        crate::say!("microstamp: {no_picture} files are no pictures and left out; --dry-run names them");
+        say!("microstamp: {no_picture} files are no pictures and left out; --dry-run names them");
     }
     if let Some(links) = found.left_out_counts().get(LeftOut::Outside.reason())
         && !common.quiet
     {
-        crate::say!(
+        say!(
             "microstamp: {links} symbolic links lead out of the input and are left out\n  \
              try: --follow-links reads what they lead to; --dry-run names them"
         );
@@ -110,10 +110,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let unseen: Vec<String> =
         unseen.iter().filter_map(|why| Some(format!("{} {why}", counts.get(why)?))).collect();
     if !unseen.is_empty() && !common.quiet {
-        crate::say!("microstamp: left out: {}; --dry-run names them", unseen.join(", "));
+        say!("microstamp: left out: {}; --dry-run names them", unseen.join(", "));
     }
     if found.alike() > 0 && !common.quiet {
-        crate::say!(
+        say!(
             "microstamp: {} photographs have a name that another INPUT has too; in the results only their SHA-256 \
              tells them apart\n  try: one INPUT, the folder above them",
             found.alike()
@@ -146,14 +146,14 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let _held = output::hold(out)?;
     let earlier = if resumes { resume::look(out, &manifest, &found.taken, args.retry_failed)? } else { None };
     if let Some(earlier) = earlier.as_ref().filter(|e| is_done(e, out, args.retry_failed)) {
-        crate::say!("microstamp: every photograph of {} is read already", out.display());
+        say!("microstamp: every photograph of {} is read already", out.display());
         sign(out, key.as_ref())?;
         return Ok(if earlier.manifest.counts.failed == 0 { Outcome::Done } else { Outcome::SomeFailed });
     }
     let kept = match &earlier {
         Some(earlier) => {
             if key.is_none() && signature_of(&out.join(manifest::NAME)).exists() {
-                crate::say!(
+                say!(
                     "microstamp: the run in {} was signed, and what is written now will not be\n  \
                      try: the same command with --sign-key",
                     printable(&out.display().to_string())
@@ -164,16 +164,14 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             manifest.write(out)?;
             resume::bring_in_line(out, &earlier.saved, &Replaced::new())?;
             if args.retry_failed && !retry(&run, &found.taken, out, &earlier.saved, common.quiet)? {
-                crate::say!(
+                say!(
                     "microstamp: interrupted; what failed and was not read again stays failed\n  \
                      try: the same command with --retry-failed"
                 );
                 return Ok(Outcome::Interrupted);
             }
             if earlier.saved.torn && !common.quiet {
-                crate::say!(
-                    "microstamp: the last line of results.jsonl was torn, and its photograph is read again"
-                );
+                say!("microstamp: the last line of results.jsonl was torn, and its photograph is read again");
             }
             earlier.saved.rows.len()
         }
@@ -198,11 +196,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let hash = manifest.write(out)?;
     sign(out, key.as_ref())?;
     if !common.quiet {
-        crate::say!("SHA-256 of run.json, which names all other files: {hash}");
+        say!("SHA-256 of run.json, which names all other files: {hash}");
     }
     if !manifest.complete {
         let done = manifest.counts.list().iter().map(|(_, n)| n).sum::<usize>();
-        crate::say!(
+        say!(
             "microstamp: interrupted after {done} of {} photographs\n  try: the same command with --resume",
             manifest.photographs
         );

@@ -153,7 +153,7 @@ fn remark_if_alone(groups: &[Group], records: &[Record]) {
     let grouped: BTreeSet<&str> = groups.iter().flat_map(|g| &g.members).map(|m| m.path.as_str()).collect();
     let alone: Vec<&str> = records.iter().map(|r| r.path.as_str()).filter(|p| !grouped.contains(p)).collect();
     if let Some(first) = alone.first() {
-        crate::say!(
+        say!(
             "microstamp: {} of {} photographs are in no group, such as {}",
             alone.len(),
             records.len(),

@@ -58,11 +58,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         output.write(&record, watch.ms())?;
         stages.finish(&record)?;
         if let Some(failure) = &record.failure {
-            crate::say!("{}: {}", printable(&record.path), printable(&failure.to_string()));
+            say!("{}: {}", printable(&record.path), printable(&failure.to_string()));
             outcome = Outcome::SomeFailed;
         }
         if !common.quiet {
-            crate::say!("{} {}", word(record.status), record.code.as_deref().unwrap_or(""));
+            say!("{} {}", word(record.status), record.code.as_deref().unwrap_or(""));
         }
     }
     Ok(outcome)

@@ -182,7 +182,7 @@ impl Verb {
 /// works with readings is not to pass over it. Gives the run's manifest, as [`manifest_of`].
 fn remark_if_changed(out: &Path) -> Option<Manifest> {
     let Some(manifest) = manifest_of(out) else {
-        crate::say!(
+        say!(
             "microstamp: {} has no run.json of this version: nothing shows that its results are as a run left them",
             printable(&out.display().to_string())
         );
@@ -202,7 +202,7 @@ fn remark_if_changed(out: &Path) -> Option<Manifest> {
 /// Says so where a run was cut off, or still goes: then `unfinished` is how many photographs it was to read.
 fn remark_if_unfinished(out: &Path, unfinished: Option<usize>) {
     if let Some(photographs) = unfinished {
-        crate::say!(
+        say!(
             "microstamp: the run in {} has not read all of its {photographs} photographs; those that are missing say nothing \
              here\n  try: the same `microstamp decode` command with --resume",
             printable(&out.display().to_string())
@@ -224,7 +224,7 @@ fn keep_from_evidence(inputs: &[String], folder: &Path) -> Result<(), Fatal> {
 /// that are called alike are one case or scene.
 fn remark_if_several(inputs: usize) {
     if inputs > 1 {
-        crate::say!(
+        say!(
             "microstamp: the photographs come from {inputs} INPUTs, and folders of the same name in them count as one\n  \
              try: `decode` with one INPUT, the folder above them"
         );
@@ -234,7 +234,7 @@ fn remark_if_several(inputs: usize) {
 /// That the file `name` of `out` is another than its run left there; `verify` says more.
 fn say_changed(out: &Path, name: &str) {
     let place = printable(&out.display().to_string());
-    crate::say!(
+    say!(
         "microstamp: {place}/{name} is not as its run left it\n  try: `microstamp verify {place}`, which names what differs"
     );
 }
@@ -256,7 +256,7 @@ pub fn main() -> ExitCode {
         Err(fatal) => {
             // It may name files, whose names must not steer the terminal.
             let lines: Vec<String> = fatal.to_string().lines().map(printable).collect();
-            crate::say!("microstamp: {}", lines.join("\n"));
+            say!("microstamp: {}", lines.join("\n"));
             ExitCode::from(2)
         }
         Ok(Outcome::Interrupted) => ExitCode::from(130),

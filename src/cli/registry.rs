@@ -230,7 +230,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
 
 fn say(common: &Common, line: &str) {
     if !common.quiet {
-        crate::say!("{}", printable(line));
+        say!("{}", printable(line));
     }
 }
 
@@ -264,7 +264,7 @@ fn import(args: &Import, common: &Common) -> Result<Outcome, Fatal> {
         if counts.rejected > 0 {
             outcome = Outcome::SomeFailed;
             let rows = words::counted(counts.rejected as i64, "row");
-            crate::say!("{rows} rejected: {}", printable(&rejects.display().to_string()));
+            say!("{rows} rejected: {}", printable(&rejects.display().to_string()));
         }
     }
     Ok(outcome)
@@ -392,7 +392,7 @@ fn show_log(
         (None, _) => None,
     };
     if let Some(differs) = differs {
-        crate::say!("microstamp: {differs}\n  try: a backup of the registry, and who could write to it");
+        say!("microstamp: {differs}\n  try: a backup of the registry, and who could write to it");
         return Ok(Outcome::Differs);
     }
     let _ = writeln!(out, "{} rows, each follows from the one before; head {}", chain.rows, chain.head);
@@ -436,7 +436,7 @@ impl Progress {
             bar.set_message(text);
         } else if !self.quiet && now >= self.next_line {
             self.next_line = now + LINE_EVERY;
-            crate::say!("{text}, {:.0} s", (now - self.started).as_secs_f64());
+            say!("{text}, {:.0} s", (now - self.started).as_secs_f64());
         }
     }
 

@@ -72,7 +72,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let here =
         batch.records.iter().filter_map(|r| r.sha256.as_ref()).any(|hash| mentioned.contains_key(hash));
     if !mentioned.is_empty() && !here {
-        crate::say!(
+        say!(
             "microstamp: no lead or trace is about a photograph of this run: they are another's\n  \
              try: --leads with the folder that `microstamp link` or `trace` wrote for {}",
             printable(&args.run.display().to_string())
@@ -80,7 +80,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     let (leads, traces) = found.outdated(&batch);
     if leads + traces > 0 {
-        crate::say!(
+        say!(
             "microstamp: {leads} of the leads and {traces} of the traces were made from other results than those of {}\n  \
              try: `microstamp link` and `trace` once more",
             printable(&args.run.display().to_string())
@@ -113,7 +113,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         .collect();
     say(&batch, &shown, unseen.len());
     if !common.quiet {
-        crate::say!("{} photographs: open {}", shown.len(), out.join("index.html").display());
+        say!("{} photographs: open {}", shown.len(), out.join("index.html").display());
     }
     Ok(match (unseen.is_empty(), as_written) {
         (true, true) => Outcome::Done,
@@ -126,13 +126,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
 fn say(batch: &Batch, shown: &[view::Shown], unseen: usize) {
     let rows = batch.records.iter().zip(shown).filter(|(r, s)| s.pictures.is_none() && r.failure.is_none());
     for (record, shown) in rows.take(NAMED) {
-        crate::say!("{}: {}", printable(&record.path), printable(&shown.original));
+        say!("{}: {}", printable(&record.path), printable(&shown.original));
     }
     if unseen > NAMED {
-        crate::say!("... and {} more, listed on the index", unseen - NAMED);
+        say!("... and {} more, listed on the index", unseen - NAMED);
     }
     if unseen > 0 {
-        crate::say!(
+        say!(
             "microstamp: {unseen} photographs are not shown\n  try: --inputs with the folder that was decoded"
         );
     }

@@ -121,7 +121,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     };
     let _ = std::io::stdout().write_all(text.as_bytes());
     if let Some(out) = args.out.as_ref().filter(|_| !common.quiet) {
-        crate::say!("All of them: {}", printable(&out.join(answers::FILES[1]).display().to_string()));
+        say!("All of them: {}", printable(&out.join(answers::FILES[1]).display().to_string()));
     }
     Ok(Outcome::Done)
 }
