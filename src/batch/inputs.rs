@@ -1,6 +1,7 @@
 //! Which files are photographs: found, sorted, and the others left out with a reason.
 
 use super::output::FILES;
+use super::record::BEGINNING;
 use super::{manifest, names};
 use crate::error::Fatal;
 use crate::pipeline::photo::Kind;
@@ -324,12 +325,9 @@ fn has_picture_name(path: &Path) -> bool {
 /// results.
 fn is_output(folder: &Path) -> bool {
     let Ok(mut results) = File::open(folder.join(FILES[0])) else { return false };
-    let mut start = [0; START.len()];
-    folder.join(manifest::NAME).exists() || (results.read_exact(&mut start).is_ok() && start == *START)
+    let mut start = [0; BEGINNING.len()];
+    folder.join(manifest::NAME).exists() || (results.read_exact(&mut start).is_ok() && start == BEGINNING)
 }
-
-/// How each line of results begins.
-const START: &[u8; 10] = b"{\"schema\":";
 
 /// A file that cannot be opened is none: its name decided before.
 fn has_picture_content(path: &Path) -> bool {

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// Version of the line's layout.
 pub const SCHEMA: u32 = 1;
+/// How every line begins that this program writes: with its schema.
+pub const BEGINNING: &[u8] = b"{\"schema\":";
 
 /// One photograph's line. Fields stand in the order in which they are written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -258,8 +258,8 @@ pub fn read_file(path: &Path) -> Result<Vec<Sale>, Fatal> {
         return Err(wrong(format!("two columns are called `{name}`")));
     }
     let mut sales: Vec<Sale> = Vec::new();
-    // The first row of each sale: of two that differ, the registry would keep one, and nobody would know which.
-    let mut rows: BTreeMap<String, usize> = BTreeMap::new();
+    // Where each sale stands first: of two that differ, the registry would keep one, and nobody would know which.
+    let mut firsts: BTreeMap<String, usize> = BTreeMap::new();
     for row in reader.deserialize() {
         let mut data: Data = row.map_err(|e| wrong(e.to_string()))?;
         let mut take = |name: &str| data.remove(name).unwrap_or_default();
@@ -272,11 +272,14 @@ pub fn read_file(path: &Path) -> Result<Vec<Sale>, Fatal> {
             return Err(wrong(format!("row {line}: sale_date `{sale_date}` is no day such as 2024-05-31")));
         }
         let sale = Sale { make, serial, sale_date, data };
-        let first = *rows.entry(sale.place()).or_insert(line);
-        if first < line && sales[first - 2] != sale {
+        let first = *firsts.entry(sale.place()).or_insert(sales.len());
+        if sales.get(first).is_some_and(|other| *other != sale) {
             return Err(wrong(format!(
-                "rows {first} and {line} say different things of one sale, {} {} {}",
-                sale.make, sale.serial, sale.sale_date
+                "rows {} and {line} say different things of one sale, {} {} {}",
+                first + 2,
+                sale.make,
+                sale.serial,
+                sale.sale_date
             )));
         }
         sales.push(sale);

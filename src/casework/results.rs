@@ -29,11 +29,6 @@ pub struct Results {
     pub sha256: String,
 }
 
-/// Whether `path` is a folder that `decode` wrote.
-pub fn is_out(path: &Path) -> bool {
-    path.join("results.jsonl").is_file()
-}
-
 /// Reads the results of a folder.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use super::entry::Entry;
 use super::log::hex;
 use crate::batch::lines::Lines;
+use crate::batch::record::BEGINNING;
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
 use sha2::{Digest, Sha256};
@@ -199,7 +200,7 @@ fn answers(start: &[u8]) -> Option<&'static str> {
     let line = start.split(|b| *b == b'\n').next().unwrap_or_default();
     // A reading may be longer than what was read of the file: then its first field tells.
     let Ok(value) = serde_json::from_slice::<serde_json::Value>(line) else {
-        return line.starts_with(b"{\"schema\":").then_some("an answer of this program");
+        return line.starts_with(BEGINNING).then_some("an answer of this program");
     };
     value.get("schema")?;
     Some(if value.get("status").is_some() {

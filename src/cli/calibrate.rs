@@ -221,8 +221,6 @@ fn summary(what: &str, fit: &Fit) -> String {
 }
 
 fn share(rate: &Rate) -> String {
-    // Photographs of one gun err together.
-    let interval =
-        rate.over_guns.or(rate.wilson).map_or(String::new(), |i| format!(" ({:.4}-{:.4})", i.low, i.high));
+    let interval = rate.interval().map_or(String::new(), |i| format!(" ({:.4}-{:.4})", i.low, i.high));
     format!("{} of {}{interval}", rate.count, rate.of)
 }

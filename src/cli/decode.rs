@@ -2,7 +2,7 @@
 
 use super::group::{self, Grouping};
 use super::{Common, Outcome, remark_if_several};
-use crate::batch::inputs::{LeftOut, Links};
+use crate::batch::inputs::{Inputs, LeftOut, Links};
 use crate::batch::manifest::{self, Manifest, Setup, signature_of};
 use crate::batch::names::printable;
 use crate::batch::output::{self, Output};
@@ -92,25 +92,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         let paths: Vec<&str> = found.taken.iter().map(|p| p.name.as_str()).collect();
         naming::name(&paths, by)?;
     }
-    if let Some(no_picture) = found.left_out_counts().get(LeftOut::NoPicture.reason())
-        && !common.quiet
-    {
-        say!("microstamp: {no_picture} files are no pictures and left out; --dry-run names them");
-    }
-    if let Some(links) = found.left_out_counts().get(LeftOut::Outside.reason())
-        && !common.quiet
-    {
-        say!(
-            "microstamp: {links} symbolic links lead out of the input and are left out\n  \
-             try: --follow-links reads what they lead to; --dry-run names them"
-        );
-    }
-    let counts = found.left_out_counts();
-    let unseen = [LeftOut::Hidden, LeftOut::Dangling, LeftOut::NoFile, LeftOut::Output].map(LeftOut::reason);
-    let unseen: Vec<String> =
-        unseen.iter().filter_map(|why| Some(format!("{} {why}", counts.get(why)?))).collect();
-    if !unseen.is_empty() && !common.quiet {
-        say!("microstamp: left out: {}; --dry-run names them", unseen.join(", "));
+    if !common.quiet {
+        remark_left_out(&found);
     }
     if found.alike() > 0 && !common.quiet {
         say!(
@@ -210,6 +193,27 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         (true, 0) => Outcome::Done,
         (true, _) => Outcome::SomeFailed,
     })
+}
+
+/// Says what of the input is not read, but for what is read under another name.
+fn remark_left_out(found: &Inputs) {
+    let counts = found.left_out_counts();
+    let count = |why: LeftOut| counts.get(why.reason());
+    if let Some(no_picture) = count(LeftOut::NoPicture) {
+        say!("microstamp: {no_picture} files are no pictures and left out; --dry-run names them");
+    }
+    if let Some(links) = count(LeftOut::Outside) {
+        say!(
+            "microstamp: {links} symbolic links lead out of the input and are left out\n  \
+             try: --follow-links reads what they lead to; --dry-run names them"
+        );
+    }
+    let others = [LeftOut::Hidden, LeftOut::Dangling, LeftOut::NoFile, LeftOut::Output].into_iter();
+    let others: Vec<String> =
+        others.filter_map(|why| Some(format!("{} {}", count(why)?, why.reason()))).collect();
+    if !others.is_empty() {
+        say!("microstamp: left out: {}; --dry-run names them", others.join(", "));
+    }
 }
 
 fn sign(out: &Path, key: Option<&SigningKey>) -> Result<(), Fatal> {

@@ -181,7 +181,8 @@ impl Verb {
 /// Says so where the results of `out` are others than its run left there, or not all that it is to read: a verb that
 /// works with readings is not to pass over it. Gives the run's manifest, as [`manifest_of`].
 fn remark_if_changed(out: &Path) -> Option<Manifest> {
-    let Some(manifest) = manifest_of(out) else {
+    let bytes = std::fs::read(out.join(manifest::NAME)).unwrap_or_default();
+    let Ok(manifest) = Manifest::parse(&bytes) else {
         say!(
             "microstamp: {} has no run.json of this version: nothing shows that its results are as a run left them",
             printable(&out.display().to_string())
@@ -193,7 +194,7 @@ fn remark_if_changed(out: &Path) -> Option<Manifest> {
     if stated.is_some_and(|stated| sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *stated)) {
         say_changed(out, FILES[0]);
     }
-    if std::fs::read(out.join(manifest::NAME)).is_ok_and(|bytes| !manifest::is_sealed(&bytes)) {
+    if !manifest::is_sealed(&bytes) {
         say_changed(out, manifest::NAME);
     }
     Some(manifest)

@@ -70,13 +70,16 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let from_folder = folder.is_dir();
     let mut without = 0;
     let mut evidence = Vec::new();
-    if let (true, Some(id)) = (from_folder, common.formats.first()) {
-        return Err(Fatal::new(
-            format!("--format {id} says how a code is read that was typed, and {} is a folder", args.what),
-            "the folder without --format: each reading has its own",
-        ));
-    }
     let questions = if from_folder {
+        if let Some(id) = common.formats.first() {
+            return Err(Fatal::new(
+                format!(
+                    "--format {id} says how a code is read that was typed, and {} is a folder",
+                    args.what
+                ),
+                "the folder without --format: each reading has its own",
+            ));
+        }
         evidence = remark_if_changed(folder).map_or_else(Vec::new, |run| run.inputs);
         let read = results::read(folder)?;
         without = read.without;

@@ -140,7 +140,10 @@ fn loss(cuts: &[Cut<'_>], schemes: &[Scheme], curve: &JointCurve) -> f64 {
     let one = |cut: &Cut<'_>| -> Option<(f64, usize)> {
         let code: Vec<char> = cut.known.code()?.chars().collect();
         let marked: Vec<&Record> = cut.records.iter().copied().filter(|r| !r.views.is_empty()).collect();
-        let joint = (marked.len() > 1).then(|| join(&marked, schemes, curve)).flatten()?;
+        if marked.len() < 2 {
+            return None;
+        }
+        let joint = join(&marked, schemes, curve)?;
         let alphabet: Vec<char> = joint.scheme.alphabet.chars().collect();
         let p = |(i, c): (usize, &char)| {
             let s = alphabet.iter().position(|a| a == c);

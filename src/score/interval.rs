@@ -25,6 +25,13 @@ pub struct Rate {
     pub guns: usize,
 }
 
+impl Rate {
+    /// The interval to quote: over guns, whose photographs err together; over photographs where there are no several guns.
+    pub fn interval(&self) -> Option<Interval> {
+        self.over_guns.or(self.wilson)
+    }
+}
+
 /// A two-sided 95 % interval of a share, 0-1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {

@@ -178,14 +178,12 @@ fn split_table(split: &Split) -> Table {
     ]);
     for group in &split.groups {
         let f = &group.figures;
-        // Over guns where there are several, else as if photographs were independent.
-        let right = f.code_right.over_guns.or(f.code_right.wilson);
         table.add_row([
             group.value.replace('|', "\\|"),
             f.photographs.to_string(),
             f.guns.to_string(),
             count(&f.code_right),
-            interval(right),
+            interval(f.code_right.interval()),
             f.best_right.count.to_string(),
             count(&f.wrong_among_accepted),
             format!("{}+{}", f.leads_true.count, f.leads_false.count),

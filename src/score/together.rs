@@ -164,7 +164,7 @@ pub fn markdown(all: &Together) -> String {
             name.to_string(),
             count(joint),
             percent(joint.share),
-            interval(joint.over_guns.or(joint.wilson)),
+            interval(joint.interval()),
             count(alone),
             percent(alone.share),
         ]);

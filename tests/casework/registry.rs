@@ -148,11 +148,7 @@ fn rows_that_a_quotation_mark_swallows_or_that_are_no_text_can_be_found_in_the_r
         std::fs::write(&file, rows).unwrap();
         lab.differs(&["registry", "import", &file], "2 rows rejected");
         let rejects = std::fs::read_to_string(lab.path("odd.csv.rejects.csv")).unwrap();
-        assert!(
-            rejects.contains("\n2,it goes on to line 4, from a quotation mark on")
-                || rejects.contains("\n2,\"it goes on to line 4, from"),
-            "{rejects}"
-        );
+        assert!(rejects.contains("\n2,\"it goes on to line 4, from a quotation mark on"), "{rejects}");
         assert!(
             rejects.contains("5,its text is not UTF-8: save the file as CSV UTF-8")
                 && rejects.contains("ZZZZ2225,ifm8,Colt,C4,K"),

@@ -1,6 +1,6 @@
 //! Scenes that leads connect, as small graphs: each connected part on a circle, in a fixed order.
 
-use super::Pair;
+use super::leads::Pair;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::TAU;
@@ -154,7 +154,7 @@ fn panel(part: &[Key<'_>], links: &BTreeMap<(Key<'_>, Key<'_>), usize>) -> Panel
 
 #[cfg(test)]
 mod tests {
-    use super::super::Member;
+    use super::super::leads::Member;
     use super::*;
 
     fn pair(a: &str, b: &str) -> Pair {

@@ -79,12 +79,12 @@ impl Learned {
     /// cells that were not read.
     fn worth<'a>(&self, mut drafts: Vec<Draft<'a>>) -> Vec<Draft<'a>> {
         let cells: Vec<Vec<Cell>> = drafts.iter().map(|d| d.block.cells(d.scheme)).collect();
-        let left = FIRST.saturating_sub(cells.first().map_or(0, Vec::len));
+        let spare = FIRST.saturating_sub(cells.first().map_or(0, Vec::len));
         let others = drafts.len().saturating_sub(1).max(1);
         let first = |i: usize| match i {
             0 => cells[i].len(),
             // The first of them have what is left over.
-            _ => (left / others + usize::from(i <= left % others)).min(cells[i].len()),
+            _ => (spare / others + usize::from(i <= spare % others)).min(cells[i].len()),
         };
         let lists = drafts.iter().enumerate().map(|(i, d)| listed(d.floor, &cells[i][..first(i)]));
         let seen = self.glyphs(&lists.collect::<Vec<_>>());
