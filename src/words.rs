@@ -42,8 +42,9 @@ pub fn expected(x: f64) -> String {
 }
 
 /// Which records a question was narrowed to, as it stands behind "records"; empty where to none.
-pub fn narrowing(make: Option<&str>, calibre: Option<&str>, on: Option<&str>) -> String {
-    let named = [("make", make), ("calibre", calibre)];
+pub fn narrowing(formats: &[String], make: Option<&str>, calibre: Option<&str>, on: Option<&str>) -> String {
+    let formats = (!formats.is_empty()).then(|| formats.join(" or "));
+    let named = [("format", formats.as_deref()), ("make", make), ("calibre", calibre)];
     let named: Vec<String> =
         named.iter().filter_map(|(name, value)| value.map(|v| format!("{name} {v}"))).collect();
     let mut parts = Vec::new();
@@ -109,12 +110,17 @@ mod tests {
 
     #[test]
     fn an_answer_about_some_records_never_sounds_like_one_about_all() {
-        let all = narrowing(None, None, None);
+        let all = narrowing(&[], None, None, None);
         assert_eq!((in_none(&all).as_str(), all.as_str()), ("not registered", ""));
-        let some = narrowing(Some("Glock"), Some("9mm"), Some("2024-05-31"));
+        let some = narrowing(&[], Some("Glock"), Some("9mm"), Some("2024-05-31"));
         assert_eq!(
             in_none(&some),
             "in no record of make Glock and calibre 9mm, in the firearm on 2024-05-31"
+        );
+        let formats = ["ifm8", "ifm8-323"].map(String::from);
+        assert_eq!(
+            narrowing(&formats, Some("Glock"), None, None),
+            "of format ifm8 or ifm8-323 and make Glock"
         );
         assert!(!assumed(0.5, &some).contains("registry"));
         assert!(left_out(&some, Some(0)).starts_with("Left out: 0 compatible records that are not of make"));

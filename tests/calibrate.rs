@@ -108,6 +108,16 @@ fn no_photograph_makes_two_guns_and_none_is_without_one() {
 }
 
 #[test]
+fn no_other_file_is_taken_for_an_earlier_calibration() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), 200);
+    let picture = folder.path().join("calibration.toml");
+    std::fs::write(&picture, b"\x89PNG\xff").unwrap();
+    calibrate(folder.path(), "learned").code(2);
+    assert_eq!(std::fs::read(&picture).unwrap(), b"\x89PNG\xff");
+}
+
+#[test]
 fn too_few_photographs_are_refused_with_the_number_needed() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), 50);

@@ -72,6 +72,34 @@ fn a_run_goes_on_where_nobody_listens() {
     assert_eq!(common::records(&dir.path().join("out")).len(), 2);
 }
 
+/// Nobody takes half an answer, or none, for all of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_no_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    picture(&dir.path().join("lab/a.png"), 40, 30);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_microstamp"));
+    let run = run.args(["decode", "--dry-run"]).arg(dir.path().join("lab")).stdout(full).output().unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("cannot write the answer"));
+}
+
+#[test]
+fn a_flag_that_changes_nothing_is_said_to_and_a_wrong_one_is_refused_by_every_verb() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lab, out) = (dir.path().join("lab"), dir.path().join("out"));
+    picture(&lab.join("a.png"), 40, 30);
+    decode(&lab, &out, &[], 0);
+    let out = out.to_str().unwrap();
+    let run = microstamp().args(["verify", out, "--format", "ifm8"]).assert().code(0);
+    assert!(
+        String::from_utf8_lossy(&run.get_output().stderr).contains("--format says how photographs are read")
+    );
+    assert!(refused(&["verify", out, "--format", "ifm9"]).contains("ifm8-323"));
+    assert!(refused(&["verify", out, "--config", "absent.toml"]).contains("absent.toml"));
+}
+
 #[test]
 fn what_is_left_out_unseen_is_said() {
     let dir = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ mod common;
 mod verify;
 
 use common::{decode, microstamp, picture, records};
-use microstamp::batch::manifest::{Manifest, is_sealed};
+use microstamp::batch::manifest::{Manifest, Previous, is_sealed};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -142,6 +142,40 @@ fn what_is_gone_of_a_finished_run_is_made_again() {
         assert!(fs::read(out.join(name)).unwrap() == whole, "{name}");
         microstamp().arg("verify").arg(&out).assert().code(0);
     }
+    // What was altered is not passed over, nor signed as it is.
+    let table = out.join("results.csv");
+    let whole = fs::read(&table).unwrap();
+    fs::write(&table, "path,code\n").unwrap();
+    let run = microstamp().arg("decode").arg(&lab).arg("-o").arg(&out).arg("--resume").assert().code(1);
+    let said = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(said.contains("made anew: results.csv"), "{said}");
+    assert!(fs::read(&table).unwrap() == whole);
+}
+
+#[test]
+fn a_run_json_that_was_changed_is_neither_followed_nor_kept_as_whole() {
+    let (_dir, lab, out) = lab();
+    let altered = |name: &str| {
+        let text = fs::read_to_string(out.join(name)).unwrap();
+        fs::write(out.join(name), text.replacen("\"cores\": ", "\"cores\": 9", 1)).unwrap();
+    };
+    altered("run.json");
+    for flag in ["--resume", "--retry-failed"] {
+        let run = microstamp().arg("decode").arg(&lab).arg("-o").arg(&out).arg(flag).assert().code(2);
+        let said = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+        assert!(said.contains("its seal does not fit") && said.contains("microstamp verify"), "{said}");
+        assert!(!out.join("run-1.json").exists());
+    }
+    // A chain that another program has made over it.
+    let mut run = manifest(&out);
+    let bytes = fs::read(out.join("run.json")).unwrap();
+    fs::write(out.join("run-1.json"), &bytes).unwrap();
+    let sha256 = microstamp::pipeline::photo::sha256(&bytes);
+    run.previous = Some(Previous { file: "run-1.json".into(), sha256 });
+    run.write(&out).unwrap();
+    let verified = microstamp().arg("verify").arg(&out).assert().code(1);
+    let said = String::from_utf8_lossy(&verified.get_output().stdout).into_owned();
+    assert!(said.contains("differs  run-1.json: changed before a run followed it"), "{said}");
 }
 
 #[test]
@@ -236,7 +270,8 @@ fn what_failed_is_read_again_in_its_place() {
     fs::write(out.join("results.jsonl"), lines.join("\n") + "\n").unwrap();
     decode(&lab, &out, &["--retry-failed"], 1);
     same_files(&out, &whole);
-    assert_eq!(manifest(&out).counts.failed, 1);
+    // Of the eight lines two were read again, one of which fails still.
+    assert_eq!((manifest(&out).counts.failed, manifest(&out).kept), (1, 6));
     assert!(fs::read(lab.join("case-0/2.png")).unwrap() == good);
 }
 
@@ -251,8 +286,15 @@ fn a_photograph_that_failed_may_be_mended_and_no_other() {
     picture(&lab.join("case-1/3.png"), 57, 40);
     let refused = again("--resume", 2);
     assert!(refused.contains("case-1/3.png") && refused.contains("--retry-failed"), "{refused}");
-    again("--retry-failed", 0);
-    assert_eq!(manifest(&out).counts.failed, 0);
+    // Groups of the readings before say nothing of those now.
+    microstamp().arg("group").arg(&out).args(["--group-by", "^([^/]+)/"]).assert().code(0);
+    let said = again("--retry-failed", 0);
+    assert!(
+        said.contains("8 photographs, 1 of them read now") && said.contains("groups.jsonl and groups.csv"),
+        "{said}"
+    );
+    assert!(!out.join("groups.jsonl").exists());
+    assert_eq!((manifest(&out).counts.failed, manifest(&out).kept), (0, 7));
     let verified = microstamp().arg("verify").arg(&out).assert().code(0);
     drop(verified);
     // The others are as they were, failed ones beside them or not.

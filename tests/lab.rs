@@ -15,9 +15,9 @@ use std::sync::{Arc, Mutex};
 
 /// Codes whose most probable reading is right, at the least. Below what is usual: a reader that has stopped
 /// reading is noticed, a photograph more or less is not.
-const LEAST_RIGHT: usize = 5;
+const LEAST_RIGHT: usize = 8;
 /// Codes that are accepted, at the least, likewise.
-const LEAST_READ: usize = 2;
+const LEAST_READ: usize = 4;
 
 #[test]
 fn the_laboratory_folder_is_read_without_a_wrong_code() {

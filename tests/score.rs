@@ -79,3 +79,28 @@ fn a_folder_without_results_and_a_file_that_cannot_be_written_are_named() {
     let run = score(folder.path(), &["--plot", "no/such/risk.png"]).code(2);
     assert!(String::from_utf8_lossy(&run.get_output().stderr).contains("no/such/risk.png"));
 }
+
+#[test]
+fn nothing_but_figures_is_written_over() {
+    let folder = folder(&three());
+    let before = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    fs::write(folder.path().join("notes.txt"), "of another kind").unwrap();
+    let kept = [before("results.jsonl"), before("truth.csv"), before("notes.txt")];
+    for arguments in [
+        ["--json", "results.jsonl"],
+        ["--json", "truth.csv"],
+        ["--markdown", "results.jsonl"],
+        ["--markdown", "notes.txt"],
+        ["--plot", "truth.csv"],
+        ["--plot", "risk.pdf"],
+    ] {
+        let run = score(folder.path(), &arguments).code(2);
+        let stderr = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+        assert!(stderr.contains(arguments[1]) && stderr.contains("try: "), "{stderr}");
+    }
+    assert_eq!([before("results.jsonl"), before("truth.csv"), before("notes.txt")], kept);
+    // Earlier figures are.
+    for _ in 0..2 {
+        score(folder.path(), &["--json", "s.json", "--markdown", "s.md", "--plot", "risk.png"]).code(0);
+    }
+}

@@ -40,7 +40,7 @@ pub enum LeftOut {
     Dangling,
     /// A device, socket or pipe.
     NoFile,
-    /// A folder that an earlier run wrote: its pictures are no photographs.
+    /// A folder that an earlier run, `inspect` or `report` wrote: its pictures are no photographs.
     Output,
 }
 
@@ -103,6 +103,9 @@ const EXTENSIONS: [&str; 42] = [
     "nrw", "cr2", "cr3", "dng", "arw", "orf", "raf", "rw2", "pef", "srw", "x3f", "3fr", "iiq", "mrw",
 ];
 
+/// What every folder of pages has, blind ones too.
+const PAGES: [&str; 2] = ["assets/report.css", "pictures"];
+
 /// Finds the photographs in files and folders; links are followed inside an INPUT.
 ///
 /// # Errors
@@ -127,7 +130,9 @@ pub fn find(inputs: &[PathBuf], links: Links) -> Result<Inputs, Fatal> {
             Fatal::new(what, "an existing photograph or folder")
         };
         let meta = std::fs::metadata(input).map_err(gone)?;
-        if meta.is_dir() {
+        if meta.is_dir() && is_report(input) {
+            found.left_out.push((names::text(input.as_os_str()), LeftOut::Output));
+        } else if meta.is_dir() {
             let root = input.canonicalize().map_err(gone)?;
             let mut walk = Walk { root, links, seen: BTreeSet::new(), pending: BTreeMap::new(), found };
             walk.folder(input, walk.root.clone(), "")?;
@@ -321,9 +326,17 @@ fn has_picture_name(path: &Path) -> bool {
     path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
-/// Whether a run or `inspect` wrote the folder: a file that happens to be called as one of theirs does not make photographs
-/// results.
+/// Whether `report` wrote the folder: its pictures are copies of photographs, or drawings over them.
+fn is_report(folder: &Path) -> bool {
+    PAGES.iter().all(|name| folder.join(name).exists())
+}
+
+/// Whether a run, `inspect` or `report` wrote the folder: a file that happens to be called as one of theirs does not make
+/// photographs results.
 fn is_output(folder: &Path) -> bool {
+    if is_report(folder) {
+        return true;
+    }
     let Ok(mut results) = File::open(folder.join(FILES[0])) else { return false };
     let mut start = [0; BEGINNING.len()];
     folder.join(manifest::NAME).exists() || (results.read_exact(&mut start).is_ok() && start == BEGINNING)

@@ -189,7 +189,7 @@ impl Output {
 pub(super) fn full(out: &Path, error: &std::io::Error) -> Fatal {
     Fatal::new(
         format!("cannot write the results in {}: {error}; what was written before is whole", out.display()),
-        "make room on the disk, then the same command with --resume",
+        "make room on the disk, then the same command; `decode` goes on with --resume",
     )
 }
 

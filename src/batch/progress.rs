@@ -83,15 +83,15 @@ impl Progress {
         ));
     }
 
-    /// Takes the bar away and sums up in a line.
-    pub fn finish(&self, counts: &[(Status, usize)]) {
+    /// Takes the bar away and sums up in a line; `before` photographs of the run were read before this one began to count.
+    pub fn finish(&self, counts: &[(Status, usize)], before: usize) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         if !self.quiet {
             let all = counts.iter().map(|(_, n)| n).sum();
             let counts: Vec<String> = counts.iter().map(|(s, n)| format!("{n} {}", word(*s))).collect();
-            say!("{}: {}", photographs(all, self.done), counts.join(", "));
+            say!("{}: {}", photographs(all, before + self.done), counts.join(", "));
         }
     }
 

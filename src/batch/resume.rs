@@ -100,6 +100,16 @@ pub struct Earlier {
     pub saved: Saved,
 }
 
+impl Earlier {
+    /// Files that the run named when it ended and that are gone or changed since: they are made anew from its lines.
+    pub fn made_anew(&self, out: &Path) -> Vec<&str> {
+        let as_left =
+            |name: &str, hash: &String| disk::sha256_of(&out.join(name)).is_ok_and(|found| found == *hash);
+        let named = self.manifest.outputs.iter();
+        named.filter(|(name, hash)| !as_left(name, hash)).map(|(name, _)| name.as_str()).collect()
+    }
+}
+
 /// Looks what an earlier run has left in `out`, and whether this one, `now`, may continue it; `None`
 /// where `out` is empty or not there. With `retry` photographs that failed are to be read again, and may have been
 /// mended since.
@@ -127,6 +137,14 @@ pub fn look(
         let what = format!("{} was written by another version or is damaged: {e}", path.display());
         Fatal::new(what, another)
     })?;
+    // A manifest that was changed would be kept as the record of the run before, under a hash that fits it.
+    if !manifest::is_sealed(&bytes) {
+        let what = format!("{} was changed since it was written: its seal does not fit", path.display());
+        return Err(Fatal::new(
+            what,
+            format!("`microstamp verify {}`; {another} starts anew", out.display()),
+        ));
+    }
     let saved = saved(out, now.evidence.iter().map(|e| e.path.as_str()));
     let rows = saved.iter().flat_map(|saved| &saved.rows).zip(&now.evidence);
     let failed: BTreeSet<&str> =
@@ -262,11 +280,12 @@ fn sizes(bytes: &[u64]) -> String {
 }
 
 /// Keeps the manifest of the run before as `run-1.json`, `run-2.json`, ..., with its signature, and
-/// names it in this run's. Its groups, which this run makes anew, are removed.
+/// names it in this run's. Groups that were made of its lines are removed; gives the names of those that this run does
+/// not make anew, since `group` made them.
 ///
 /// # Errors
 /// [`Fatal`] where it cannot be written.
-pub fn follow(out: &Path, earlier: &Earlier, now: &mut Manifest) -> Result<(), Fatal> {
+pub fn follow(out: &Path, earlier: &Earlier, now: &mut Manifest) -> Result<Vec<&'static str>, Fatal> {
     let unwritable = |e: io::Error| full(out, &e);
     let before = earlier.manifest.previous.as_ref().and_then(|p| manifest::number(&p.file));
     let file = manifest::kept_as(before.unwrap_or(0) + 1);
@@ -278,11 +297,13 @@ pub fn follow(out: &Path, earlier: &Earlier, now: &mut Manifest) -> Result<(), F
         std::fs::remove_file(&signature).map_err(unwritable)?;
     }
     // What was read together from earlier lines holds no longer.
-    for name in GROUP_FILES.iter().filter(|name| out.join(name).exists()) {
+    let mut gone = Vec::new();
+    for name in GROUP_FILES.into_iter().filter(|name| out.join(name).exists()) {
         std::fs::remove_file(out.join(name)).map_err(unwritable)?;
+        gone.push(name);
     }
     now.previous = Some(Previous { file, sha256: sha256(&earlier.bytes) });
-    Ok(())
+    Ok(if now.grouping.is_some() { Vec::new() } else { gone })
 }
 
 /// Lines that are written in the place of others, with the milliseconds of their stages.

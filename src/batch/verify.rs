@@ -113,7 +113,14 @@ fn chain(out: &Path, run: &Manifest, found: &mut Found) -> BTreeSet<String> {
         }
         match std::fs::read(out.join(&link.file)) {
             Ok(bytes) if sha256(&bytes) == link.sha256 => {
-                found.files += 1;
+                if manifest::is_sealed(&bytes) {
+                    found.files += 1;
+                } else {
+                    found.differs(format!(
+                        "{}: changed before a run followed it: its seal does not fit",
+                        link.file
+                    ));
+                }
                 previous = Manifest::parse(&bytes).ok().and_then(|m| m.previous);
             }
             Ok(_) => found.differs(format!("{}: changed: the run after it names another hash", link.file)),

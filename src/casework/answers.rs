@@ -11,7 +11,7 @@ use std::path::Path;
 pub const FILES: [&str; 2] = ["traces.jsonl", "traces.csv"];
 
 /// Columns of `traces.csv` that say the same for every record of a question.
-const OF_QUESTION: [&str; 15] = [
+const OF_QUESTION: [&str; 16] = [
     "asked",
     "path",
     "sha256",
@@ -22,6 +22,7 @@ const OF_QUESTION: [&str; 15] = [
     "records",
     "compatible",
     "by_chance",
+    "narrowed_formats",
     "narrowed_make",
     "narrowed_calibre",
     "narrowed_on",
@@ -88,6 +89,7 @@ fn of_question(trace: &Trace) -> [String; OF_QUESTION.len()] {
         trace.records.to_string(),
         answer(trace.compatible.to_string()),
         rounded(trace.by_chance).to_string(),
+        narrowed.map(|n| n.formats.join(" ")).unwrap_or_default(),
         text(narrowed.and_then(|n| n.make.as_ref())),
         text(narrowed.and_then(|n| n.calibre.as_ref())),
         text(narrowed.and_then(|n| n.on.as_ref())),

@@ -195,6 +195,28 @@ fn same_entry(a: &str, b: &str) -> String {
     Entry::IDENTITY.map(|c| format!("{a}.{c} = {b}.{c}")).join(" AND ")
 }
 
+/// The same without the time from which it bore it: what the rows of one firearm and code have in common.
+fn same_firearm(a: &str, b: &str) -> String {
+    let columns = Entry::IDENTITY.into_iter().filter(|c| *c != FROM);
+    columns.map(|c| format!("{a}.{c} = {b}.{c}")).collect::<Vec<_>>().join(" AND ")
+}
+
+/// That two rows of one firearm and code begin on different days and still overlap: a component is in a firearm once, and
+/// would count twice. The day on which one ends and the other begins is none.
+fn overlapping(a: &str, b: &str) -> String {
+    let begins_before_end =
+        |a: &str, b: &str| format!("({a}.{FROM} = '' OR {b}.to_date = '' OR {a}.{FROM} < {b}.to_date)");
+    format!(
+        "{} AND {a}.{FROM} <> {b}.{FROM} AND {} AND {}",
+        same_firearm(a, b),
+        begins_before_end(a, b),
+        begins_before_end(b, a)
+    )
+}
+
+/// The column with the first day of an entry.
+const FROM: &str = "from_date";
+
 /// The columns that do not make an entry.
 fn content() -> impl Iterator<Item = &'static str> {
     Entry::COLUMNS.into_iter().filter(|c| !Entry::IDENTITY.contains(c))
@@ -217,7 +239,8 @@ fn tally(database: &mut dyn Database, sign: i8, from: &str) -> Result<(), Fatal>
 /// Merges the private table into the registry in one change, and logs it.
 ///
 /// Each row that is not to be added gets a verdict first: `known` (there already, word for word), `twice`
-/// (in this file before, with other data), `differs` (registered already, with other data).
+/// (in this file before, with other data), `differs` (registered already, with other data); `overlaps`, and `mingled` where
+/// it is more than one row of either that overlaps (registered already, over other days); `mixed` (so in this file before).
 fn merge(
     database: &mut dyn Database,
     rejects: &mut Rejects<'_>,
@@ -242,6 +265,11 @@ fn merge(
     let doubled = "(SELECT code FROM staging GROUP BY code HAVING count(*) > 1) AS d \
                    JOIN staging AS s ON s.code = d.code JOIN staging AS r ON r.code = s.code AND r.line < s.line";
     database.execute(&verdict("twice", doubled), &[])?;
+    let mixed = format!(
+        "INSERT INTO verdict SELECT s.line, 'mixed' FROM {doubled} WHERE {} GROUP BY s.line ON CONFLICT (line) DO NOTHING",
+        overlapping("s", "r")
+    );
+    database.execute(&mixed, &[])?;
     database.begin()?;
     let merged = merge_locked(database, &verdict, rejects, (replace, actor, event), progress)
         .and_then(|counts| rejects.flush().map(|()| counts))
@@ -257,6 +285,19 @@ fn merge(
             Err(fatal)
         }
     }
+}
+
+/// Gives the records that lines with this `verdict` are `about` the content of the lines; how many were changed.
+fn put_in_place(database: &mut dyn Database, verdict: &str, about: &str) -> Result<u64, Fatal> {
+    let lines = format!("staging AS s, verdict AS v WHERE v.line = s.line AND v.verdict = '{verdict}'");
+    let old = format!("SELECT record.format, record.make, record.calibre FROM record, {lines} AND {about}");
+    tally(database, -1, &old)?;
+    let set: Vec<String> = content().chain([FROM]).map(|c| format!("{c} = s.{c}")).collect();
+    let changed =
+        database.execute(&format!("UPDATE record SET {} FROM {lines} AND {about}", set.join(", ")), &[])?;
+    let new = format!("SELECT s.format, s.make, s.calibre FROM {lines}");
+    tally(database, 1, &new)?;
+    Ok(changed)
 }
 
 fn merge_locked(
@@ -276,19 +317,30 @@ fn merge_locked(
         let registered = "staging AS s JOIN record AS r ON r.code = s.code";
         database
             .execute(&format!("{} ON CONFLICT (line) DO NOTHING", verdict("differs", registered)), &[])?;
+        let overlaps = format!(
+            "INSERT INTO verdict SELECT s.line, 'overlaps' FROM {registered} WHERE {} GROUP BY s.line \
+             ON CONFLICT (line) DO NOTHING",
+            overlapping("s", "r")
+        );
+        database.execute(&overlaps, &[])?;
+        // Of several it cannot be told which takes the place of which.
+        let pairs = format!(
+            "verdict AS v JOIN staging AS s ON s.line = v.line JOIN record AS r ON r.code = s.code \
+             WHERE v.verdict = 'overlaps' AND {}",
+            overlapping("s", "r")
+        );
+        let mingled = format!(
+            "UPDATE verdict SET verdict = 'mingled' WHERE line IN (\
+             SELECT s.line FROM {pairs} AND (\
+             s.line IN (SELECT s.line FROM {pairs} GROUP BY s.line HAVING count(*) > 1) OR \
+             r.id IN (SELECT r.id FROM {pairs} GROUP BY r.id HAVING count(*) > 1)))"
+        );
+        database.execute(&mingled, &[])?;
     }
     let mut counts = Counts::default();
     if replace {
-        let which = format!(
-            "staging AS s, verdict AS v WHERE v.line = s.line AND v.verdict = 'differs' AND {}",
-            same_entry("record", "s")
-        );
-        let old = format!("SELECT record.format, record.make, record.calibre FROM record, {which}");
-        tally(database, -1, &old)?;
-        let set: Vec<String> = content().map(|c| format!("{c} = s.{c}")).collect();
-        counts.replaced =
-            database.execute(&format!("UPDATE record SET {} FROM {which}", set.join(", ")), &[])?;
-        tally(database, 1, &old)?;
+        counts.replaced = put_in_place(database, "differs", &same_entry("record", "s"))?
+            + put_in_place(database, "overlaps", &overlapping("record", "s"))?;
     }
     let columns = Entry::COLUMNS.map(|c| format!("s.{c}")).join(", ");
     let not_taken = format!(
@@ -298,7 +350,15 @@ fn merge_locked(
     database.query(&not_taken, &[], &mut |row| {
         let reason = match row[1].text() {
             "twice" => "it stands in this file before, with other data",
+            "mixed" => "it stands in this file before, from another day on, and the times overlap",
+            "mingled" => {
+                "the firearm is registered already with this code, from other days on, and more than two times overlap"
+            }
             _ if replace => return Ok(()),
+            "overlaps" => {
+                "the firearm is registered already with this code, from another day on, and the times overlap \
+                 (--replace takes these)"
+            }
             _ => "it is registered already, with other data (--replace takes these)",
         };
         let cells: Vec<&str> = row[2..].iter().map(super::store::Value::text).collect();

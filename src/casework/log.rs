@@ -3,6 +3,7 @@
 
 use super::store::{Database, Value};
 use crate::error::Fatal;
+use crate::pipeline::photo::hex;
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;
 
@@ -80,11 +81,6 @@ impl Row {
         ]);
         hex(&Sha256::digest(fields.to_string().as_bytes()))
     }
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// What an event says beside what was asked where it changed `count` rows that were there: what they said before is gone.

@@ -24,6 +24,8 @@ pub struct Population {
 /// What narrows the records of a question down; nothing where nothing is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Filter {
+    /// Formats of the code, where not all that it may have are asked for.
+    pub formats: Vec<String>,
     /// Make, in any case of letters.
     pub make: Option<String>,
     /// Calibre, in any case of letters.
@@ -35,14 +37,17 @@ pub struct Filter {
 impl Filter {
     /// Whether a record is one that is asked for.
     pub fn takes(&self, entry: &Entry) -> bool {
-        self.of(&entry.make, &entry.calibre) && self.on.as_ref().is_none_or(|day| entry.bore_it_on(day))
+        self.of(&entry.format, &entry.make, &entry.calibre)
+            && self.on.as_ref().is_none_or(|day| entry.bore_it_on(day))
     }
 
-    fn of(&self, make: &str, calibre: &str) -> bool {
+    fn of(&self, format: &str, make: &str, calibre: &str) -> bool {
         let same = |asked: &Option<String>, there: &str| {
             asked.as_ref().is_none_or(|a| a.trim().to_lowercase() == there.to_lowercase())
         };
-        same(&self.make, make) && same(&self.calibre, calibre)
+        (self.formats.is_empty() || self.formats.iter().any(|asked| asked == format))
+            && same(&self.make, make)
+            && same(&self.calibre, calibre)
     }
 
     /// Whether it takes every record.
@@ -52,15 +57,15 @@ impl Filter {
 
     /// The records that it takes, as it stands behind "records"; empty where these are all.
     pub fn narrowing(&self) -> String {
-        words::narrowing(self.make.as_deref(), self.calibre.as_deref(), self.on.as_deref())
+        words::narrowing(&self.formats, self.make.as_deref(), self.calibre.as_deref(), self.on.as_deref())
     }
 
     /// As the log has it: what was asked beside the code.
     pub fn words(&self) -> String {
-        [("calibre", &self.calibre), ("make", &self.make), ("on", &self.on)]
-            .iter()
-            .filter_map(|(name, value)| value.as_ref().map(|v| format!(" {name} {v}")))
-            .collect()
+        let formats = self.formats.iter().map(|id| format!(" format {id}"));
+        let others = [("calibre", &self.calibre), ("make", &self.make), ("on", &self.on)];
+        let others = others.iter().filter_map(|(name, value)| value.as_ref().map(|v| format!(" {name} {v}")));
+        formats.chain(others).collect()
     }
 }
 
@@ -93,8 +98,9 @@ impl Population {
         filter: &Filter,
     ) -> Result<i64, Fatal> {
         if filter.on.is_none() {
-            let taken =
-                |key: &(String, String, String)| formats.contains(&key.0) && filter.of(&key.1, &key.2);
+            let taken = |key: &(String, String, String)| {
+                formats.contains(&key.0) && filter.of(&key.0, &key.1, &key.2)
+            };
             return Ok(self.tally.iter().filter(|(key, _)| taken(key)).map(|(_, records)| records).sum());
         }
         let mut sum = 0;
@@ -126,7 +132,7 @@ impl Population {
         let keys: Vec<&(String, String, String)> = self
             .tally
             .keys()
-            .filter(|(format, make, calibre)| formats.contains(format) && filter.of(make, calibre))
+            .filter(|(format, make, calibre)| formats.contains(format) && filter.of(format, make, calibre))
             .collect();
         let columns = [
             ("format", true, keys.iter().map(|k| &k.0).collect::<BTreeSet<_>>()),

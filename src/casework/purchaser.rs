@@ -6,9 +6,11 @@
 //! firearm. A registry takes the first key it is shown and refuses all others.
 
 use super::entry::is_day;
-use super::log::{self, Actor, Event, Log, hex};
+use super::log::{self, Actor, Event, Log};
 use super::store::{Database, Value};
+use crate::batch::lines::{by_semicolons, rows};
 use crate::error::Fatal;
+use crate::pipeline::photo::hex;
 use chacha20poly1305::aead::{Aead, Generate, Payload};
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
 use std::collections::BTreeMap;
@@ -189,15 +191,33 @@ impl<'a> Vault<'a> {
         Ok(())
     }
 
-    /// The sales of a firearm; logged before they are given.
+    /// The sales of a firearm, its make and serial spelt with any letters, capital or not; logged before they are given.
     ///
     /// # Errors
     /// [`Fatal`] where a row was tampered with, the store is gone, or the log cannot be written.
     pub fn show(&mut self, make: &str, serial: &str, actor: &Actor) -> Result<Vec<Sale>, Fatal> {
-        let sales = self.sales(make, serial)?;
+        let mut sales = Vec::new();
+        for (make, serial) in self.spelt(make, serial)? {
+            sales.extend(self.sales(&make, &serial)?);
+        }
         let event = Event { verb: "show", asked: format!("{make} {serial}"), came_back: sales.len() as i64 };
         log::append_alone(self.database, Log::Purchaser, actor, &[event])?;
         Ok(sales)
+    }
+
+    /// Make and serial of the firearms that may be meant, as they are spelt where they are kept.
+    fn spelt(&mut self, make: &str, serial: &str) -> Result<Vec<(String, String)>, Fatal> {
+        let same = |asked: &str, there: &str| asked.trim().to_lowercase() == there.to_lowercase();
+        let mut spelt = Vec::new();
+        let sql = "SELECT DISTINCT make, serial FROM purchaser WHERE lower(serial) = lower($1) ORDER BY make, serial";
+        self.database.query(sql, &[serial.trim().into()], &mut |row| {
+            let (there, number) = (row[0].text(), row[1].text());
+            if same(make, there) && same(serial, number) {
+                spelt.push((there.to_string(), number.to_string()));
+            }
+            Ok(())
+        })?;
+        Ok(spelt)
     }
 
     fn sales(&mut self, make: &str, serial: &str) -> Result<Vec<Sale>, Fatal> {
@@ -252,19 +272,22 @@ pub fn read_file(path: &Path) -> Result<Vec<Sale>, Fatal> {
     let wrong = |why: String| Fatal::new(format!("{}: {why}", path.display()), hint);
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|e| wrong(e.to_string()))?;
-    let names = reader.headers().map_err(|e| wrong(e.to_string()))?;
+    let names = reader.headers().map_err(|e| wrong(e.to_string()))?.clone();
     let mut seen = std::collections::BTreeSet::new();
     if let Some(name) = names.iter().find(|name| !seen.insert(*name)) {
         return Err(wrong(format!("two columns are called `{name}`")));
     }
+    if let Some(name) = ["make", "serial"].into_iter().find(|name| !seen.contains(name)) {
+        return Err(wrong(format!("there is no column `{name}`{}", by_semicolons(&names))));
+    }
     let mut sales: Vec<Sale> = Vec::new();
-    // Where each sale stands first: of two that differ, the registry would keep one, and nobody would know which.
-    let mut firsts: BTreeMap<String, usize> = BTreeMap::new();
-    for row in reader.deserialize() {
-        let mut data: Data = row.map_err(|e| wrong(e.to_string()))?;
+    // Where each sale stands first, and its line: of two that differ, the registry would keep one, and nobody would know which.
+    let mut firsts: BTreeMap<String, (usize, u64)> = BTreeMap::new();
+    for row in rows(reader) {
+        let (line, row) = row.map_err(|e| wrong(e.to_string()))?;
+        let mut data: Data = row.deserialize(Some(&names)).map_err(|e| wrong(format!("row {line}: {e}")))?;
         let mut take = |name: &str| data.remove(name).unwrap_or_default();
         let (make, serial, sale_date) = (take("make"), take("serial"), take("sale_date"));
-        let line = sales.len() + 2;
         if make.is_empty() || serial.is_empty() {
             return Err(wrong(format!("row {line} names no firearm: make or serial is empty")));
         }
@@ -272,14 +295,11 @@ pub fn read_file(path: &Path) -> Result<Vec<Sale>, Fatal> {
             return Err(wrong(format!("row {line}: sale_date `{sale_date}` is no day such as 2024-05-31")));
         }
         let sale = Sale { make, serial, sale_date, data };
-        let first = *firsts.entry(sale.place()).or_insert(sales.len());
+        let (first, first_line) = *firsts.entry(sale.place()).or_insert((sales.len(), line));
         if sales.get(first).is_some_and(|other| *other != sale) {
             return Err(wrong(format!(
-                "rows {} and {line} say different things of one sale, {} {} {}",
-                first + 2,
-                sale.make,
-                sale.serial,
-                sale.sale_date
+                "rows {first_line} and {line} say different things of one sale, {} {} {}",
+                sale.make, sale.serial, sale.sale_date
             )));
         }
         sales.push(sale);

@@ -44,7 +44,7 @@ impl Question {
     /// # Errors
     /// [`Fatal`] where it cannot be a code of any of `schemes`.
     pub fn typed(text: &str, schemes: &[Scheme]) -> Result<Self, Fatal> {
-        let asked = text.trim().to_uppercase();
+        let asked = text.trim().to_ascii_uppercase();
         let length = asked.chars().count();
         let hint =
             "8 characters such as A7?K2MP4, `?` for each that is unknown, or the folder that `decode` wrote";

@@ -1,10 +1,10 @@
 //! A file of entries, CSV or JSON lines, read row by row.
 
 use super::entry::Entry;
-use super::log::hex;
-use crate::batch::lines::Lines;
+use crate::batch::lines::{Lines, by_semicolons, lines_more};
 use crate::batch::record::BEGINNING;
 use crate::error::Fatal;
+use crate::pipeline::photo::hex;
 use crate::pipeline::scheme::Scheme;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -74,14 +74,30 @@ impl Source {
         let unreadable = |e: &dyn std::fmt::Display| {
             Fatal::new(format!("cannot read {}: {e}", path.display()), "a CSV or JSONL file of entries")
         };
-        let file = File::open(path).map_err(|e| unreadable(&e))?;
+        let mut file = File::open(path).map_err(|e| unreadable(&e))?;
         if !file.metadata().is_ok_and(|m| m.is_file()) {
             return Err(unreadable(&"it is no file"));
+        }
+        let start = beginning(&mut file).map_err(|e| unreadable(&e))?;
+        if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+            return Err(Fatal::new(
+                format!("the text of {} is UTF-16", path.display()),
+                "the same table, saved as CSV UTF-8",
+            ));
         }
         let counted = Counted { file, read: 0, hash: Sha256::new() };
         let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
         let rows = if ["jsonl", "ndjson", "json"].contains(&ending.as_str()) {
             let mut reader = Box::new(BufReader::with_capacity(CHUNK, counted));
+            if reader.fill_buf().map_err(|e| unreadable(&e))?.starts_with(BYTE_ORDER_MARK) {
+                reader.consume(BYTE_ORDER_MARK.len());
+            }
+            if !is_line_of_json(reader.fill_buf().map_err(|e| unreadable(&e))?) {
+                return Err(Fatal::new(
+                    format!("{} is not JSON with one object a line", path.display()),
+                    "JSON lines (`jq -c '.[]' FILE` makes them of a list), or CSV",
+                ));
+            }
             if let Some(other) = answers(reader.fill_buf().map_err(|e| unreadable(&e))?) {
                 return Err(Fatal::new(
                     format!("{} holds no entries: its first line is {other}", path.display()),
@@ -136,13 +152,12 @@ impl Source {
             Rows::Csv(csv) => match csv.reader.read_record(&mut csv.record) {
                 Ok(false) => return Ok(None),
                 Ok(true) => {
-                    let line = csv.lines.next(csv.record.position()) as i64;
-                    // Where the reader stands now: on the next line, or on this one at the end of the file.
-                    let last = (csv.reader.position().line() as i64 - 1).max(line);
-                    let entry = match last - line {
+                    let line = csv.lines.of(&csv.record, csv.reader.position()) as i64;
+                    let entry = match lines_more(&csv.record) as i64 {
                         0 => from_record(&csv.record, &csv.at),
-                        _ => Err(format!(
-                            "it goes on to line {last}, from a quotation mark on: none of these lines was read by itself"
+                        more => Err(format!(
+                            "it goes on to line {}, from a quotation mark on: none of these lines was read by itself",
+                            line + more
                         )),
                     };
                     RowRead { line, text: joined(&csv.record), entry }
@@ -183,6 +198,23 @@ impl Source {
         let entry = tidy.and_then(|entry| entry.check(&self.schemes).map(|()| entry));
         Ok(Some(RowRead { entry, ..read }))
     }
+}
+
+/// What programs put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The first two bytes of a file, which is left at its start.
+fn beginning(file: &mut File) -> std::io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    file.take(2).read_to_end(&mut start)?;
+    file.rewind()?;
+    Ok(start)
+}
+
+/// Whether JSON that begins like this may have an object a line: not a list, nor an object over several lines.
+fn is_line_of_json(start: &[u8]) -> bool {
+    let first = start.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
+    first.is_none_or(|line| !line.starts_with(b"[") && line != b"{")
 }
 
 /// The line of a file that begins at a byte, with what is no UTF-8 replaced; empty where it cannot be read again.
@@ -229,7 +261,8 @@ fn columns(names: &csv::StringRecord) -> Result<[Option<usize>; 14], Fatal> {
             } else {
                 format!("a first line of: {}", Entry::FIELDS.join(","))
             };
-            return Err(Fatal::new(format!("the registry has no place for a column `{name}`"), hint));
+            let why = by_semicolons(names);
+            return Err(Fatal::new(format!("the registry has no place for a column `{name}`{why}"), hint));
         };
         if at[field].replace(i).is_some() {
             return Err(Fatal::new(format!("two columns are called `{name}`"), "leave one of them out"));

@@ -213,9 +213,14 @@ pub fn trace(
             (Some(path), None) => format!(" {path}"),
             _ => String::new(),
         };
+        // The usual assumption goes without saying.
+        let assumed = match terms.unregistered {
+            UNREGISTERED => String::new(),
+            share => format!(" unregistered {share}"),
+        };
         events.push(Event {
             verb: "trace",
-            asked: format!("{}{of}{}", trace.asked, terms.filter.words()),
+            asked: format!("{}{of}{}{assumed}", trace.asked, terms.filter.words()),
             came_back: trace.compatible as i64,
         });
         traces.push(trace);

@@ -1,12 +1,11 @@
 //! `microstamp bench`: how fast a folder is read.
 
-use super::{Common, Outcome, unwritable};
+use super::{Common, Outcome, is_json_with, is_markdown, keep_others, print, unwritable};
 use crate::batch::inputs;
 use crate::bench::{Order, measure, table};
 use crate::engines;
 use crate::error::Fatal;
 use crate::pipeline::Pipeline;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -57,6 +56,10 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         truth: args.truth.as_deref(),
     };
     // Before minutes are spent on what then cannot be written down.
+    args.json
+        .as_ref()
+        .map_or(Ok(()), |path| keep_others(path, |bytes| is_json_with(bytes, "floor_ratio")))?;
+    args.markdown.as_ref().map_or(Ok(()), |path| keep_others(path, is_markdown))?;
     for path in args.json.iter().chain(&args.markdown) {
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create(true).truncate(false).open(path).map_err(|e| unwritable(path, &e))?;
@@ -70,7 +73,6 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     if let Some(path) = &args.markdown {
         std::fs::write(path, &text).map_err(|e| unwritable(path, &e))?;
     }
-    // A reader that closes the pipe early, such as `head`, has all it wants.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     Ok(if figures.failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }

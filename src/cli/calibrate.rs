@@ -1,6 +1,6 @@
 //! `microstamp calibrate`: curves and bars from a run whose truth is known.
 
-use super::{Common, Outcome, remark_if_changed, unwritable};
+use super::{Common, Outcome, print, remark_if_changed, unwritable};
 use crate::batch::results::Results;
 use crate::error::Fatal;
 use crate::groups::Group;
@@ -15,7 +15,6 @@ use crate::score::together::truthful;
 use crate::score::truth::Truth;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Fit confidences and acceptance bars of `--engine` to a run whose truth is known
@@ -57,8 +56,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     } else {
         photographs(args, common, &pairs.concat())?
     };
-    // A reader that closes the pipe early, such as `head`, has all it wants.
-    let _ = std::io::stdout().write_all(told.as_bytes());
+    print(&told)?;
     Ok(Outcome::Done)
 }
 
@@ -185,10 +183,14 @@ fn groups(args: &Args, common: &Common, known: &[Known], pairs: &[Vec<Pair<'_>>]
 
 /// What the file to be written holds already; `None` where there is none.
 fn earlier<T>(path: &Path, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Fatal> {
-    let Ok(text) = std::fs::read_to_string(path) else { return Ok(None) };
-    parse(&text).map(Some).map_err(|why| {
+    let kept = |why: &dyn std::fmt::Display| {
         Fatal::new(format!("{}: {why}", path.display()), "another file for -o, or delete this one")
-    })
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&text).map(Some).map_err(|why| kept(&why)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(kept(&e)),
+    }
 }
 
 fn write(path: &Path, head: &str, calibration: &impl serde::Serialize) -> Result<(), Fatal> {

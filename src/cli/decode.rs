@@ -1,7 +1,7 @@
 //! `microstamp decode`: a folder in, codes out.
 
 use super::group::{self, Grouping};
-use super::{Common, Outcome, remark_if_several};
+use super::{Common, Outcome, print, remark_if_several};
 use crate::batch::inputs::{Inputs, LeftOut, Links};
 use crate::batch::manifest::{self, Manifest, Setup, signature_of};
 use crate::batch::names::printable;
@@ -16,7 +16,6 @@ use crate::groups::naming;
 use crate::pipeline::Pipeline;
 use crate::pipeline::decode::Status;
 use crate::pipeline::net::Networks;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,8 +28,8 @@ const RETRIED_AT_ONCE: usize = 500;
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "Read the microstamps in photographs and folders of photographs.\n\n\
-        Photographs are PNG, JPEG, TIFF or BMP, recognised by their content, and only ever opened for \
-        reading. Hidden files and files that are no pictures are left out and counted. Results are \
+        Photographs are PNG, JPEG, TIFF or BMP, height maps X3P, recognised by their content, and only ever \
+        opened for reading. Hidden files and files that are no pictures are left out and counted. Results are \
         written in the order of the relative paths, one line a photograph, the same bytes for any \
         number of threads, and after an interruption that --resume continued.",
     after_help = "Examples:\n  \
@@ -133,26 +132,25 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         sign(out, key.as_ref())?;
         return Ok(if earlier.manifest.counts.failed == 0 { Outcome::Done } else { Outcome::SomeFailed });
     }
-    let kept = match &earlier {
+    let mut retried = Vec::new();
+    let saved = match &earlier {
         Some(earlier) => {
-            if key.is_none() && signature_of(&out.join(manifest::NAME)).exists() {
-                say!(
-                    "microstamp: the run in {} was signed, and what is written now will not be\n  \
-                     try: the same command with --sign-key",
-                    printable(&out.display().to_string())
-                );
-            }
-            resume::follow(out, earlier, &mut manifest)?;
+            let was_signed = signature_of(&out.join(manifest::NAME)).exists();
+            let anew = earlier.made_anew(out).join(", ");
+            let gone = resume::follow(out, earlier, &mut manifest)?;
+            remark_taken_up(out, was_signed && key.is_none(), &anew, &gone);
             manifest.kept = earlier.saved.rows.len();
             manifest.write(out)?;
             resume::bring_in_line(out, &earlier.saved, &Replaced::new())?;
-            if args.retry_failed && !retry(&run, &found.taken, out, &earlier.saved, common.quiet)? {
+            retried = if args.retry_failed { failed(&earlier.saved) } else { Vec::new() };
+            if !retry(&run, &found.taken, out, &retried, common.quiet)? {
                 say!(
                     "microstamp: interrupted; what failed and was not read again stays failed\n  \
                      try: the same command with --retry-failed"
                 );
                 return Ok(Outcome::Interrupted);
             }
+            manifest.kept -= retried.len();
             if earlier.saved.torn && !common.quiet {
                 say!("microstamp: the last line of results.jsonl was torn, and its photograph is read again");
             }
@@ -164,7 +162,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         }
     };
     let mut output = if earlier.is_some() { Output::reopen(out)? } else { Output::create(out)? };
-    let rest = &found.taken[kept..];
+    let rest = &found.taken[saved..];
     let mut progress = Progress::start(rest.len(), common.quiet);
     runner::run(&run, rest, &mut output, &mut progress)?;
     output.sync()?;
@@ -175,7 +173,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         group::make(out, &by, &args.grouping, (&common.engine, bar), out, common.quiet)?;
         manifest.finish(out)?;
     }
-    progress.finish(&manifest.counts.list());
+    progress.finish(&manifest.counts.list(), retried.len());
     let hash = manifest.write(out)?;
     sign(out, key.as_ref())?;
     if !common.quiet {
@@ -216,30 +214,56 @@ fn remark_left_out(found: &Inputs) {
     }
 }
 
+/// Says what an earlier run had and this one has not: a signature, files as they were, groups.
+fn remark_taken_up(out: &Path, unsigned: bool, anew: &str, gone: &[&str]) {
+    let folder = printable(&out.display().to_string());
+    if unsigned {
+        say!(
+            "microstamp: the run in {folder} was signed, and what is written now will not be\n  \
+             try: the same command with --sign-key"
+        );
+    }
+    if !anew.is_empty() {
+        say!("microstamp: not as the run left them in {folder}, and made anew: {anew}");
+    }
+    if !gone.is_empty() {
+        say!(
+            "microstamp: {} stemmed from the readings before, and are removed\n  \
+             try: `microstamp group {folder}` once more, when this has ended",
+            gone.join(" and ")
+        );
+    }
+}
+
 fn sign(out: &Path, key: Option<&SigningKey>) -> Result<(), Fatal> {
     key.map_or(Ok(()), |key| signature::sign(out, key))
 }
 
-/// Whether nothing is left to do: a table that is gone is made again.
+/// Whether nothing is left to do: a table that is gone, or is not as the run left it, is made again.
 fn is_done(earlier: &Earlier, out: &Path, retry_failed: bool) -> bool {
     earlier.manifest.complete
         && earlier.saved.rows.len() == earlier.manifest.photographs
-        && output::FILES.iter().all(|name| out.join(name).is_file())
-        && earlier.manifest.outputs.keys().all(|name| out.join(name).is_file())
+        && earlier.made_anew(out).is_empty()
         && !(retry_failed && earlier.manifest.counts.failed > 0)
 }
 
-/// Reads the failed photographs again and puts their new lines in the place of the old ones; false where an interrupt
-/// came before the last of them.
+/// The lines of photographs that failed.
+fn failed(saved: &Saved) -> Vec<usize> {
+    (0..saved.rows.len()).filter(|i| saved.rows[*i].status == Status::Failed).collect()
+}
+
+/// Reads the photographs of the lines `failed` again and puts their new lines in the place of the old ones; false where an
+/// interrupt came before the last of them.
 fn retry(
     run: &runner::Run,
     all: &[Photograph],
     out: &Path,
-    saved: &Saved,
+    failed: &[usize],
     quiet: bool,
 ) -> Result<bool, Fatal> {
-    let failed: Vec<usize> =
-        (0..saved.rows.len()).filter(|i| saved.rows[*i].status == Status::Failed).collect();
+    if failed.is_empty() {
+        return Ok(true);
+    }
     let mut progress = Progress::start(failed.len(), quiet);
     for some in failed.chunks(RETRIED_AT_ONCE) {
         let photographs: Vec<Photograph> = some.iter().map(|i| all[*i].clone()).collect();
@@ -281,7 +305,6 @@ fn list(found: &inputs::Inputs) -> Result<Outcome, Fatal> {
         text += &format!("left out\t{}\t{}\n", printable(name), why.reason());
     }
     text += &format!("{} photographs, {} files left out\n", found.taken.len(), found.left_out.len());
-    // A closed pipe, as of `| head`, is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     Ok(Outcome::Done)
 }

@@ -1,6 +1,6 @@
 //! `microstamp group`: photographs of one case, or cases of one gun, read together.
 
-use super::{Common, Outcome, keep_from_evidence, manifest_of, remark_if_changed, remark_if_several};
+use super::{Common, Outcome, keep_from_evidence, manifest_of, print, remark_if_changed, remark_if_several};
 use crate::batch::disk::sha256_of;
 use crate::batch::names::printable;
 use crate::batch::record::{Record, share};
@@ -13,7 +13,6 @@ use crate::settings::DecodeSettings;
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Which photographs are read together.
@@ -119,8 +118,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     })?;
     let groups = make(&args.out, &by, &args.grouping, (&engine, bar), folder, common.quiet)?;
     if !common.quiet {
-        // A reader that closes the pipe early, such as `head`, has all it wants.
-        let _ = std::io::stdout().write_all(summary(&groups, folder).as_bytes());
+        print(&summary(&groups, folder))?;
     }
     Ok(Outcome::Done)
 }
@@ -143,14 +141,26 @@ pub fn make(
     let groups = read_together(&results, by, grouping.kind(), &curve, heights_bar)?;
     write(&groups, folder)?;
     if !quiet {
-        remark_if_alone(&groups, &results.records);
+        remark_if_odd(&groups, &results.records);
     }
     Ok(groups)
 }
 
-/// Says so where photographs are in no group: the pattern or table may have missed them.
-fn remark_if_alone(groups: &[Group], records: &[Record]) {
-    let grouped: BTreeSet<&str> = groups.iter().flat_map(|g| &g.members).map(|m| m.path.as_str()).collect();
+/// Says so where photographs are in no group, which the pattern or table may have missed, or in several.
+fn remark_if_odd(groups: &[Group], records: &[Record]) {
+    let (mut grouped, mut again) = (BTreeSet::new(), BTreeSet::new());
+    for path in groups.iter().flat_map(|g| &g.members).map(|m| m.path.as_str()) {
+        if !grouped.insert(path) {
+            again.insert(path);
+        }
+    }
+    if let Some(first) = again.first() {
+        say!(
+            "microstamp: {} photographs are in more than one group, such as {}: such groups are no evidence for each other",
+            again.len(),
+            printable(first)
+        );
+    }
     let alone: Vec<&str> = records.iter().map(|r| r.path.as_str()).filter(|p| !grouped.contains(p)).collect();
     if let Some(first) = alone.first() {
         say!(

@@ -1,6 +1,6 @@
 //! `microstamp link`: readings of one firearm's pin, across scenes and runs.
 
-use super::{Common, Outcome, keep_from_evidence, remark_if_changed, remark_if_several};
+use super::{Common, Outcome, keep_from_evidence, print, remark_if_changed, remark_if_several};
 use crate::batch::names::printable;
 use crate::casework::leads::{Leads, Member};
 use crate::casework::link::Linker;
@@ -11,7 +11,6 @@ use crate::pipeline::scheme::Scheme;
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 /// Find readings that stem from one firearm, across scenes and runs
@@ -80,7 +79,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         if twice > 0 { format!(", {twice} photographs given twice") } else { String::new() },
         folder.join("leads.csv").display()
     );
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     Ok(Outcome::Done)
 }
 

@@ -28,6 +28,7 @@ use crate::pipeline::photo::{Asked, Page};
 use crate::pipeline::scheme::Scheme;
 use crate::settings::Settings;
 use clap::{Args, Parser, Subcommand};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -158,6 +159,21 @@ enum Verb {
 }
 
 impl Verb {
+    /// Common flags that this verb was given and has no use for: they say how photographs are read, and it reads none.
+    fn unused(&self, common: &Common) -> Vec<&'static str> {
+        let reads = matches!(self, Self::Bench(_) | Self::Decode(_) | Self::Inspect(_));
+        let looks_up = matches!(self, Self::Trace(_) | Self::Registry(_));
+        [
+            ("--format", !common.formats.is_empty() && !reads && !looks_up),
+            ("--um-per-px", common.um_per_px.is_some() && !reads),
+            ("--page", common.page.is_some() && !reads),
+            ("--config", common.config.is_some() && !reads),
+        ]
+        .into_iter()
+        .filter_map(|(flag, unused)| unused.then_some(flag))
+        .collect()
+    }
+
     fn run(&self, common: &Common) -> Result<Outcome, Fatal> {
         match self {
             Self::Bench(args) => bench::run(args, common),
@@ -221,6 +237,48 @@ fn keep_from_evidence(inputs: &[String], folder: &Path) -> Result<(), Fatal> {
     inputs::keep_apart(&inputs.iter().map(PathBuf::from).collect::<Vec<_>>(), folder)
 }
 
+/// Refuses to write in the place of a file that is none of this kind: one slip, and a photograph, the readings or a registry
+/// would be gone. A file that cannot be read cannot be written either, which is said then.
+fn keep_others(file: &Path, is_of_this_kind: impl Fn(&[u8]) -> bool) -> Result<(), Fatal> {
+    match std::fs::read(file) {
+        Ok(bytes) if !bytes.is_empty() && !is_of_this_kind(&bytes) => Err(Fatal::new(
+            format!("{} holds something else and stays as it is", file.display()),
+            "a file that does not exist yet",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a file is figures as JSON, with this field in them.
+fn is_json_with(bytes: &[u8], field: &str) -> bool {
+    serde_json::from_slice::<serde_json::Value>(bytes).is_ok_and(|value| value.get(field).is_some())
+}
+
+/// Whether a file is text with a table in Markdown.
+fn is_markdown(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| text.lines().any(|line| line.starts_with('|')))
+}
+
+/// Writes an answer to stdout. A reader that closes the pipe early, such as `head`, has all it wants.
+///
+/// # Errors
+/// [`Fatal`] where it cannot be written: nobody is to take half an answer, or none, for all of it.
+fn print(text: &str) -> Result<(), Fatal> {
+    let mut out = std::io::stdout().lock();
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What writing to stdout came to, as [`print`] has it.
+fn written(result: std::io::Result<()>) -> Result<(), Fatal> {
+    match result {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Fatal::new(
+            format!("cannot write the answer to stdout: {e}"),
+            "the same command with > and a file on a disk that has room",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Says so where photographs come from several INPUTs: results hold paths within them, by which folders of two INPUTs
 /// that are called alike are one case or scene.
 fn remark_if_several(inputs: usize) {
@@ -251,7 +309,13 @@ fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Fatal {
 /// Parses the command line, runs one verb, and turns its outcome into an exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.verb.run(&cli.common) {
+    let unused = cli.verb.unused(&cli.common);
+    if !unused.is_empty() {
+        say!("microstamp: {} says how photographs are read, and changes nothing here", unused.join(", "));
+    }
+    // What is mistyped is wrong for every verb.
+    let common = cli.common.settings().and_then(|_| cli.common.schemes());
+    match common.and_then(|_| cli.verb.run(&cli.common)) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed | Outcome::Differs) => ExitCode::from(1),
         Err(fatal) => {

@@ -2,7 +2,7 @@
 
 mod purchaser;
 
-use super::{Common, Outcome};
+use super::{Common, Outcome, print, written};
 use crate::batch::names::printable;
 use crate::casework::entry::Entry;
 use crate::casework::import::{self, Counts, Order, Step};
@@ -352,7 +352,11 @@ fn stats(args: &Stats) -> Result<Outcome, Fatal> {
         );
         for (name, list) in &lists {
             let shown = list.iter().take(TOP).map(|(value, n)| {
-                format!("{} {}", if value.is_empty() { "(none)" } else { value }, thousands(*n))
+                format!(
+                    "{} {}",
+                    if value.is_empty() { "(none)".into() } else { printable(value) },
+                    thousands(*n)
+                )
             });
             let rest = if list.len() > TOP { format!(", {} more", list.len() - TOP) } else { String::new() };
             let _ = writeln!(text, "  {name}: {}{rest}", shown.collect::<Vec<_>>().join(", "));
@@ -360,7 +364,7 @@ fn stats(args: &Stats) -> Result<Outcome, Fatal> {
         let state = chain.broken_at.map_or("whole".to_string(), |id| format!("BROKEN at row {id}"));
         let _ = writeln!(text, "  log: {} rows, {state}; head {}", thousands(chain.rows), chain.head);
     }
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     Ok(if chain.broken_at.is_none() { Outcome::Done } else { Outcome::Differs })
 }
 
@@ -376,14 +380,15 @@ fn show_log(
 ) -> Result<Outcome, Fatal> {
     let since = since.map(log::noted).transpose()?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut result = Ok(());
     let chain = log::walk(database, log, since.as_deref(), &mut |row| {
-        if !verify {
+        if !verify && result.is_ok() {
             let cells = [&row.time, &row.who, &row.verb, &row.asked, &row.why].map(|t| printable(t));
             let [time, who, verb, asked, why] = cells;
-            let _ = writeln!(out, "{}\t{time}\t{who}\t{verb}\t{asked}\t{}\t{why}", row.id, row.came_back);
+            result = writeln!(out, "{}\t{time}\t{who}\t{verb}\t{asked}\t{}\t{why}", row.id, row.came_back);
         }
     })?;
-    let _ = out.flush();
+    written(result.and_then(|()| out.flush()))?;
     let differs = match (chain.broken_at, chain.has) {
         (Some(id), _) => Some(format!("the log is broken: row {id} does not follow from the one before")),
         (None, Some(false)) => {
@@ -395,7 +400,8 @@ fn show_log(
         say!("microstamp: {differs}\n  try: a backup of the registry, and who could write to it");
         return Ok(Outcome::Differs);
     }
-    let _ = writeln!(out, "{} rows, each follows from the one before; head {}", chain.rows, chain.head);
+    drop(out);
+    print(&format!("{} rows, each follows from the one before; head {}\n", chain.rows, chain.head))?;
     Ok(Outcome::Done)
 }
 

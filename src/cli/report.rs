@@ -51,7 +51,6 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
-    let settings = common.settings()?;
     let batch = Batch::read(&args.run, &args.inputs)?;
     remark_if_unfinished(&args.run, batch.unfinished());
     let left = [(FILES[0], batch.results_as_stated), (manifest::NAME, batch.run_as_sealed)];
@@ -92,7 +91,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     output::make_folder(&out)?;
     let shown_bar = !common.quiet && std::io::stderr().is_terminal();
     let bar = if shown_bar { ProgressBar::new(batch.records.len() as u64) } else { ProgressBar::hidden() };
-    let setup = Setup { photo: &settings.photo, done: &|| bar.inc(1) };
+    let setup = Setup { done: &|| bar.inc(1) };
     let threads = common.threads();
     let shown = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

@@ -1,11 +1,17 @@
 //! `microstamp score`: a run against the truth.
 
-use super::{Common, Outcome, remark_if_changed, unwritable};
+use super::{
+    Common, Outcome, is_json_with, is_markdown, keep_from_evidence, keep_others, print, remark_if_changed,
+    unwritable,
+};
+use crate::batch::names::printable;
 use crate::error::Fatal;
 use crate::groups::FILES;
+use crate::pipeline::scheme::Scheme;
+use crate::score::truth::Truth;
 use crate::score::{compare, plot, score, table, verdicts};
-use std::io::Write;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// Compare a run with the truth or with an examiner's readings: accuracy with 95 % intervals, disagreements
 #[derive(Debug, clap::Args)]
@@ -47,7 +53,26 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
-    remark_if_changed(&args.out);
+    let evidence = remark_if_changed(&args.out).map_or_else(Vec::new, |run| run.inputs);
+    let is_score =
+        |bytes: &[u8]| ["risk_coverage", "relations"].iter().any(|field| is_json_with(bytes, field));
+    args.json.as_ref().map_or(Ok(()), |file| keep_others(file, is_score))?;
+    args.markdown.as_ref().map_or(Ok(()), |file| keep_others(file, is_markdown))?;
+    if let Some(file) =
+        args.plot.as_ref().filter(|f| f.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")))
+    {
+        let png = file.with_extension("png");
+        return Err(Fatal::new(
+            format!("--plot {}: the curve is written as a PNG file", file.display()),
+            format!("--plot {}", png.display()),
+        ));
+    }
+    // An earlier plot is a PNG file, and so are photographs.
+    if let Some(file) = &args.plot {
+        keep_others(file, |bytes| bytes.starts_with(b"\x89PNG"))?;
+        keep_from_evidence(&evidence, file)
+            .map_err(|f| Fatal::new(f.what, "--plot with a file elsewhere"))?;
+    }
     if let Some(path) = &args.verdicts {
         let comparison = compare(&args.out, path, args.truth.as_deref())?;
         return tell(args, &comparison, &verdicts::markdown(&comparison));
@@ -55,6 +80,7 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
     let Some(truth) = &args.truth else {
         return Err(Fatal::new("nothing to compare with", "--truth TRUTH.csv or --verdicts VERDICTS.csv"));
     };
+    remark_if_odd(truth)?;
     let own = Some(&args.out).filter(|out| out.join(FILES[0]).is_file());
     let score = score(&args.out, truth, &args.by, args.groups.as_ref().or(own).map(PathBuf::as_path))?;
     if let Some(path) = &args.plot {
@@ -63,6 +89,24 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
             .map_err(|e| unwritable(path, &e))?;
     }
     tell(args, &score, &table::markdown(&score))
+}
+
+/// Says so where a true code has a length that no format has: a slip in the table counts as an error of the reader.
+fn remark_if_odd(truth: &Path) -> Result<(), Fatal> {
+    let lengths: BTreeSet<usize> = Scheme::all().iter().map(Scheme::len).collect();
+    let truth = Truth::read(truth)?;
+    let is_odd = |code: &str| !lengths.contains(&code.chars().count());
+    let odd =
+        truth.rows.iter().filter_map(|row| Some((row, row.code.as_deref().filter(|code| is_odd(code))?)));
+    let odd: Vec<String> =
+        odd.map(|(row, code)| format!("{} for {}", printable(code), printable(&row.path))).collect();
+    if let Some(first) = odd.first() {
+        say!(
+            "microstamp: {} codes of the truth have a length that no format has, such as {first}; none can be read rightly",
+            odd.len()
+        );
+    }
+    Ok(())
 }
 
 /// Figures and tables to the files asked for, tables to stdout.
@@ -74,7 +118,6 @@ fn tell(args: &Args, figures: &impl serde::Serialize, text: &str) -> Result<Outc
     if let Some(path) = &args.markdown {
         std::fs::write(path, text).map_err(|e| unwritable(path, &e))?;
     }
-    // A reader that closes the pipe early, such as `head`, has all it wants.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     Ok(Outcome::Done)
 }

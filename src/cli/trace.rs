@@ -1,7 +1,7 @@
 //! `microstamp trace`: from a code, or a folder of readings, to registered firearms.
 
 use super::registry::{Place, Who};
-use super::{Common, Outcome, keep_from_evidence, remark_if_changed, unwritable};
+use super::{Common, Outcome, keep_from_evidence, print, remark_if_changed, unwritable};
 use crate::batch::names::printable;
 use crate::casework::answers;
 use crate::casework::entry::is_day;
@@ -10,10 +10,10 @@ use crate::casework::question::Question;
 use crate::casework::trace::{self, Terms, Trace, UNREGISTERED};
 use crate::casework::{results, store};
 use crate::error::Fatal;
+use crate::pipeline::scheme::Scheme;
 use crate::words::{self, counted, expected, percent, thousands};
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Look a code, or the readings of a folder, up in the registry
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 #[command(
     long_about = "Look a code, or the readings of a folder, up in the registry: every compatible record with \
         its probability, how likely it is that the code is in no registry, and how many records would be \
-        compatible by chance alone. --make, --calibre and --on narrow the records down; the answer then speaks \
+        compatible by chance alone. --make, --calibre, --on and --format narrow the records down; the answer then speaks \
         of these records alone, and says how many compatible ones were left out.\n\nEach question is logged before its answer is shown. A record is a lead: \
         a code names a firing pin, not a firearm, an owner or a shooter.",
     after_help = "Examples:\n  microstamp trace A7CK2MP4 --registry lab.sqlite --why \"case 2026-117\"\n  \
@@ -64,7 +64,7 @@ const SHOWN: usize = 20;
 
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let actor = args.who.actor(&args.why)?;
-    let terms = terms(args)?;
+    let terms = terms(args, &common.formats)?;
     let schemes = common.schemes()?;
     let folder = Path::new(&args.what);
     let from_folder = folder.is_dir();
@@ -91,7 +91,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
                 "the folder that `microstamp decode PHOTOGRAPHS -o OUT` wrote, or a code such as A7?K2MP4",
             ));
         }
-        let typed = Question::typed(&args.what, &schemes)?;
+        // A code that none of the formats asked for can have is refused; but one may be registered in another format, and
+        // an answer must not sound as if it were not.
+        Question::typed(&args.what, &schemes)?;
+        let typed = Question::typed(&args.what, &Scheme::all())?;
         if let Some(photo) = args.photo.first() {
             return Err(Fatal::new(
                 format!("--photo {photo} chooses from a folder, and {} is a code", args.what),
@@ -106,12 +109,16 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     let mut database = store::open(&args.place.registry)?;
     let traces = trace::trace(&mut *database, &questions, &terms, &actor)?;
+    // The rows in its log are on the disk before an answer is shown.
+    drop(database);
     if let Some(out) = &args.out {
         answers::write(out, &traces)?;
     }
     if !from_folder && let [Trace { refused: Some(why), narrowed, .. }] = traces.as_slice() {
         let hint = match narrowed {
-            Some(_) => "more characters, or more of --make, --calibre and --on; the question was logged",
+            Some(_) => {
+                "more characters, or more of --make, --calibre and --on, or another --format; the question was logged"
+            }
             None => "more characters, or fewer records by --make, --calibre or --on; the question was logged",
         };
         return Err(Fatal::new(format!("{}: {why}", args.what), hint));
@@ -122,14 +129,14 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         [trace] if !from_folder => one(trace, &narrowing),
         traces => many(traces, &narrowing, (without, terms.unregistered)),
     };
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     if let Some(out) = args.out.as_ref().filter(|_| !common.quiet) {
         say!("All of them: {}", printable(&out.join(answers::FILES[1]).display().to_string()));
     }
     Ok(Outcome::Done)
 }
 
-fn terms(args: &Args) -> Result<Terms, Fatal> {
+fn terms(args: &Args, formats: &[String]) -> Result<Terms, Fatal> {
     if !(args.unregistered > 0.0 && args.unregistered < 1.0) {
         return Err(Fatal::new(
             format!("--unregistered {} is not between 0 and 1", args.unregistered),
@@ -148,7 +155,12 @@ fn terms(args: &Args) -> Result<Terms, Fatal> {
         }
     }
     let trimmed = |text: &Option<String>| text.as_ref().map(|t| t.trim().to_string());
-    let filter = Filter { make: trimmed(&args.make), calibre: trimmed(&args.calibre), on: args.on.clone() };
+    let filter = Filter {
+        formats: formats.to_vec(),
+        make: trimmed(&args.make),
+        calibre: trimmed(&args.calibre),
+        on: args.on.clone(),
+    };
     Ok(Terms { filter, unregistered: args.unregistered })
 }
 
@@ -196,7 +208,7 @@ fn one(trace: &Trace, narrowing: &str) -> String {
         expected(trace.by_chance)
     );
     if !narrowing.is_empty() && trace.records == 0 {
-        let _ = writeln!(text, "The registry holds no record {narrowing}: is it spelt as it is there?");
+        let _ = writeln!(text, "{}", nothing_compared(narrowing));
     }
     if !narrowing.is_empty() {
         let _ = writeln!(text, "{}", words::left_out(narrowing, trace.left_out.map(|n| n as i64)));
@@ -261,6 +273,11 @@ fn one(trace: &Trace, narrowing: &str) -> String {
     text
 }
 
+/// Said where a narrowing left no record to compare.
+fn nothing_compared(narrowing: &str) -> String {
+    format!("The registry holds no record {narrowing}: is it spelt as it is there?")
+}
+
 /// The answers to a folder's readings, a row a photograph; `without` is the number of those that have none,
 /// where all were asked for.
 fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64)) -> String {
@@ -301,8 +318,10 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
         table.add_row(row);
     }
     let without = without.map(|n| format!(", {} without a code", thousands(n as i64))).unwrap_or_default();
-    let only = if narrowing.is_empty() {
+    let only = if narrowing.is_empty() || traces.is_empty() {
         String::new()
+    } else if traces.iter().all(|t| t.records == 0) {
+        format!(" {}", nothing_compared(narrowing))
     } else {
         format!(" Only records {narrowing} were compared.")
     };

@@ -1,10 +1,9 @@
 //! `microstamp verify`: is everything as the run left it?
 
-use super::{Common, Outcome};
+use super::{Common, Outcome, print};
 use crate::batch::signature;
 use crate::batch::verify::{Order, verify};
 use crate::error::Fatal;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Check that results, photographs and weights are as a run left them
@@ -55,7 +54,6 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             text += &format!("SHA-256 of run.json: {}\n", found.run_sha256);
         }
     }
-    // A closed pipe, as of `| head`, is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     Ok(if found.differences.is_empty() { Outcome::Done } else { Outcome::Differs })
 }

@@ -1,6 +1,6 @@
 //! Which photographs belong together: by a pattern on their paths, or by a table.
 
-use crate::batch::lines::Lines;
+use crate::batch::lines;
 use crate::batch::names::printable;
 use crate::error::Fatal;
 use regex::Regex;
@@ -83,7 +83,7 @@ fn by_table(paths: &[&str], path: &Path) -> Result<BTreeMap<String, Vec<usize>>,
     let headers = table.headers().map_err(|e| wrong(e.to_string()))?.clone();
     let column = |name: &str| {
         let found = headers.iter().position(|h| h.trim_start_matches('\u{feff}') == name);
-        found.ok_or_else(|| wrong(format!("no column `{name}`")))
+        found.ok_or_else(|| wrong(format!("no column `{name}`{}", lines::by_semicolons(&headers))))
     };
     let (path_at, group_at) = (column("path")?, column("group")?);
     let mut known: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -91,10 +91,8 @@ fn by_table(paths: &[&str], path: &Path) -> Result<BTreeMap<String, Vec<usize>>,
         known.entry(path).or_default().push(i);
     }
     let mut groups: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-    let mut lines = Lines::after_names();
-    for row in table.records() {
-        let row = row.map_err(|e| wrong(e.to_string()))?;
-        let line = lines.next(row.position());
+    for row in lines::rows(table) {
+        let (line, row) = row.map_err(|e| wrong(e.to_string()))?;
         let (photograph, group) = (&row[path_at], &row[group_at]);
         if group.is_empty() {
             continue;

@@ -61,7 +61,7 @@ pub struct GearReading {
     pub present: bool,
     /// The symbols as the ring alone gives them, `?` where not sure.
     pub symbols: String,
-    /// Whether none of them contradicts the characters.
+    /// Whether each that is sure is the code's most probable one, and the characters alone are not sure of another.
     pub agrees: bool,
 }
 
@@ -177,7 +177,7 @@ pub fn decode(
     let text = |show: &[bool]| {
         positions.iter().zip(show).map(|(p, show)| if *show { p.char } else { '?' }).collect::<String>()
     };
-    let gear = gear(&fused, settings);
+    let gear = gear(&fused, &best, settings);
     let mut warnings = Vec::new();
     if gear.as_ref().is_some_and(|g| !g.agrees) {
         warnings.push("gear_disagrees".into());
@@ -255,17 +255,17 @@ fn source(fused: &Fused<'_>, i: usize, best: usize) -> Source {
     }
 }
 
-fn gear(fused: &Fused<'_>, settings: &DecodeSettings) -> Option<GearReading> {
+fn gear(fused: &Fused<'_>, best: &[usize], settings: &DecodeSettings) -> Option<GearReading> {
     let ring = fused.ring.as_ref()?;
     let symbols: Vec<char> = fused.scheme.alphabet.chars().collect();
     let mut text = String::new();
     let mut agrees = true;
-    for (ring, characters) in ring.iter().zip(&fused.characters) {
+    for ((ring, characters), best) in ring.iter().zip(&fused.characters).zip(best) {
         let top = top_of(ring);
         let sure = ring[top] >= settings.gear_bar;
         text.push(if sure { symbols[top] } else { '?' });
         let other = top_of(characters);
-        agrees &= !(sure && other != top && characters[other] >= settings.gear_bar);
+        agrees &= !(sure && (*best != top || other != top && characters[other] >= settings.gear_bar));
     }
     Some(GearReading { present: true, symbols: text, agrees })
 }

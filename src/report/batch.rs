@@ -6,6 +6,7 @@ use crate::batch::manifest::is_sealed;
 use crate::batch::results::{self, Results};
 use crate::error::Fatal;
 use crate::pipeline::photo::sha256;
+use crate::settings::PhotoSettings;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ pub struct Batch {
     pub results_as_stated: Option<bool>,
     /// Whether `run.json` is as it was written, by the seal in it; `None` where it has none.
     pub run_as_sealed: Option<bool>,
+    /// What the run was to open and how it showed heights; of this version where `run.json` states it in another's terms.
+    pub photo: PhotoSettings,
     /// Where the photographs were looked for.
     pub inputs: Vec<PathBuf>,
     /// Where photographs of a name lie, in the order of the INPUTs.
@@ -36,6 +39,8 @@ pub enum Original {
     Same(Vec<u8>),
     /// A file of its name, with another hash.
     Differs(String),
+    /// A file of its name that is larger than the run would have opened.
+    TooLarge,
     /// No file of its name, or none that can be opened.
     Absent,
 }
@@ -57,6 +62,7 @@ impl Batch {
             records,
             results_as_stated: manifest["outputs"]["results.jsonl"].as_str().map(|stated| stated == hash),
             run_as_sealed: manifest.get("seal").map(|_| is_sealed(&run)),
+            photo: serde_json::from_value(manifest["settings"]["photo"].clone()).unwrap_or_default(),
             run: manifest,
             hashes: [("results.jsonl", hash), ("run.json", sha256(&run))],
             inputs,
@@ -74,17 +80,20 @@ impl Batch {
         &self.hashes[0].1
     }
 
-    /// The photograph of a line, by name and hash. Files of more than `most_mb` megabytes are not opened.
-    pub fn original(&self, record: &Record, most_mb: f64) -> Original {
+    /// The photograph of a line, by name and hash. Files that are larger than the run would have opened are not opened.
+    pub fn original(&self, record: &Record) -> Original {
         let mut other = Original::Absent;
         for path in self.places.get(&record.path).into_iter().flatten() {
-            let small = std::fs::metadata(path).is_ok_and(|m| m.len() as f64 <= most_mb * 1e6);
-            let Some(bytes) = small.then(|| std::fs::read(path).ok()).flatten() else { continue };
+            if std::fs::metadata(path).is_ok_and(|m| m.len() as f64 > self.photo.max_file_mb * 1e6) {
+                other = Original::TooLarge;
+                continue;
+            }
+            let Ok(bytes) = std::fs::read(path) else { continue };
             let found = sha256(&bytes);
             if record.sha256.as_ref() == Some(&found) {
                 return Original::Same(bytes);
             }
-            if other == Original::Absent {
+            if !matches!(other, Original::Differs(_)) {
                 other = Original::Differs(found);
             }
         }
@@ -157,12 +166,17 @@ mod tests {
         put("out/run.json", inputs.to_string().as_bytes());
         let seen = |inputs: &[PathBuf]| {
             let batch = Batch::read(&dir.path().join("out"), inputs).unwrap();
-            batch.records.iter().map(|r| batch.original(r, 1.0)).collect::<Vec<_>>()
+            batch.records.iter().map(|r| batch.original(r)).collect::<Vec<_>>()
         };
         let (same, differs) = (Original::Same(b"one".into()), Original::Differs(sha256(b"changed")));
         assert_eq!(seen(&[]), [same.clone(), differs.clone(), Original::Absent, Original::Absent]);
         assert_eq!(seen(&[dir.path().join("photos")]), [same, differs, Original::Absent, Original::Absent]);
         assert_eq!(seen(&[dir.path().join("out")]), vec![Original::Absent; 4]);
+        // Nothing larger than the run was to open, which is not the same as not there.
+        let settings = serde_json::json!({ "photo": { "max_file_mb": 2e-6 } });
+        let run = serde_json::json!({ "inputs": [dir.path().join("photos")], "settings": settings });
+        put("out/run.json", run.to_string().as_bytes());
+        assert_eq!(seen(&[])[..3], [Original::TooLarge, Original::TooLarge, Original::Absent]);
         assert!(Batch::read(&dir.path().join("photos"), &[]).unwrap_err().hint.contains("decode"));
     }
 }

@@ -19,6 +19,7 @@ use crate::batch::Record;
 use crate::batch::names::cell;
 use crate::batch::record::{share, word};
 use crate::error::Fatal;
+use crate::pipeline::photo::hex;
 use crate::pipeline::scheme::Scheme;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -47,7 +48,8 @@ pub fn write(batch: &Batch, folder: &Path, setup: &Setup<'_>) -> Result<Vec<Show
         let Some(pictures) = &shown.pictures else { continue };
         let file = view::file(i);
         photographs.push(photograph(record, pictures, &file));
-        let machine = json!(hex(&machine(record, pictures, &file).to_string()));
+        // Not to hide anything from anybody who looks for it: so that no code is seen by chance.
+        let machine = json!(hex(machine(record, pictures, &file).to_string().as_bytes()));
         site.write(&format!("reveal/{file}.js"), &format!("reveal({}, {machine});\n", json!(file)))?;
     }
     let data = json!({
@@ -107,9 +109,4 @@ fn lengths(batch: &Batch) -> Vec<usize> {
     lengths.sort_unstable();
     lengths.dedup();
     lengths
-}
-
-/// Not to hide anything from anybody who looks for it: so that no code is seen by chance.
-fn hex(text: &str) -> String {
-    text.bytes().map(|b| format!("{b:02x}")).collect()
 }

@@ -252,7 +252,9 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
     };
     let narrowed = |name: &str| line["narrowed"][name].as_str().map(text);
     let [make, calibre, on] = ["make", "calibre", "on"].map(narrowed);
-    let narrowing = words::narrowing(make.as_deref(), calibre.as_deref(), on.as_deref());
+    let formats = line["narrowed"]["formats"].as_array().into_iter().flatten();
+    let formats: Vec<String> = formats.filter_map(Value::as_str).map(text).collect();
+    let narrowing = words::narrowing(&formats, make.as_deref(), calibre.as_deref(), on.as_deref());
     let left_out = match narrowing.as_str() {
         "" => String::new(),
         narrowing => words::left_out(narrowing, line["left_out"].as_i64()),

@@ -8,7 +8,7 @@ use crate::pipeline::mark::TILE_SPAN;
 use serde::Serialize;
 
 /// Radii between which the gear ring is drawn, in floor radii: it ends at 0.93-0.99 of them.
-const RING: (f64, f64) = (0.84, 0.98);
+pub const RING: (f64, f64) = (0.84, 0.98);
 /// The floor's radius in semi-axes of the rim, for results that do not state the floor: floors are
 /// 1.0-1.8 mm across in craters of 1.35-2.0 mm.
 const FLOOR_IN_RIM: f64 = 0.8;

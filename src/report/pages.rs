@@ -19,7 +19,6 @@ use crate::error::{Failure, Fatal};
 use crate::pipeline::heights::lit::lit;
 use crate::pipeline::net::Networks;
 use crate::pipeline::photo::{self, Asked};
-use crate::settings::PhotoSettings;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -35,8 +34,6 @@ const BARS: usize = 10;
 
 /// What a report is made with.
 pub struct Setup<'a> {
-    /// Limits of what is opened.
-    pub photo: &'a PhotoSettings,
     /// Called when a photograph is done.
     pub done: &'a (dyn Fn() + Sync),
 }
@@ -100,10 +97,14 @@ pub fn pictures(
     let one = |i: usize| {
         let record = &batch.records[i];
         let without = |original: String| Shown { pictures: None, original };
-        let shown = match batch.original(record, setup.photo.max_file_mb) {
+        let shown = match batch.original(record) {
             Original::Absent => {
                 without("The photograph was not found, so that nothing of it is shown.".into())
             }
+            Original::TooLarge => without(format!(
+                "The file of this name is larger than {} MB, the most that the run was to open. It is not shown.",
+                batch.photo.max_file_mb
+            )),
             Original::Differs(found) => without(format!(
                 "The file of this name is not the one that was read: its SHA-256 is {found}. It is not shown."
             )),
@@ -114,8 +115,8 @@ pub fn pictures(
                 let under_a_lamp = record.heights.is_some() && wanted.straightened;
                 // A decoder that panics on a broken file takes one picture with it, not the report.
                 let loaded = catch_unwind(AssertUnwindSafe(|| -> Result<_, Failure> {
-                    let lit = under_a_lamp.then(|| lit(&bytes, setup.photo)).transpose()?;
-                    Ok((photo::load(&record.path, hash, bytes, &asked, setup.photo)?, lit))
+                    let lit = under_a_lamp.then(|| lit(&bytes, &batch.photo)).transpose()?;
+                    Ok((photo::load(&record.path, hash, bytes, &asked, &batch.photo)?, lit))
                 }));
                 match loaded {
                     Ok(Ok((photo, lit))) => Shown {
@@ -166,6 +167,11 @@ pub fn run_facts(batch: &Batch) -> Vec<(&'static str, String)> {
         ("Begun", word(&run["started"])),
         ("Ended", word(&run["finished"])),
     ];
+    let left_out = run["left_out"].as_object().into_iter().flatten();
+    let left_out: Vec<String> = left_out.map(|(why, n)| format!("{n} {}", view::text(why))).collect();
+    if !left_out.is_empty() {
+        facts.push(("Left out of the inputs", left_out.join(", ")));
+    }
     if let Some(all) = batch.unfinished() {
         facts.push(("Not complete", format!("{} of {all} photographs have a line", batch.records.len())));
     }

@@ -1,5 +1,6 @@
 //! `inspect`: a numbered picture a stage, drawn while a photograph is read.
 
+use super::overlay;
 use crate::batch::Record;
 use crate::batch::record::{share, word};
 use crate::canvas::{Canvas, LETTER};
@@ -28,8 +29,6 @@ const WORDS: Rgb888 = Rgb888::new(255, 255, 255);
 const CLOSE_PX: usize = 960;
 /// Half the side of such a picture in the rim's larger semi-axis.
 const CLOSE_SPAN: f64 = 1.3;
-/// Radii between which the gear ring is drawn, in floor radii: it ends at 0.93-0.99 of them.
-const RING_FROM_TO: (f64, f64) = (0.84, 0.98);
 /// Hypotheses shown: more than are ever read with profit.
 const SHOWN: usize = 8;
 
@@ -237,7 +236,7 @@ fn view_picture(photo: &Photo, view: &View, schemes: &[Scheme]) -> Canvas {
         canvas.text(&best, corners[3], CELL, 1);
     }
     if let Some(gear) = &view.gear {
-        let (from, to) = RING_FROM_TO;
+        let (from, to) = overlay::RING;
         let step = std::f64::consts::TAU / gear.len().max(1) as f64;
         for (i, odds) in gear.iter().enumerate() {
             // Clockwise from 12 o'clock; a tooth is drawn as a closed sector, a gap as a short spoke.

@@ -6,7 +6,7 @@ use super::picture::{Pictures, Stretch};
 use crate::batch::Record;
 use crate::batch::names::printable;
 use crate::batch::record::{share, word};
-use crate::pipeline::decode::{Position, Source, Status};
+use crate::pipeline::decode::{GearReading, Position, Source, Status};
 use crate::pipeline::heights::lit;
 use serde::Serialize;
 use serde_json::Value;
@@ -85,7 +85,7 @@ impl Row {
         }
     }
 
-    /// The row as the page's script has it: path, scene, status, code, best, confidence, warnings, small picture.
+    /// The row as the page's script has it: path, scene, status, code, best, confidence, warnings, small picture, confidence in words.
     pub fn compact(&self, scene: usize) -> Value {
         serde_json::json!([
             self.path,
@@ -95,7 +95,8 @@ impl Row {
             self.best,
             self.p,
             self.warnings.join(" "),
-            u8::from(self.small)
+            u8::from(self.small),
+            self.confidence
         ])
     }
 }
@@ -299,15 +300,8 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
         let mirrored = if record.mirrored == Some(true) { ", mirrored" } else { "" };
         format!("turned {deg}° counter-clockwise{mirrored}")
     });
-    let gear = record.gear.as_ref().map_or(none(), |g| {
-        let agrees = match g.agrees {
-            // Nothing contradicts them, but nothing confirms them either.
-            true if g.symbols.chars().all(|c| c == '?') => "none of its symbols is sure",
-            true => "agrees with the characters",
-            false => "contradicts the characters",
-        };
-        format!("{}, {agrees}", text(&g.symbols))
-    });
+    let gear =
+        record.gear.as_ref().map_or(none(), |g| format!("{}, {}", text(&g.symbols), agrees(g, record)));
     vec![
         ("SHA-256", record.sha256.clone().map_or("not recorded".into(), |s| text(&s))),
         ("Format", record.format.as_deref().map_or(none(), text)),
@@ -319,6 +313,29 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
         ("Picture", picture(record)),
         ("Warnings", if record.warnings.is_empty() { none() } else { text(&record.warnings.join(", ")) }),
     ]
+}
+
+/// How what the ring says stands to the code, and in which places not as the characters do.
+fn agrees(gear: &GearReading, record: &Record) -> String {
+    if gear.agrees {
+        // Nothing contradicts them, but nothing confirms them either.
+        let none_is_sure = gear.symbols.chars().all(|c| c == '?');
+        return if none_is_sure { "none of its symbols is sure" } else { "agrees with the characters" }
+            .into();
+    }
+    let sure = || gear.symbols.chars().zip(&record.positions).enumerate().filter(|(_, (c, _))| *c != '?');
+    let places = |others: &dyn Fn(char, &Position) -> bool| {
+        let numbers = sure().filter(|(_, (c, p))| others(*c, p)).map(|(i, _)| (i + 1).to_string());
+        numbers.collect::<Vec<_>>().join(", ")
+    };
+    let differs = places(&|c, p| p.char != c);
+    // Where the code has the ring's symbol, the characters alone had another.
+    let taken = places(&|c, p| p.char == c && p.from == Source::Gear);
+    let taken = if taken.is_empty() { taken } else { format!("; the ring was followed at {taken}") };
+    match differs.as_str() {
+        "" => format!("contradicts the characters{taken}"),
+        differs => format!("contradicts the code at {differs}{taken}"),
+    }
 }
 
 /// What was read: a photograph, one of several pictures in a file, or a height map.
@@ -334,7 +351,7 @@ fn picture(record: &Record) -> String {
     let alone = if other {
         "the only one of its size; others of the file were not read"
     } else {
-        "the only one of the file"
+        "the first or only one of the file"
     };
     record.page.map_or(alone.into(), |p| match p.page {
         Some(page) => format!("{page} of {} in the file, asked for: {}", p.of, p.asked),

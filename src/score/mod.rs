@@ -69,7 +69,8 @@ pub fn score(out: &Path, truth: &Path, by: &[String], groups: Option<&Path>) -> 
 /// [`Fatal`] where a file cannot be read or believed, or a verdict is of a photograph that `out` or
 /// the truth does not have.
 pub fn compare(out: &Path, verdicts: &Path, truth: Option<&Path>) -> Result<verdicts::Comparison, Fatal> {
-    let results = pair::read_results(out)?;
+    // Verdicts name a photograph by path and hash; only a truth knows it by its path alone.
+    let results = if truth.is_some() { pair::read_results(out)? } else { crate::batch::results::read(out)? };
     let truth = truth.map(truth::Truth::read).transpose()?;
     verdicts::compare(&verdicts::read(verdicts)?, &results.records, truth.as_ref())
 }

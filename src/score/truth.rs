@@ -17,7 +17,7 @@
 //! rests on it is then not counted. Further columns serve to group by.
 
 use super::name_some;
-use crate::batch::lines::Lines;
+use crate::batch::lines;
 use crate::error::Fatal;
 use crate::pipeline::geometry::Ellipse;
 use crate::pipeline::scheme::Scheme;
@@ -99,9 +99,8 @@ impl Truth {
     pub fn parse(csv: &[u8]) -> Result<Self, Fatal> {
         let broken = |e: csv::Error| Fatal::new(e.to_string(), "correct this line of the table");
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(csv);
-        let columns: Vec<String> = reader
-            .headers()
-            .map_err(broken)?
+        let names = reader.headers().map_err(broken)?.clone();
+        let columns: Vec<String> = names
             .iter()
             .map(|c| c.trim_start_matches('\u{feff}').to_string())
             .collect();
@@ -114,17 +113,15 @@ impl Truth {
         for required in ["path", "code"] {
             if !at.contains_key(required) {
                 return Err(Fatal::new(
-                    format!("there is no column `{required}`"),
+                    format!("there is no column `{required}`{}", lines::by_semicolons(&names)),
                     format!("a first line that names the columns; it has: {}", columns.join(", ")),
                 ));
             }
         }
         let schemes = Scheme::all();
         let mut rows = Vec::new();
-        let mut lines = Lines::after_names();
-        for record in reader.records() {
-            let record = record.map_err(broken)?;
-            let line = lines.next(record.position());
+        for record in lines::rows(reader) {
+            let (line, record) = record.map_err(broken)?;
             let cells = Cells { line, at: &at, values: record.iter().map(str::to_string).collect() };
             rows.push(cells.row(&schemes)?);
         }

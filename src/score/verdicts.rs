@@ -31,8 +31,18 @@ pub struct Verdict {
     /// Whether the examiner changed it after seeing the machine's. A spreadsheet writes it in capitals.
     #[serde(deserialize_with = "true_or_false")]
     pub changed: bool,
-    /// The reading after that; empty where the machine's was not looked at.
+    /// The reading after that; empty for no mark, and where the machine's was not looked at.
     pub reading_after: String,
+    /// Whether the machine's reading was looked at. Tables of earlier pages do not say: there a reading after it, or a
+    /// change, does.
+    #[serde(default, deserialize_with = "stated")]
+    pub compared: Option<bool>,
+}
+
+impl Verdict {
+    fn was_compared(&self) -> bool {
+        self.compared.unwrap_or(self.changed || !self.reading_after.is_empty())
+    }
 }
 
 /// How an examiner's reading stands to the machine's. In the order of the table.
@@ -139,8 +149,14 @@ pub fn read(path: &Path) -> Result<Vec<Verdict>, Fatal> {
 fn true_or_false<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     let text = String::deserialize(from)?;
     text.to_ascii_lowercase().parse().map_err(|_| {
-        serde::de::Error::custom(format!("`{text}` in the column `changed`, where true or false belongs"))
+        serde::de::Error::custom(format!(
+            "`{text}` in the column `changed` or `compared`, where true or false belongs"
+        ))
     })
+}
+
+fn stated<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    true_or_false(from).map(Some)
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<Verdict>, Fatal> {
@@ -214,14 +230,15 @@ pub fn compare(verdicts: &[Verdict], results: &[Record], truth: Option<&Truth>) 
             "a truth.csv with a row for each photograph that was read",
         ));
     }
-    let read: BTreeSet<&str> = rows.iter().map(|(_, r, _)| r.path.as_str()).collect();
+    let read: BTreeSet<(&str, Option<&String>)> =
+        rows.iter().map(|(_, r, _)| (r.path.as_str(), r.sha256.as_ref())).collect();
     let mut readings: Vec<Compared> = rows.iter().map(|(v, r, row)| compared(v, r, *row)).collect();
     let (relations, agree, changed) = figures(&rows, &readings);
     readings.sort_by(|a, b| (a.relation, &a.path, &a.examiner).cmp(&(b.relation, &b.path, &b.examiner)));
     Ok(Comparison {
         schema: 1,
         verdicts: verdicts.len(),
-        unread: results.iter().filter(|r| !read.contains(r.path.as_str())).count(),
+        unread: results.iter().filter(|r| !read.contains(&(r.path.as_str(), r.sha256.as_ref()))).count(),
         relations,
         characters_agree: agree,
         changed,
@@ -286,7 +303,7 @@ fn figures(
         let both = v.reading.chars().zip(r.code.iter().flat_map(|c| c.chars()));
         let both: Vec<bool> = both.filter(|(a, b)| *a != '?' && *b != '?').map(|(a, b)| a == b).collect();
         agree.add(gun, both.iter().filter(|same| **same).count() as u64, both.len() as u64);
-        if v.changed || !v.reading_after.is_empty() {
+        if v.was_compared() {
             changed.one(gun, v.changed);
         }
     }
@@ -345,6 +362,7 @@ mod tests {
             reading: reading.into(),
             changed: !after.is_empty() && after != reading,
             reading_after: after.into(),
+            compared: None,
         }
     }
 
@@ -395,6 +413,20 @@ mod tests {
         assert_eq!((c.characters_agree.count, c.characters_agree.of), (6 + 2 + 4, 6 + 2 + 5));
         assert_eq!((c.changed.count, c.changed.of), (1, 2));
         assert!(markdown(&c).contains("| contradicts"));
+        // A look that changes nothing is one, also where there is no mark; and a change to none is a change.
+        let looked = Verdict { compared: Some(true), ..verdict("e", "", "") };
+        let to_none = Verdict { changed: true, compared: Some(true), ..verdict("b", "AB????", "") };
+        let c = compare(&[looked, to_none], &results, None).unwrap();
+        assert_eq!((c.changed.count, c.changed.of), (1, 2));
+        assert!(
+            markdown(&c).lines().any(|l| l.contains("AB????") && l.contains("no mark")),
+            "{}",
+            markdown(&c)
+        );
+        // Photographs of two INPUTs may have one name: verdicts have their hash.
+        let twin = Record { sha256: Some("another".into()), ..record("a", None) };
+        let c = compare(&[verdict("a", "ABC123", "")], &[record("a", Some("ABC123")), twin], None).unwrap();
+        assert_eq!((c.unread, c.readings[0].relation), (1, Relation::Same));
     }
 
     #[test]

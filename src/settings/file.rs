@@ -75,6 +75,24 @@ impl Settings {
             ("decode.ring_floor", decode.ring_floor),
             ("mark.hypotheses", mark.hypotheses as f64),
             ("learned.drafts", learned.drafts as f64),
+            // What a weight of 0 or less makes of the cells is no reading.
+            ("learned.cell_most", learned.cell_most.into()),
+            ("learned.cell_weight", learned.cell_weight.into()),
+            ("learned.way_weight", learned.way_weight.into()),
+            ("learned.cell_hold", learned.cell_hold),
+        ];
+        // Distances and log-odds: 0 is one.
+        let not_negative = [
+            ("learned.second_look_within", f64::from(learned.second_look_within)),
+            ("learned.second_look_loss", learned.second_look_loss.into()),
+            ("learned.ring_still", learned.ring_still.into()),
+            ("learned.second_reading_within", learned.second_reading_within.into()),
+            ("learned.third_reading_within", learned.third_reading_within.into()),
+            ("learned.cell_still", learned.cell_still),
+            ("learned.cell_sure", learned.cell_sure.into()),
+            ("learned.cell_presence", learned.cell_presence.into()),
+            ("learned.column_there", learned.column_there.into()),
+            ("learned.column_missed", learned.column_missed.into()),
         ];
         let shares = [
             ("face.primer_bar", face.primer_bar.into()),
@@ -103,6 +121,9 @@ impl Settings {
         };
         if let Some((key, value)) = positive.into_iter().find(|(_, v)| !(v.is_finite() && *v > 0.0)) {
             return wrong(key, value, "above 0");
+        }
+        if let Some((key, value)) = not_negative.into_iter().find(|(_, v)| !(v.is_finite() && *v >= 0.0)) {
+            return wrong(key, value, "0 or above");
         }
         if let Some((key, value)) = shares.into_iter().find(|(_, v)| !(0.0..=1.0).contains(v)) {
             return wrong(key, value, "between 0 and 1");
@@ -137,14 +158,19 @@ fn leaves(table: &Table, prefix: &str, into: &mut Vec<String>) {
 }
 
 /// The known key that looks most like `key`: by its last part first, since a key under the wrong
-/// heading is the commonest mistake after a misspelt one.
+/// heading is the commonest mistake after a misspelt one; where none is alike, one under its own heading.
 fn nearest<'k>(key: &str, known: &'k [String]) -> Option<&'k str> {
-    let last = |k: &str| k.rsplit('.').next().unwrap_or_default().to_string();
+    fn parts(key: &str) -> (&str, &str) {
+        key.rsplit_once('.').unwrap_or(("", key))
+    }
+    let (table, last) = parts(key);
     known
         .iter()
         .map(|k| {
-            let parts = strsim::damerau_levenshtein(&last(k), &last(key));
-            ((parts, strsim::damerau_levenshtein(k, key)), k.as_str())
+            let (its_table, its_last) = parts(k);
+            let far = strsim::damerau_levenshtein(its_last, last);
+            let unlike = 2 * far > last.chars().count();
+            ((unlike && its_table != table, far, strsim::damerau_levenshtein(k, key)), k.as_str())
         })
         .min()
         .map(|(_, k)| k)
@@ -172,6 +198,9 @@ mod tests {
         assert!(fatal.hint.contains("photo.max_megapixels"), "{fatal}");
         let fatal = Settings::parse("max_um_per_px = 20.0\n").unwrap_err();
         assert!(fatal.hint.contains("photo.max_um_per_px"), "{fatal}");
+        // What is like none stays under its heading.
+        let fatal = Settings::parse("[photo]\nbad = 1\n").unwrap_err();
+        assert!(fatal.hint.contains("`photo."), "{fatal}");
     }
 
     #[test]
@@ -191,10 +220,24 @@ mod tests {
             ("[face]\nimpression_bar = 50.0\n", "face.impression_bar"),
             ("[mark]\nother_sizes = [0.8, 0.0]\n", "mark.other_sizes"),
             ("[learned]\nbare_below = -1.0\n", "learned.bare_below"),
+            ("[learned]\nsecond_look_within = inf\n", "learned.second_look_within"),
+            ("[learned]\ncell_weight = nan\n", "learned.cell_weight"),
             ("[decode]\nalternatives = 0\n", "decode.alternatives"),
         ] {
             let fatal = Settings::parse(text).unwrap_err();
             assert!(fatal.what.contains(key), "{text}: {fatal}");
+        }
+    }
+
+    /// A number that JSON does not know would leave a run.json that nobody can read again.
+    #[test]
+    fn no_number_of_any_setting_may_be_infinite() {
+        for key in Settings::keys() {
+            let (table, name) = key.split_once('.').unwrap();
+            for value in ["inf", "nan", "[inf]"] {
+                let read = Settings::parse(&format!("[{table}]\n{name} = {value}\n"));
+                assert!(read.is_err(), "{key} = {value}");
+            }
         }
     }
 

@@ -184,9 +184,4 @@ impl Scene {
         let (cx, cy) = self.crater_px(window);
         Some((cx + (c * u + s * v) / window.um_per_px, cy + (-s * u + c * v) / window.um_per_px))
     }
-
-    /// Pixels of `rendered` as 8- or 16-bit samples, grey or red, green, blue.
-    pub fn metal_at(&self, rendered: &Rendered, i: usize) -> &super::shot::Metal {
-        if rendered.surface.cup[i] { &self.cartridge.cup } else { &self.cartridge.case }
-    }
 }

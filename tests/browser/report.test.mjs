@@ -210,6 +210,10 @@ test("a blind reading by keyboard alone, compared, changed, saved, and scored", 
   await hidden();
   // A second reading that the examiner corrects while typing.
   await page.keyboard.type(`${codes[1].best.slice(0, 5)}X`);
+  // Leaving it asks once.
+  await page.keyboard.press("PageUp");
+  assert.match(await page.locator("#message").textContent(), /not kept yet/);
+  await at(2);
   await page.keyboard.press("Backspace");
   await page.keyboard.type("???");
   await page.keyboard.press("Enter");
@@ -247,10 +251,10 @@ test("a blind reading by keyboard alone, compared, changed, saved, and scored", 
   const file = path.join(FOUR, "verdicts.csv");
   await download.saveAs(file);
   const lines = readFileSync(file, "utf8").trim().split("\n");
-  assert.equal(lines[0], "sha256,path,examiner,time,reading,changed,reading_after");
+  assert.equal(lines[0], "sha256,path,examiner,time,reading,changed,reading_after,compared");
   assert.equal(lines.length, 5);
-  assert.ok(lines[1].includes(`"E. Xaminer, second"`) && lines[1].endsWith(`,${wrong},true,${codes[0].best}`), lines[1]);
-  assert.ok(lines[4].endsWith(",,false,"), lines[4]);
+  assert.ok(lines[1].includes(`"E. Xaminer, second"`) && lines[1].endsWith(`,${wrong},true,${codes[0].best},true`), lines[1]);
+  assert.ok(lines[4].endsWith(",,false,,false"), lines[4]);
   await close(page);
 
   const told = execFileSync(MICROSTAMP, ["score", FOUR, "--verdicts", file], { encoding: "utf8" });

@@ -120,22 +120,31 @@ fn a_reading_leads_to_its_record_by_the_probabilities_of_its_characters() {
 #[test]
 fn a_question_narrowed_down_says_so_and_what_it_left_out() {
     for lab in Lab::with_entries() {
-        let narrowed = |make, calibre, on| serde_json::json!({"make": make, "calibre": calibre, "on": on});
-        let none = None::<&str>;
-        // Registered, under another make.
-        let trace = lab.traces(&["A7CK2MP4", "--format", "ifm8", "--make", "Glock"]).remove(0);
-        assert_eq!(
-            (&trace["narrowed"], &trace["left_out"]),
-            (&narrowed(Some("Glock"), none, none), &1.into())
-        );
+        // Registered, under other makes.
+        let trace = lab.traces(&["A7CK2MP4", "--make", "Glock"]).remove(0);
+        let narrowed = serde_json::json!({"formats": [], "make": "Glock", "calibre": null, "on": null});
+        assert_eq!((&trace["narrowed"], &trace["left_out"]), (&narrowed, &2.into()));
         assert_eq!((&trace["records"], &trace["compatible"]), (&1.into(), &0.into()));
         let row = &lab.rows()[0];
-        assert_eq!((row["narrowed_make"].as_str(), row["left_out"].as_str()), ("Glock", "1"));
+        assert_eq!((row["narrowed_make"].as_str(), row["left_out"].as_str()), ("Glock", "2"));
+        // Registered, in another format.
+        let asked = ["A7DK2MP5", "--format", "ifm8-323"];
+        let trace = lab.traces(&[&asked[..], &["--unregistered", "0.1"]].concat()).remove(0);
+        assert_eq!((&trace["records"], &trace["left_out"]), (&1.into(), &1.into()));
+        assert_eq!(lab.rows()[0]["narrowed_formats"], "ifm8-323");
+        let log = lab.ok(&["registry", "log"]);
+        assert!(log.contains("A7DK2MP5 format ifm8-323 unregistered 0.1\t0"), "{log}");
+        let text = lab.ok(&["trace", "A7DK2MP5", "--why", "x", "--format", "ifm8-323"]);
+        assert!(
+            text.contains("in no record of format ifm8-323") && !text.contains("not registered"),
+            "{text}"
+        );
+        lab.refused(&["trace", "A7DK2MP5", "--why", "x", "--format", "ifm6"], "ifm6 has 6");
         let text = lab.ok(&["trace", "A7CK2MP4", "--why", "x", "--format", "ifm8", "--make", "Glock"]);
         for words in [
-            "0 of 1 record of make Glock compatible",
-            "Left out: 1 compatible record that is not of make Glock.",
-            "in no record of make Glock",
+            "0 of 1 record of format ifm8 and make Glock compatible",
+            "Left out: 2 compatible records that are not of format ifm8 and make Glock.",
+            "in no record of format ifm8 and make Glock",
         ] {
             assert!(text.contains(words), "{text}");
         }
@@ -144,11 +153,13 @@ fn a_question_narrowed_down_says_so_and_what_it_left_out() {
             out_folder(&lab, "out", &[reading("a.png", "01", "A7CK2MP4", "A7CK2MP4", 0.9995, (0.5, 'D'))]);
         let text = lab.ok(&["trace", &out, "--why", "x", "--make", "Glock"]);
         assert!(text.contains("left out") && !text.contains("not registered"), "{text}");
+        let text = lab.ok(&["trace", &out, "--why", "x", "--make", "Glok"]);
+        assert!(text.contains("The registry holds no record of make Glok"), "{text}");
         // Records of a day are counted like those of a make: A7CK2MP4 had left the Beretta by then.
         let trace = lab.traces(&["A7?K2MP?", "--format", "ifm8", "--on", "2025-02-01"]).remove(0);
         assert_eq!(
             (&trace["records"], &trace["compatible"], &trace["left_out"]),
-            (&3.into(), &2.into(), &1.into())
+            (&3.into(), &2.into(), &2.into())
         );
         let trace = lab.traces(&["A7?K2MP?", "--make", "BERETTA", "--on", "2025-01-31"]).remove(0);
         assert_eq!(

@@ -108,6 +108,59 @@ fn rows_are_the_same_whatever_wrote_the_file() {
 }
 
 #[test]
+fn what_programs_put_around_rows_is_no_fault_of_the_rows() {
+    for lab in Lab::with_entries() {
+        let rows = "code,format,make,serial\n\nZZZZ2222,ifm8,Colt,C1\n\n\nZZZZ2223,ifm8,Colt,C2\n";
+        lab.ok(&["registry", "import", &lab.file("blank lines.csv", rows)]);
+        let row = "\u{feff}{\"code\":\"ZZZZ2224\",\"format\":\"ifm8\",\"make\":\"Colt\",\"serial\":\"C3\"}\n";
+        lab.ok(&["registry", "import", &lab.file("marked.jsonl", row)]);
+        assert_eq!(lab.records(), 9);
+        for (name, text) in
+            [("list.json", "[{\"code\":1}]"), ("pretty.json", "{\n \"code\": \"ZZZZ2225\"\n}\n")]
+        {
+            lab.refused(&["registry", "import", &lab.file(name, text)], "one object a line");
+        }
+        let utf16: Vec<u8> = "\u{feff}code,format\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let file = lab.path("utf16.csv");
+        std::fs::write(&file, utf16).unwrap();
+        lab.refused(&["registry", "import", &file], "UTF-16");
+        assert_eq!(lab.records(), 9);
+    }
+}
+
+/// One component that counts twice doubles its firearm's share of the probability.
+#[test]
+fn a_component_is_not_registered_twice_over_one_time() {
+    for lab in Lab::with_entries() {
+        let head = "code,format,make,serial,calibre,from,to\n";
+        let put = |name: &str, rows: &str| lab.file(name, &format!("{head}{rows}"));
+        // The Beretta bore it from 2024-03-01 to 2025-01-31.
+        let corrected = put("corrected.csv", "A7CK2MP4,ifm8,Beretta,BER1,9 mm,2024-03-02,2025-01-31\n");
+        lab.differs(&["registry", "import", &corrected], "1 row rejected");
+        let rejects = std::fs::read_to_string(lab.path("corrected.csv.rejects.csv")).unwrap();
+        assert!(rejects.contains("from another day on") && rejects.contains("--replace"), "{rejects}");
+        lab.ok(&["registry", "import", &corrected, "--replace"]);
+        let entry = &lab.traces(&["A7CK2MP4", "--make", "Beretta"])[0]["candidates"];
+        assert_eq!((entry.as_array().unwrap().len(), &entry[0]["from"]), (1, &"2024-03-02".into()));
+        assert_eq!((&entry[0]["calibre"], lab.records()), (&"9 mm".into(), 6));
+        assert_eq!(
+            lab.stats()["calibres"].as_array().unwrap().iter().filter(|c| c["name"] == "9 mm").count(),
+            1
+        );
+        // Put back another time, it is a second entry.
+        lab.ok(&["registry", "import", &put("later.csv", "A7CK2MP4,ifm8,Beretta,BER1,9mm,2025-06-01,\n")]);
+        assert_eq!(lab.records(), 7);
+        // Over both of them, nobody can tell which it replaces; twice in a file, neither.
+        let over = put("over.csv", "A7CK2MP4,ifm8,Beretta,BER1,9mm,2024-01-01,\n");
+        lab.differs(&["registry", "import", &over, "--replace"], "1 row rejected");
+        let twice =
+            put("twice.csv", "ZZZZ2222,ifm8,Colt,C1,,2024-01-01,\nZZZZ2222,ifm8,Colt,C1,,2024-02-01,\n");
+        lab.differs(&["registry", "import", &twice], "1 row rejected");
+        assert_eq!(lab.records(), 8);
+    }
+}
+
+#[test]
 fn rejects_are_those_of_the_last_import_and_no_other_file_is_touched() {
     for lab in Lab::with_entries() {
         let rejects = lab.path("new.jsonl.rejects.csv");
@@ -380,6 +433,11 @@ fn purchaser_data_need_their_own_key_and_are_shown_nowhere_else() {
             lab.ok(&[&["registry", "purchaser", "import", &buyers], &with[..]].concat());
         }
         assert!(lab.ok(&[&ask[..], &with].concat()).contains("name: Jane Buyer"));
+        // A warrant is answered however it spells the firearm, and in words where there is nothing.
+        let spelt = ["registry", "purchaser", "show", "--make", "beretta", "--serial", "ber1 "];
+        assert!(lab.ok(&[&spelt[..], &with].concat()).contains("Beretta BER1 sold 2024-05-31"));
+        let none = ["registry", "purchaser", "show", "--make", "Beretta", "--serial", "BER9", "--quiet"];
+        assert!(lab.ok(&[&none[..], &with].concat()).contains("no purchaser data for Beretta BER9"));
         lab.refused(&[&ask[..], &["--key", &other, "--why", "curious"]].concat(), "is not the key");
 
         let mut shown = lab.ok(&["trace", "A7CK2MP4", "--why", "case 1"]);
@@ -409,6 +467,19 @@ fn purchaser_data_need_their_own_key_and_are_shown_nowhere_else() {
         let again = lab.file("again.csv", "make,serial,sale_date,name\nBeretta,BER1,2024-05-31,Joan\n");
         lab.ok(&[&["registry", "purchaser", "import", &again, "--replace"], &with[..]].concat());
         assert!(lab.ok(&["registry", "purchaser", "log"]).contains("; replaced 1"));
+
+        let capitals = lab.file("capitals.csv", "Make,Serial,name\nRuger,RUG1,Ann\n");
+        lab.refused(
+            &[&["registry", "purchaser", "import", &capitals], &with[..]].concat(),
+            "there is no column `make`",
+        );
+        let spread = lab.file("spread.csv", "make;serial;name\nRuger;RUG1;Ann\n");
+        lab.refused(&[&["registry", "purchaser", "import", &spread], &with[..]].concat(), "semicolons");
+        let gap = lab.file("gap.csv", "make,serial,name\nRuger,RUG1,Ann\n\nRuger,,Bob\n");
+        lab.refused(
+            &[&["registry", "purchaser", "import", &gap], &with[..]].concat(),
+            "row 4 names no firearm",
+        );
 
         let twice = lab.file("twice.csv", "make,serial,sale_date,name,name\nRuger,RUG1,,Ann,Bob\n");
         lab.refused(&[&["registry", "purchaser", "import", &twice], &with[..]].concat(), "called `name`");

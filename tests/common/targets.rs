@@ -86,6 +86,8 @@ pub fn settings(bytes: &[u8]) {
         Ok(settings) => {
             let again = toml::to_string(&settings).unwrap();
             assert_eq!(Settings::parse(&again).unwrap(), settings);
+            let manifest = serde_json::to_string(&settings).unwrap();
+            assert_eq!(serde_json::from_str::<Settings>(&manifest).unwrap(), settings);
         }
         Err(fatal) => assert!(!fatal.what.is_empty() && !fatal.hint.is_empty()),
     }

@@ -121,3 +121,18 @@ fn out_inside_an_input_and_an_input_inside_out_are_refused_through_links_too() {
         assert!(keep_apart(&lab, &at(out)).is_ok(), "{out}");
     }
 }
+
+#[test]
+fn pages_of_a_report_are_no_photographs() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["case/a.png", "case/report-17/pictures/00001.png", "case/report-17/assets/report.css"] {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"\x89PNG\r\n\x1a\n").unwrap();
+    }
+    let found = collect(&[dir.path().join("case")]).unwrap();
+    assert_eq!(found.taken.len(), 1);
+    assert_eq!(found.left_out, [("report-17".into(), LeftOut::Output)]);
+    let pages = collect(&[dir.path().join("case/report-17")]).unwrap();
+    assert!(pages.taken.is_empty() && pages.left_out[0].1 == LeftOut::Output);
+}

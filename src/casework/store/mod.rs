@@ -198,12 +198,17 @@ fn no_registry(place: &str) -> Fatal {
 /// # Errors
 /// [`Fatal`] where something is there already, or it cannot be made.
 pub fn create(place: &str) -> Result<Box<dyn Database>, Fatal> {
-    let mut database: Box<dyn Database> = if is_server(place) {
-        Box::new(postgres::Postgres::connect(place)?)
-    } else {
-        Box::new(sqlite::Sqlite::make(place)?)
-    };
-    database.create()?;
+    if is_server(place) {
+        let mut database = Box::new(postgres::Postgres::connect(place)?);
+        database.create()?;
+        return Ok(database);
+    }
+    let mut database = Box::new(sqlite::Sqlite::make(place)?);
+    if let Err(fatal) = database.create() {
+        drop(database);
+        sqlite::Sqlite::unmake(place);
+        return Err(fatal);
+    }
     Ok(database)
 }
 

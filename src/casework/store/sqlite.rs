@@ -62,10 +62,20 @@ impl Sqlite {
                 "--registry with a file in a folder that exists and is yours",
             ),
         })?;
-        let made = Self::connect(place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let prepare = format!("PRAGMA application_id = {APPLICATION}; PRAGMA journal_mode = WAL;");
-        made.connection.execute_batch(&prepare).map_err(|e| made.fatal(&e))?;
-        Ok(made)
+        let made = Self::connect(place, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|made| {
+            made.connection.execute_batch(&prepare).map_err(|e| made.fatal(&e))?;
+            Ok(made)
+        });
+        made.inspect_err(|_| Self::unmake(place))
+    }
+
+    /// Takes a file away that could not be made whole, with what SQLite keeps beside it.
+    pub fn unmake(place: &str) {
+        for name in ["", "-wal", "-shm"] {
+            // What is not there need not go.
+            let _ = std::fs::remove_file(format!("{place}{name}"));
+        }
     }
 
     fn connect(place: &str, flags: OpenFlags) -> Result<Self, Fatal> {

@@ -1,12 +1,13 @@
 //! `microstamp registry purchaser`: purchaser data, behind a key and a log of their own.
 
+use super::super::print;
 use super::{Common, Outcome, Place, Who, say, show_log};
 use crate::batch::names::printable;
 use crate::casework::log::Log;
 use crate::casework::purchaser::{Vault, new_key, read_file};
 use crate::casework::store;
 use crate::error::Fatal;
-use std::io::Write;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Purchaser data: a second authority with a key and a log of its own
@@ -101,17 +102,20 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             let mut database = store::open(&authority.place.registry)?;
             let mut vault = Vault::open(&mut *database, &authority.key, &actor)?;
             let sales = vault.show(make, serial, &actor)?;
-            let mut out = std::io::stdout().lock();
+            // Its row in the log is on the disk before anything is shown.
+            drop(database);
+            let mut text = String::new();
             for sale in &sales {
                 let day = if sale.sale_date.is_empty() { "day unknown" } else { &sale.sale_date };
-                let _ = writeln!(out, "{} {} sold {day}", printable(make), printable(serial));
+                let _ = writeln!(text, "{} {} sold {day}", printable(&sale.make), printable(&sale.serial));
                 for (name, value) in &sale.data {
-                    let _ = writeln!(out, "  {}: {}", printable(name), printable(value));
+                    let _ = writeln!(text, "  {}: {}", printable(name), printable(value));
                 }
             }
             if sales.is_empty() {
-                say(common, &format!("no purchaser data for {make} {serial}"));
+                let _ = writeln!(text, "no purchaser data for {} {}", printable(make), printable(serial));
             }
+            print(&text)?;
         }
         Act::Log { place, verify, since } => {
             let mut database = store::open(&place.registry)?;

@@ -140,6 +140,23 @@ fn characters_and_ring_that_contradict_each_other_are_not_read() {
     assert!(r.warnings.contains(&"gear_disagrees".to_string()));
 }
 
+/// A page shows both: a symbol of the ring that is not the code's is a contradiction, however unsure the characters are.
+#[test]
+fn a_ring_that_says_another_symbol_than_the_code_disagrees() {
+    let mut v = View { gear: Some(ring("A7YK2MP4", 9.0)), ..view("A7XK2MP4", 0.999999) };
+    let alphabet: Vec<char> = scheme().alphabet.chars().collect();
+    let unsure = |c: &char| match c {
+        'X' => 0.7_f32,
+        'Y' => 1e-6,
+        _ => 0.3 / 31.0,
+    };
+    v.symbols[2] = alphabet.iter().map(|c| unsure(c).ln()).collect();
+    let r = read(vec![v], 1.0).unwrap();
+    let gear = r.gear.unwrap();
+    assert_eq!((r.best.as_deref(), gear.symbols.as_str()), (Some("A7XK2MP4"), "A7YK2MP4"));
+    assert!(!gear.agrees);
+}
+
 #[test]
 fn the_start_tooth_tells_upright_from_upside_down() {
     // H N S X Z 0 8 read the same by a half turn: without the ring both views are equal.

@@ -5,6 +5,7 @@ use super::header::{self, Header, Link, Number, Size};
 use super::points::{Cloud, Grid, Points};
 use super::{Heights, broken, unsupported};
 use crate::error::Failure;
+use crate::pipeline::photo::hex;
 use crate::settings::PhotoSettings;
 use md5::{Digest, Md5};
 use std::io::{Cursor, Read};
@@ -111,10 +112,6 @@ fn entry_failed(name: &str, error: &zip::result::ZipError) -> Failure {
         zip::result::ZipError::UnsupportedArchive(what) => unsupported(&format!("{name} ({what})")),
         other => broken(format!("{name}: {other}")),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Fails where the MD5 that a file states is not the one that an entry has.

@@ -11,6 +11,7 @@
   let verdicts = {};
   let at = 0;
   let asked = false; // Whether Enter is to be pressed again for an unusual reading.
+  let left = null; // The photograph that was to be left with a reading that is not kept.
   let kept = true; // Whether the browser keeps what is stored.
   const seen = {}; // The machine's readings that were shown.
 
@@ -123,6 +124,19 @@
     reading.focus();
   };
 
+  // To another photograph; what is typed and not kept is asked for once.
+  const leave = (index) => {
+    const own = verdict();
+    const open = own !== undefined && seen[photographs[at].file];
+    const stands = own ? own.after ?? own.reading : "";
+    if ((own === undefined || open) && reading.value !== stands && left !== at) {
+      left = at;
+      return say("This reading is not kept yet: Enter keeps it. Once more leaves without it.");
+    }
+    left = null;
+    show(index);
+  };
+
   // What the page says of the photograph at hand, by how far its verdict has come.
   const refresh = () => {
     const done = photographs.filter(({ file }) => verdicts[file]).length;
@@ -143,7 +157,7 @@
     if (!$("all").open) return;
     $("all").lastElementChild.replaceChildren(...photographs.map(({ file, path }, i) => {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: path });
-      button.addEventListener("click", () => show(i));
+      button.addEventListener("click", () => leave(i));
       const state = !verdicts[file] ? "" : verdicts[file].after === null ? " read" : " read and compared";
       const item = document.createElement("li");
       item.append(button, state);
@@ -240,12 +254,12 @@
 
   const quoted = (text) => /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   const save = () => {
-    const lines = ["sha256,path,examiner,time,reading,changed,reading_after"];
+    const lines = ["sha256,path,examiner,time,reading,changed,reading_after,compared"];
     for (const { file, name, sha256 } of photographs) {
       const own = verdicts[file];
       if (!own) continue;
       const changed = own.after !== null && own.after !== own.reading;
-      lines.push([sha256 ?? "", name, examiner, own.time, own.reading, String(changed), own.after ?? ""].map(quoted).join(","));
+      lines.push([sha256 ?? "", name, examiner, own.time, own.reading, String(changed), own.after ?? "", String(own.after !== null)].map(quoted).join(","));
     }
     const url = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
     const link = Object.assign(document.createElement("a"), { href: url, download: "verdicts.csv" });
@@ -267,8 +281,8 @@
     "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8),
     ",": () => turn(-5), ".": () => turn(5), "/": mirror, "!": () => $("view").classList.toggle("bright"),
     Home: () => home(!look.whole),
-    PageDown: () => show((at + 1) % photographs.length),
-    PageUp: () => show((at + photographs.length - 1) % photographs.length),
+    PageDown: () => leave((at + 1) % photographs.length),
+    PageUp: () => leave((at + photographs.length - 1) % photographs.length),
   };
   const shifted = {
     ArrowLeft: () => move(-0.1, 0), ArrowRight: () => move(0.1, 0), ArrowUp: () => move(0, -0.1), ArrowDown: () => move(0, 0.1),

@@ -6,8 +6,8 @@
   const PAGE = 100;
   const STATUSES = ["read", "partial", "unreadable", "no_mark", "failed"];
   const FIELDS = ["status", "scene", "code", "name", "from", "to"];
-  const rows = ROWS.map(([path, scene, status, code, best, confidence, warnings, small], i) =>
-    ({ number: i + 1, path, scene: SCENES[scene], status, code, best, confidence, warnings, small }));
+  const rows = ROWS.map(([path, scene, status, code, best, confidence, warnings, small, shown], i) =>
+    ({ number: i + 1, path, scene: SCENES[scene], status, code, best, confidence, warnings, small, shown: shown ?? "-" }));
   const form = document.getElementById("filter");
   const table = document.getElementById("photographs");
   const body = table.tBodies[0];
@@ -57,13 +57,6 @@
     return [...list].sort(compare);
   };
 
-  // As the static table writes it: never rounded up to certainty or down to impossibility.
-  const share = (p) => {
-    if (p === null) return "-";
-    if (p > 0.99 && p < 1) return p.toFixed(4);
-    return p > 0 && p < 0.005 ? "< 0.01" : p.toFixed(2);
-  };
-
   const element = (name, properties, ...children) => {
     const made = Object.assign(document.createElement(name), properties);
     made.append(...children);
@@ -84,7 +77,7 @@
       element("td", {}, element("span", { className: `status status-${row.status}` }, row.status.replace("_", " "))),
       element("td", { className: "code" }, row.code ?? "-"),
       element("td", { className: "code" }, row.best ?? "-"),
-      element("td", { className: "number" }, share(row.confidence)),
+      element("td", { className: "number" }, row.shown),
       element("td", {}, row.warnings));
   };
 

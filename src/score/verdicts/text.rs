@@ -47,18 +47,20 @@ pub fn markdown(c: &Comparison) -> String {
     ]);
     for r in &c.readings {
         let at: Vec<String> = r.differ.iter().map(ToString::to_string).collect();
+        // No mark is a reading too.
+        let or_none = |s: &str| if s.is_empty() { "no mark".to_string() } else { s.to_string() };
         let or_dash = |s: Option<&str>| s.filter(|s| !s.is_empty()).unwrap_or("-").replace('|', "\\|");
         list.add_row([
             r.relation.words().to_string(),
             or_dash(Some(&r.path)),
             or_dash(Some(&r.examiner)),
-            or_dash(Some(&r.reading)),
+            or_none(&r.reading),
             or_dash(r.code.as_deref()),
             r.status.to_string(),
             or_dash(r.best.as_deref()),
             r.best.as_ref().map_or("-".into(), |_| share(r.confidence)),
             or_dash(Some(&at.join(" "))),
-            or_dash(r.changed_to.as_deref()),
+            r.changed_to.as_deref().map_or_else(|| "-".into(), or_none),
             or_dash(r.truth.as_deref()),
         ]);
     }
