@@ -70,6 +70,15 @@ pub fn left_out(narrowing: &str, left_out: Option<i64>) -> String {
     }
 }
 
+/// Compatible records of other formats than the reading's, in a sentence; empty where there are none.
+pub fn of_other_formats(n: i64) -> String {
+    match n {
+        0 => String::new(),
+        1 => "Not compared: 1 record of another format whose code is compatible.".into(),
+        n => format!("Not compared: {} records of other formats whose codes are compatible.", thousands(n)),
+    }
+}
+
 /// Sure characters of a reading that are others in a record; empty where there are none.
 pub fn differing(n: i64) -> String {
     match n {

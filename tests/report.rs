@@ -84,7 +84,7 @@ fn casework(out: &Path, records: &[Record]) {
     let trace = json!({
         "schema": 1, "asked": a["code"], "path": a["path"], "sha256": a["sha256"], "reading_p": 0.99,
         "not_registered": 0.04, "unread": 0.03, "unregistered_share": 0.5, "records": 5, "compatible": 1,
-        "by_chance": 0.04, "narrowed": null, "left_out": null, "refused": null, "candidates": [candidate],
+        "by_chance": 0.04, "narrowed": null, "left_out": null, "other_format": 2, "refused": null, "candidates": [candidate],
     });
     std::fs::write(out.join("traces.jsonl"), format!("{trace}\n")).unwrap();
 }
@@ -154,6 +154,7 @@ fn leads_and_traces_of_other_readings_are_said_to_be_that() {
     assert!(
         page("leads.html").contains("3 of these lines were made")
             && page("traces.html").contains("1 of these")
+            && page("traces.html").contains("2 records of other formats")
     );
 }
 

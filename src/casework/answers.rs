@@ -11,7 +11,7 @@ use std::path::Path;
 pub const FILES: [&str; 2] = ["traces.jsonl", "traces.csv"];
 
 /// Columns of `traces.csv` that say the same for every record of a question.
-const OF_QUESTION: [&str; 16] = [
+const OF_QUESTION: [&str; 17] = [
     "asked",
     "path",
     "sha256",
@@ -27,6 +27,7 @@ const OF_QUESTION: [&str; 16] = [
     "narrowed_calibre",
     "narrowed_on",
     "left_out",
+    "other_format",
     "refused",
 ];
 /// Columns of a record, before its own.
@@ -94,6 +95,7 @@ fn of_question(trace: &Trace) -> [String; OF_QUESTION.len()] {
         text(narrowed.and_then(|n| n.calibre.as_ref())),
         text(narrowed.and_then(|n| n.on.as_ref())),
         trace.left_out.map(|n| n.to_string()).unwrap_or_default(),
+        answer(trace.other_format.to_string()),
         text(trace.refused.as_ref()),
     ]
 }

@@ -80,6 +80,9 @@ pub struct Trace {
     pub narrowed: Option<Filter>,
     /// Compatible records that the narrowing left out; null where there is none, or they were not counted.
     pub left_out: Option<usize>,
+    /// Records of other formats whose code is compatible: not compared, since the mark was read in another; but a format
+    /// may be registered wrongly, or read wrongly.
+    pub other_format: usize,
     /// Why nothing was looked up, where too much would have come back.
     pub refused: Option<String>,
     /// The compatible records, most probable first.
@@ -135,6 +138,7 @@ pub fn answer(
         by_chance,
         narrowed: (!filter.is_none()).then(|| filter.clone()),
         left_out: None,
+        other_format: 0,
         refused: None,
         candidates: Vec::new(),
     };
@@ -163,6 +167,7 @@ pub fn answer(
     let mut left_out = 0;
     for entry in fetch(database, &found)? {
         if !formats.contains(&entry.format) {
+            trace.other_format += usize::from(filter.takes(&entry));
             continue;
         }
         if filter.takes(&entry) {

@@ -299,6 +299,9 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
                 };
                 format!("{} {}{differs}", percent(c.posterior), cells.join(" "))
             }
+            (None, None) if trace.other_format > 0 => {
+                format!("none; {} of another format", counted(trace.other_format as i64, "compatible record"))
+            }
             (None, None) => "none".into(),
         };
         let looked_up = |answer: String| if trace.refused.is_some() { "-".into() } else { answer };

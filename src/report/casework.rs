@@ -61,6 +61,7 @@ struct Trace {
     /// Which records were compared, and how many of the others would have been compatible; empty for all.
     narrowing: String,
     left_out: String,
+    other_format: String,
     records: String,
     compatible: String,
     by_chance: String,
@@ -266,6 +267,7 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
         reading_p: chance(line, "reading_p"),
         refused: line["refused"].as_str().map(text),
         left_out,
+        other_format: words::of_other_formats(line["other_format"].as_i64().unwrap_or(0)),
         records: whole(line, "records"),
         compatible: whole(line, "compatible"),
         by_chance: line["by_chance"].as_f64().map_or_else(|| "-".into(), words::expected),

@@ -100,10 +100,8 @@ impl Truth {
         let broken = |e: csv::Error| Fatal::new(e.to_string(), "correct this line of the table");
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(csv);
         let names = reader.headers().map_err(broken)?.clone();
-        let columns: Vec<String> = names
-            .iter()
-            .map(|c| c.trim_start_matches('\u{feff}').to_string())
-            .collect();
+        let columns: Vec<String> =
+            names.iter().map(|c| c.trim_start_matches('\u{feff}').to_string()).collect();
         let mut at = BTreeMap::new();
         for (i, column) in columns.iter().enumerate() {
             if at.insert(column.as_str(), i).is_some() {

@@ -85,10 +85,16 @@ fn a_reading_leads_to_its_record_by_the_probabilities_of_its_characters() {
             reading("s1/b.png", "02", "ZZZZ2222", "ZZZZ2222", 0.9999, (0.5, 'D')),
             reading("s1/c.png", "03", "????????", "KKKK7777", 0.9, (0.3, 'D')),
             NO_MARK.into(),
+            // Registered as of another format of as many characters.
+            reading("s1/d.png", "04", "ZZZZ3333", "ZZZZ3333", 0.9999, (0.5, 'D')),
         ];
+        let add = ["--code", "ZZZZ3333", "--format", "ifm8-narrow", "--make", "Colt", "--serial", "C3"];
+        lab.ok(&[&["registry", "add"], &add[..]].concat());
         let out = out_folder(&lab, "out", &lines);
-        let traces = lab.traces(&[&out]);
-        assert_eq!(traces.len(), 3);
+        let mut traces = lab.traces(&[&out]);
+        let last = traces.pop().unwrap();
+        assert_eq!((traces.len(), &last["compatible"], &last["other_format"]), (3, &0.into(), &1.into()));
+        assert!(traces.iter().all(|t| t["other_format"] == 0 || t["path"] == "s1/a.png"), "{traces:?}");
         let first = &traces[0]["candidates"][0];
         assert_eq!((&first["code"], &first["serial"]), (&"A7DK2MP5".into(), &"GLK1".into()));
         assert_eq!((&traces[0]["reading_p"], &traces[0]["path"]), (&0.7.into(), &"s1/a.png".into()));
@@ -104,8 +110,9 @@ fn a_reading_leads_to_its_record_by_the_probabilities_of_its_characters() {
         assert_eq!((row["unregistered_share"].as_str(), row["differs"].as_str()), ("0.5", "0"));
         assert!(row["refused"].is_empty() && row["narrowed_make"].is_empty() && row["left_out"].is_empty());
         let text = lab.ok(&["trace", &out, "--why", "x"]);
+        assert!(text.contains("none; 1 compatible record of another format"), "{text}");
         assert!(
-            text.contains("| unread") && text.contains("3 photographs looked up, 1 without a code."),
+            text.contains("| unread") && text.contains("4 photographs looked up, 1 without a code."),
             "{text}"
         );
         assert_eq!(lab.traces(&[&out, "--photo", "s1/b.png"]).len(), 1);
