@@ -35,6 +35,7 @@ pub fn percent(p: f64) -> String {
 pub fn expected(x: f64) -> String {
     match x {
         x if x >= 100.0 => thousands(x.round() as i64),
+        0.0 => "none".into(),
         x if x >= 0.1 => format!("{x:.1}"),
         x if x >= 1e-6 => format!("{x:.0$}", (1.0 - x.log10()).floor() as usize + 1),
         _ => "less than 0.000001".into(),
@@ -51,7 +52,8 @@ pub fn narrowing(formats: &[String], make: Option<&str>, calibre: Option<&str>, 
     if !named.is_empty() {
         parts.push(format!("of {}", named.join(" and ")));
     }
-    parts.extend(on.map(|day| format!("in the firearm on {day}")));
+    // A record without days says nothing of this one, and is taken all the same.
+    parts.extend(on.map(|day| format!("in the firearm on {day} as far as it states days")));
     parts.join(", ")
 }
 
@@ -61,11 +63,16 @@ pub fn in_none(narrowing: &str) -> String {
     if narrowing.is_empty() { "not registered".into() } else { format!("in no record {narrowing}") }
 }
 
-/// What a narrowing left out, in a sentence; `left_out` is `None` where it was not counted.
-pub fn left_out(narrowing: &str, left_out: Option<i64>) -> String {
+/// What a narrowing left out, in a sentence; `left_out` is `None` where it was not counted. `better`: one of them fits the
+/// reading better than all that were compared.
+pub fn left_out(narrowing: &str, left_out: Option<i64>, better: bool) -> String {
+    let better = if better { " It fits the code better than every record that was compared." } else { "" };
     match left_out {
-        Some(1) => format!("Left out: 1 compatible record that is not {narrowing}."),
-        Some(n) => format!("Left out: {} compatible records that are not {narrowing}.", thousands(n)),
+        Some(1) => format!("Left out: 1 compatible record that is not {narrowing}.{better}"),
+        Some(n) => {
+            let better = better.replace("It fits", "One of them fits");
+            format!("Left out: {} compatible records that are not {narrowing}.{better}", thousands(n))
+        }
         None => format!("Left out, and not counted: compatible records that are not {narrowing}."),
     }
 }
@@ -107,8 +114,8 @@ mod tests {
 
     #[test]
     fn small_expected_numbers_are_shown_to_two_figures_and_never_as_nothing() {
-        let shown = [277_000.4, 8.41, 0.2555, 0.0077, 0.000_234, 0.0].map(expected);
-        assert_eq!(shown, ["277,000", "8.4", "0.3", "0.0077", "0.00023", "less than 0.000001"]);
+        let shown = [277_000.4, 8.41, 0.2555, 0.0077, 0.000_234, 1e-9, 0.0].map(expected);
+        assert_eq!(shown, ["277,000", "8.4", "0.3", "0.0077", "0.00023", "less than 0.000001", "none"]);
     }
 
     #[test]
@@ -124,7 +131,7 @@ mod tests {
         let some = narrowing(&[], Some("Glock"), Some("9mm"), Some("2024-05-31"));
         assert_eq!(
             in_none(&some),
-            "in no record of make Glock and calibre 9mm, in the firearm on 2024-05-31"
+            "in no record of make Glock and calibre 9mm, in the firearm on 2024-05-31 as far as it states days"
         );
         let formats = ["ifm8", "ifm8-323"].map(String::from);
         assert_eq!(
@@ -132,6 +139,9 @@ mod tests {
             "of format ifm8 or ifm8-323 and make Glock"
         );
         assert!(!assumed(0.5, &some).contains("registry"));
-        assert!(left_out(&some, Some(0)).starts_with("Left out: 0 compatible records that are not of make"));
+        assert!(
+            left_out(&some, Some(0), false)
+                .starts_with("Left out: 0 compatible records that are not of make")
+        );
     }
 }

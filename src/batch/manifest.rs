@@ -112,6 +112,9 @@ pub struct Manifest {
     /// Which photographs were read together, as it was asked for; null for none.
     #[serde(default)]
     pub grouping: Option<String>,
+    /// Least probability at which a whole code of each format is accepted, and at which a character of a partial one is.
+    #[serde(default)]
+    pub bars: BTreeMap<String, [f64; 2]>,
     /// Threads over photographs.
     pub threads: usize,
     /// The computer.
@@ -163,6 +166,8 @@ pub struct Setup<'a> {
     pub formats: Vec<String>,
     /// Which photographs are read together.
     pub grouping: Option<String>,
+    /// The bars of each format.
+    pub bars: BTreeMap<String, [f64; 2]>,
     /// Threads over photographs.
     pub threads: usize,
 }
@@ -184,6 +189,7 @@ impl Manifest {
             weights_sha256: setup.weights_sha256,
             formats: setup.formats,
             grouping: setup.grouping,
+            bars: setup.bars,
             threads: setup.threads,
             machine: Machine {
                 os: std::env::consts::OS.into(),

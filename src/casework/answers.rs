@@ -11,10 +11,11 @@ use std::path::Path;
 pub const FILES: [&str; 2] = ["traces.jsonl", "traces.csv"];
 
 /// Columns of `traces.csv` that say the same for every record of a question.
-const OF_QUESTION: [&str; 17] = [
+const OF_QUESTION: [&str; 19] = [
     "asked",
     "path",
     "sha256",
+    "best",
     "reading_p",
     "not_registered",
     "unread",
@@ -27,6 +28,7 @@ const OF_QUESTION: [&str; 17] = [
     "narrowed_calibre",
     "narrowed_on",
     "left_out",
+    "left_out_fits_better",
     "other_format",
     "refused",
 ];
@@ -83,6 +85,7 @@ fn of_question(trace: &Trace) -> [String; OF_QUESTION.len()] {
         trace.asked.clone(),
         text(trace.path.as_ref()),
         text(trace.sha256.as_ref()),
+        text(trace.best.as_ref()),
         trace.reading_p.map(|p| p.to_string()).unwrap_or_default(),
         answer(rounded(trace.not_registered).to_string()),
         answer(rounded(trace.unread).to_string()),
@@ -95,6 +98,7 @@ fn of_question(trace: &Trace) -> [String; OF_QUESTION.len()] {
         text(narrowed.and_then(|n| n.calibre.as_ref())),
         text(narrowed.and_then(|n| n.on.as_ref())),
         trace.left_out.map(|n| n.to_string()).unwrap_or_default(),
+        trace.left_out.map(|_| trace.left_out_fits_better.to_string()).unwrap_or_default(),
         answer(trace.other_format.to_string()),
         text(trace.refused.as_ref()),
     ]

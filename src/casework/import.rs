@@ -95,7 +95,8 @@ pub fn import(
     }))?;
     let named = format!("{} sha256 {}", order.file.display(), source.sha256());
     let event = Event { verb: "import", asked: named, came_back: 0 };
-    merge(database, &mut rejects, (order.replace, order.actor, event), progress)
+    let stated = source.stated();
+    merge(database, &mut rejects, (order.replace, &stated), (order.actor, event), progress)
 }
 
 /// Registers one entry.
@@ -116,7 +117,9 @@ pub fn add(
     let mut rejects = Rejects { path: Path::new(""), writer: None, count: 0 };
     let asked = format!("{} {} {} {}", entry.code, entry.format, entry.make, entry.serial);
     let event = Event { verb: "add", asked, came_back: 0 };
-    merge(database, &mut rejects, (replace, actor, event), &mut |_| {})
+    let cells = Entry::COLUMNS.into_iter().zip(entry.cells());
+    let stated: Vec<&str> = cells.filter(|(_, cell)| !cell.is_empty()).map(|(name, _)| name).collect();
+    merge(database, &mut rejects, (replace, &stated), (actor, event), &mut |_| {})
 }
 
 /// Columns of a file of rejects.
@@ -217,13 +220,14 @@ fn overlapping(a: &str, b: &str) -> String {
 /// The column with the first day of an entry.
 const FROM: &str = "from_date";
 
-/// The columns that do not make an entry.
-fn content() -> impl Iterator<Item = &'static str> {
-    Entry::COLUMNS.into_iter().filter(|c| !Entry::IDENTITY.contains(c))
+/// Those of some columns that do not make an entry.
+fn content<'a>(stated: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    stated.iter().copied().filter(|c| !Entry::IDENTITY.contains(c))
 }
 
-fn same_content(a: &str, b: &str) -> String {
-    content().map(|c| format!("{a}.{c} = {b}.{c}")).collect::<Vec<_>>().join(" AND ")
+fn same_content(a: &str, b: &str, stated: &[&str]) -> String {
+    let same = content(stated).map(|c| format!("{a}.{c} = {b}.{c}"));
+    std::iter::once("true".to_string()).chain(same).collect::<Vec<_>>().join(" AND ")
 }
 
 /// Adds `sign` times the number of rows of a selection to the tally of formats, makes and calibres.
@@ -236,7 +240,8 @@ fn tally(database: &mut dyn Database, sign: i8, from: &str) -> Result<(), Fatal>
     database.execute(&sql, &[]).map(drop)
 }
 
-/// Merges the private table into the registry in one change, and logs it.
+/// Merges the private table into the registry in one change, and logs it. Of what is registered only the columns that are
+/// `stated` are compared and replaced: a table without them says nothing of them.
 ///
 /// Each row that is not to be added gets a verdict first: `known` (there already, word for word), `twice`
 /// (in this file before, with other data), `differs` (registered already, with other data); `overlaps`, and `mingled` where
@@ -244,7 +249,8 @@ fn tally(database: &mut dyn Database, sign: i8, from: &str) -> Result<(), Fatal>
 fn merge(
     database: &mut dyn Database,
     rejects: &mut Rejects<'_>,
-    (replace, actor, event): (bool, &Actor, Event),
+    (replace, stated): (bool, &[&str]),
+    (actor, event): (&Actor, Event),
     progress: &mut dyn FnMut(Step),
 ) -> Result<Counts, Fatal> {
     progress(Step::Comparing);
@@ -258,7 +264,7 @@ fn merge(
         format!(
             "INSERT INTO verdict SELECT s.line, min(CASE WHEN {} THEN 'known' ELSE '{other}' END) \
              FROM {with} WHERE {} GROUP BY s.line",
-            same_content("s", "r"),
+            same_content("s", "r", stated),
             same_entry("s", "r"),
         )
     };
@@ -271,7 +277,7 @@ fn merge(
     );
     database.execute(&mixed, &[])?;
     database.begin()?;
-    let merged = merge_locked(database, &verdict, rejects, (replace, actor, event), progress)
+    let merged = merge_locked(database, &verdict, rejects, (replace, stated), (actor, event), progress)
         .and_then(|counts| rejects.flush().map(|()| counts))
         .and_then(|counts| database.commit().map(|()| counts));
     match merged {
@@ -287,24 +293,35 @@ fn merge(
     }
 }
 
-/// Gives the records that lines with this `verdict` are `about` the content of the lines; how many were changed.
-fn put_in_place(database: &mut dyn Database, verdict: &str, about: &str) -> Result<u64, Fatal> {
+/// Gives the records that lines with this `verdict` are `about` what the lines state; how many were changed.
+fn put_in_place(
+    database: &mut dyn Database,
+    verdict: &str,
+    about: &str,
+    stated: &[&str],
+) -> Result<u64, Fatal> {
     let lines = format!("staging AS s, verdict AS v WHERE v.line = s.line AND v.verdict = '{verdict}'");
-    let old = format!("SELECT record.format, record.make, record.calibre FROM record, {lines} AND {about}");
-    tally(database, -1, &old)?;
-    let set: Vec<String> = content().chain([FROM]).map(|c| format!("{c} = s.{c}")).collect();
-    let changed =
-        database.execute(&format!("UPDATE record SET {} FROM {lines} AND {about}", set.join(", ")), &[])?;
-    let new = format!("SELECT s.format, s.make, s.calibre FROM {lines}");
-    tally(database, 1, &new)?;
-    Ok(changed)
+    let columns = content(stated).chain(stated.iter().copied().filter(|c| *c == FROM));
+    let set: Vec<String> = columns.map(|c| format!("{c} = s.{c}")).collect();
+    if set.is_empty() {
+        return Ok(0);
+    }
+    // Format and make are the same before and after.
+    let calibre = if stated.contains(&"calibre") { "s.calibre" } else { "record.calibre" };
+    for (sign, calibre) in [(-1, "record.calibre"), (1, calibre)] {
+        let rows =
+            format!("record.format, record.make, {calibre} AS calibre FROM record, {lines} AND {about}");
+        tally(database, sign, &format!("SELECT {rows}"))?;
+    }
+    database.execute(&format!("UPDATE record SET {} FROM {lines} AND {about}", set.join(", ")), &[])
 }
 
 fn merge_locked(
     database: &mut dyn Database,
     verdict: &dyn Fn(&str, &str) -> String,
     rejects: &mut Rejects<'_>,
-    (replace, actor, event): (bool, &Actor, Event),
+    (replace, stated): (bool, &[&str]),
+    (actor, event): (&Actor, Event),
     progress: &mut dyn FnMut(Step),
 ) -> Result<Counts, Fatal> {
     database.lock("record")?;
@@ -318,8 +335,10 @@ fn merge_locked(
         database
             .execute(&format!("{} ON CONFLICT (line) DO NOTHING", verdict("differs", registered)), &[])?;
         let overlaps = format!(
-            "INSERT INTO verdict SELECT s.line, 'overlaps' FROM {registered} WHERE {} GROUP BY s.line \
-             ON CONFLICT (line) DO NOTHING",
+            "INSERT INTO verdict SELECT s.line, min(CASE WHEN {} THEN 'known' ELSE 'overlaps' END) \
+             FROM {registered} WHERE {} GROUP BY s.line ON CONFLICT (line) DO NOTHING",
+            // Without a first day a row means the one that is registered.
+            if stated.contains(&FROM) { "false".into() } else { same_content("s", "r", stated) },
             overlapping("s", "r")
         );
         database.execute(&overlaps, &[])?;
@@ -339,8 +358,8 @@ fn merge_locked(
     }
     let mut counts = Counts::default();
     if replace {
-        counts.replaced = put_in_place(database, "differs", &same_entry("record", "s"))?
-            + put_in_place(database, "overlaps", &overlapping("record", "s"))?;
+        counts.replaced = put_in_place(database, "differs", &same_entry("record", "s"), stated)?
+            + put_in_place(database, "overlaps", &overlapping("record", "s"), stated)?;
     }
     let columns = Entry::COLUMNS.map(|c| format!("s.{c}")).join(", ");
     let not_taken = format!(

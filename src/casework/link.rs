@@ -246,7 +246,7 @@ mod tests {
             .iter()
             .map(|code| {
                 let question = Question::typed(code, &Scheme::all()[..1]).unwrap();
-                let reading = Some(Source { path: "x".into(), sha256: None, reading_p: 1.0 });
+                let reading = Some(Source { path: "x".into(), sha256: None, best: None, reading_p: 1.0 });
                 MarkRead {
                     out: "out".into(),
                     status: Status::Partial,

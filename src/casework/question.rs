@@ -34,7 +34,9 @@ pub struct Source {
     pub path: String,
     /// As in the results.
     pub sha256: Option<String>,
-    /// Probability that the most probable code is right, as the reader gave it.
+    /// The most probable code.
+    pub best: Option<String>,
+    /// Probability that it is right, as the reader gave it.
     pub reading_p: f64,
 }
 
@@ -95,6 +97,7 @@ impl Question {
         let reading = Some(Source {
             path: record.path.clone(),
             sha256: record.sha256.clone(),
+            best: record.best.clone(),
             reading_p: record.confidence,
         });
         let formats = vec![format.clone()];

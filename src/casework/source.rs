@@ -124,6 +124,16 @@ impl Source {
         Ok(Self { rows, schemes: Scheme::all() })
     }
 
+    /// The columns of the registry that the file states; all of them where each row says which.
+    pub fn stated(&self) -> Vec<&'static str> {
+        match &self.rows {
+            Rows::Csv(csv) => {
+                Entry::COLUMNS.into_iter().zip(csv.at).filter_map(|(name, at)| at.map(|_| name)).collect()
+            }
+            Rows::Json { .. } => Entry::COLUMNS.to_vec(),
+        }
+    }
+
     /// Bytes read so far.
     pub fn bytes(&self) -> u64 {
         match &self.rows {

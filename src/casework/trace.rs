@@ -59,7 +59,9 @@ pub struct Trace {
     pub path: Option<String>,
     /// Of that photograph.
     pub sha256: Option<String>,
-    /// Probability that its most probable code is right, as the reader gave it, whatever is registered.
+    /// The photograph's most probable code; null for a code that was typed.
+    pub best: Option<String>,
+    /// Probability that this code is right, as the reader gave it, whatever is registered.
     pub reading_p: Option<f64>,
     /// Probability that the code is in no registry; of a narrowed question, in none of the records compared.
     #[serde(serialize_with = "nine")]
@@ -80,6 +82,8 @@ pub struct Trace {
     pub narrowed: Option<Filter>,
     /// Compatible records that the narrowing left out; null where there is none, or they were not counted.
     pub left_out: Option<usize>,
+    /// Whether one of them fits the reading better than every record that was compared.
+    pub left_out_fits_better: bool,
     /// Records of other formats whose code is compatible: not compared, since the mark was read in another; but a format
     /// may be registered wrongly, or read wrongly.
     pub other_format: usize,
@@ -129,6 +133,7 @@ pub fn answer(
         asked: question.asked.clone(),
         path: source.map(|s| s.path.clone()),
         sha256: source.and_then(|s| s.sha256.clone()),
+        best: source.and_then(|s| s.best.clone()),
         reading_p: source.map(|s| s.reading_p),
         not_registered: terms.unregistered,
         unread: 0.0,
@@ -138,6 +143,7 @@ pub fn answer(
         by_chance,
         narrowed: (!filter.is_none()).then(|| filter.clone()),
         left_out: None,
+        left_out_fits_better: false,
         other_format: 0,
         refused: None,
         candidates: Vec::new(),
@@ -164,7 +170,7 @@ pub fn answer(
     let (u, a) = (terms.unregistered, question.astray);
     let each = (1.0 - u) / records.max(1) as f64 * (1.0 - a);
     let mut candidates = Vec::new();
-    let mut left_out = 0;
+    let (mut left_out, mut best_left_out) = (0, 0.0_f64);
     for entry in fetch(database, &found)? {
         if !formats.contains(&entry.format) {
             trace.other_format += usize::from(filter.takes(&entry));
@@ -179,8 +185,10 @@ pub fn answer(
             });
         } else {
             left_out += 1;
+            best_left_out = best_left_out.max(each * question.probability(&entry.code));
         }
     }
+    trace.left_out_fits_better = candidates.iter().all(|c| c.posterior < best_left_out) && left_out > 0;
     trace.left_out = (counted && trace.narrowed.is_some()).then_some(left_out);
     // Sums of the same numbers in one order are the same, from whatever store they come.
     candidates.sort_by(|a, b| b.posterior.total_cmp(&a.posterior).then_with(|| a.entry.cmp(&b.entry)));

@@ -88,8 +88,8 @@ fn known(args: &Args, common: &Common) -> Result<Vec<Known>, Fatal> {
     Ok(known)
 }
 
-/// Refuses what would make guns of nothing: a photograph in two OUTs, or truth that names no gun. Intervals and bars are
-/// counted over guns.
+/// Refuses what would make guns of nothing: a photograph in two OUTs, or truth that names no gun. Intervals are
+/// counted over guns, and parts that are left out are parts of the guns.
 fn guns_counted_once(args: &Args, known: &[Known]) -> Result<(), Fatal> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (i, one) in known.iter().enumerate() {

@@ -14,8 +14,11 @@ use crate::engines;
 use crate::error::Fatal;
 use crate::groups::naming;
 use crate::pipeline::Pipeline;
+use crate::pipeline::confidence::Calibration;
 use crate::pipeline::decode::Status;
 use crate::pipeline::net::Networks;
+use crate::pipeline::scheme::Scheme;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,6 +97,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     if !common.quiet {
         remark_left_out(&found);
     }
+    if let Some((first, more)) = settings.unlike_calibrated().split_first().filter(|_| !common.quiet) {
+        say!(
+            "microstamp: {first}{}: confidences and bars were fitted with the usual settings, and say less of these\n  \
+             try: `microstamp calibrate` with photographs read likewise",
+            if more.is_empty() { String::new() } else { format!(" and {} settings more", more.len()) }
+        );
+    }
     if found.alike() > 0 && !common.quiet {
         say!(
             "microstamp: {} photographs have a name that another INPUT has too; in the results only their SHA-256 \
@@ -112,6 +122,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         weights_sha256: Networks::built_in()?.file_sha256.clone(),
         formats: schemes.iter().map(|s| s.id.clone()).collect(),
         grouping: args.grouping.text()?,
+        bars: bars(&common.engine, &schemes),
         threads: common.threads(),
     });
     let run = runner::Run {
@@ -191,6 +202,16 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         (true, 0) => Outcome::Done,
         (true, _) => Outcome::SomeFailed,
     })
+}
+
+/// Least probability of a whole code, and of a character of a partial one, by format.
+fn bars(engine: &str, schemes: &[Scheme]) -> BTreeMap<String, [f64; 2]> {
+    let calibration = Calibration::built_in();
+    let bars = |id: &str| {
+        let curve = calibration.curve(engine, id);
+        [curve.accept, curve.accept_character]
+    };
+    schemes.iter().map(|s| (s.id.clone(), bars(&s.id))).collect()
 }
 
 /// Says what of the input is not read, but for what is read under another name.

@@ -149,9 +149,10 @@ pub fn make(
 /// Says so where photographs are in no group, which the pattern or table may have missed, or in several.
 fn remark_if_odd(groups: &[Group], records: &[Record]) {
     let (mut grouped, mut again) = (BTreeSet::new(), BTreeSet::new());
-    for path in groups.iter().flat_map(|g| &g.members).map(|m| m.path.as_str()) {
-        if !grouped.insert(path) {
-            again.insert(path);
+    // Two INPUTs may have photographs of one name, and one folder a file under two.
+    for member in groups.iter().flat_map(|g| &g.members) {
+        if !grouped.insert((member.path.as_str(), member.sha256.as_deref())) {
+            again.insert(member.path.as_str());
         }
     }
     if let Some(first) = again.first() {
@@ -161,7 +162,8 @@ fn remark_if_odd(groups: &[Group], records: &[Record]) {
             printable(first)
         );
     }
-    let alone: Vec<&str> = records.iter().map(|r| r.path.as_str()).filter(|p| !grouped.contains(p)).collect();
+    let is_grouped = |r: &&Record| grouped.contains(&(r.path.as_str(), r.sha256.as_deref()));
+    let alone: Vec<&str> = records.iter().filter(|r| !is_grouped(r)).map(|r| r.path.as_str()).collect();
     if let Some(first) = alone.first() {
         say!(
             "microstamp: {} of {} photographs are in no group, such as {}",

@@ -211,7 +211,11 @@ fn one(trace: &Trace, narrowing: &str) -> String {
         let _ = writeln!(text, "{}", nothing_compared(narrowing));
     }
     if !narrowing.is_empty() {
-        let _ = writeln!(text, "{}", words::left_out(narrowing, trace.left_out.map(|n| n as i64)));
+        let _ = writeln!(
+            text,
+            "{}",
+            words::left_out(narrowing, trace.left_out.map(|n| n as i64), trace.left_out_fits_better)
+        );
     }
     let mut table = table(&[
         "probability",
@@ -293,11 +297,14 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
             (Some(why), _) => format!("not looked up: {why}"),
             (None, Some(c)) => {
                 let cells = [&c.entry.code, &c.entry.make, &c.entry.serial].map(|t| printable(t));
+                let alike =
+                    trace.candidates.iter().skip(1).take_while(|o| o.posterior == c.posterior).count();
+                let alike = if alike > 0 { format!(", as probable as {alike} more") } else { String::new() };
                 let differs = match words::differing(c.differs as i64) {
                     none if none.is_empty() => none,
                     differs => format!(", {differs}"),
                 };
-                format!("{} {}{differs}", percent(c.posterior), cells.join(" "))
+                format!("{} {}{alike}{differs}", percent(c.posterior), cells.join(" "))
             }
             (None, None) if trace.other_format > 0 => {
                 format!("none; {} of another format", counted(trace.other_format as i64, "compatible record"))

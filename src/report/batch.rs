@@ -6,7 +6,7 @@ use crate::batch::manifest::is_sealed;
 use crate::batch::results::{self, Results};
 use crate::error::Fatal;
 use crate::pipeline::photo::sha256;
-use crate::settings::PhotoSettings;
+use crate::settings::Settings;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ pub struct Batch {
     pub results_as_stated: Option<bool>,
     /// Whether `run.json` is as it was written, by the seal in it; `None` where it has none.
     pub run_as_sealed: Option<bool>,
-    /// What the run was to open and how it showed heights; of this version where `run.json` states it in another's terms.
-    pub photo: PhotoSettings,
+    /// The run's settings; those of this version where `run.json` states them in another's terms.
+    pub settings: Settings,
     /// Where the photographs were looked for.
     pub inputs: Vec<PathBuf>,
     /// Where photographs of a name lie, in the order of the INPUTs.
@@ -62,7 +62,7 @@ impl Batch {
             records,
             results_as_stated: manifest["outputs"]["results.jsonl"].as_str().map(|stated| stated == hash),
             run_as_sealed: manifest.get("seal").map(|_| is_sealed(&run)),
-            photo: serde_json::from_value(manifest["settings"]["photo"].clone()).unwrap_or_default(),
+            settings: serde_json::from_value(manifest["settings"].clone()).unwrap_or_default(),
             run: manifest,
             hashes: [("results.jsonl", hash), ("run.json", sha256(&run))],
             inputs,
@@ -84,7 +84,7 @@ impl Batch {
     pub fn original(&self, record: &Record) -> Original {
         let mut other = Original::Absent;
         for path in self.places.get(&record.path).into_iter().flatten() {
-            if std::fs::metadata(path).is_ok_and(|m| m.len() as f64 > self.photo.max_file_mb * 1e6) {
+            if std::fs::metadata(path).is_ok_and(|m| m.len() as f64 > self.settings.photo.max_file_mb * 1e6) {
                 other = Original::TooLarge;
                 continue;
             }

@@ -55,7 +55,10 @@ struct Trace {
     asked: String,
     path: Option<String>,
     file: Option<String>,
+    best: String,
     reading_p: String,
+    /// Whether no character of it is sure.
+    none_sure: bool,
     /// Why nothing was looked up: then there is no answer to show.
     refused: Option<String>,
     /// Which records were compared, and how many of the others would have been compatible; empty for all.
@@ -240,6 +243,9 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
     let candidate = |c: &Value| Candidate {
         posterior: chance(c, "posterior"),
         differs: match c["differs"].as_i64() {
+            Some(0) if line["asked"].as_str().is_some_and(|code| code.chars().all(|c| c == '?')) => {
+                "no character is sure".into()
+            }
             Some(0) => "none".into(),
             n => n.map_or_else(|| "-".into(), words::differing),
         },
@@ -258,13 +264,17 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
     let narrowing = words::narrowing(&formats, make.as_deref(), calibre.as_deref(), on.as_deref());
     let left_out = match narrowing.as_str() {
         "" => String::new(),
-        narrowing => words::left_out(narrowing, line["left_out"].as_i64()),
+        narrowing => {
+            words::left_out(narrowing, line["left_out"].as_i64(), line["left_out_fits_better"] == true)
+        }
     };
     Trace {
         asked: field(line, "asked"),
         path: line["path"].as_str().map(text),
         file: line["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned(),
+        best: field(line, "best"),
         reading_p: chance(line, "reading_p"),
+        none_sure: line["asked"].as_str().is_some_and(|code| code.chars().all(|c| c == '?')),
         refused: line["refused"].as_str().map(text),
         left_out,
         other_format: words::of_other_formats(line["other_format"].as_i64().unwrap_or(0)),

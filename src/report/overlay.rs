@@ -2,6 +2,7 @@
 //! impression: numbers for the templates, which draw them over pictures that stay as they are.
 
 use super::picture::{Area, MARK_SPAN, Pictures};
+use super::view::is_implausible;
 use crate::batch::Record;
 use crate::pipeline::geometry::{Ellipse, Pose};
 use crate::pipeline::mark::TILE_SPAN;
@@ -20,6 +21,12 @@ const CELL_ROOM: f64 = 0.2;
 pub const UNITS: f64 = 1000.0;
 /// The scale bar is the largest round length below this share of the picture's width.
 const BAR: f64 = 0.25;
+
+/// Micrometres per pixel to draw a bar by: not what somebody has said that the primer contradicts.
+fn scale(record: &Record) -> Option<f64> {
+    let is_said = record.um_per_px_from.as_deref() == Some("flag");
+    record.um_per_px.filter(|_| !(is_said && is_implausible(record)))
+}
 
 /// How the straightened impression lies in the photograph: turned as the mark was read, else upright
 /// as the photograph is. `None` where no impression was found.
@@ -139,7 +146,7 @@ pub fn photograph(record: &Record, pictures: &Pictures, file: &str) -> Drawing {
         ring: pose.filter(|_| has_ring(record)).map(|p| ring(p.cx, p.cy, p.radius)),
         ink: None,
         lit: pictures.lit.then(|| Placed::new(format!("{file}-lit.jpg"), &pictures.whole)),
-        bar: record.um_per_px.and_then(|um| bar((0.0, height), width, 1.0 / um)),
+        bar: scale(record).and_then(|um| bar((0.0, height), width, 1.0 / um)),
         letter: round(record.impression.map_or(12.0, |rim| rim.mean_radius() / 9.0)),
     }
 }
@@ -158,7 +165,7 @@ pub fn straightened(record: &Record, pictures: &Pictures, file: &str) -> Option<
         (u * UNITS, v * UNITS)
     };
     let block = block(record, &pose).map(|(l, t, r, b)| (l * UNITS, t * UNITS, r * UNITS, b * UNITS));
-    let um = record.um_per_px.map(|um| um * pose.radius / UNITS);
+    let um = scale(record).map(|um| um * pose.radius / UNITS);
     Some(Drawing {
         view: [area.x, area.y, area.width, area.height],
         pictures: vec![Placed::new(format!("{file}-mark.jpg"), &area)],

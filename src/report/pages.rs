@@ -103,7 +103,7 @@ pub fn pictures(
             }
             Original::TooLarge => without(format!(
                 "The file of this name is larger than {} MB, the most that the run was to open. It is not shown.",
-                batch.photo.max_file_mb
+                batch.settings.photo.max_file_mb
             )),
             Original::Differs(found) => without(format!(
                 "The file of this name is not the one that was read: its SHA-256 is {found}. It is not shown."
@@ -115,8 +115,8 @@ pub fn pictures(
                 let under_a_lamp = record.heights.is_some() && wanted.straightened;
                 // A decoder that panics on a broken file takes one picture with it, not the report.
                 let loaded = catch_unwind(AssertUnwindSafe(|| -> Result<_, Failure> {
-                    let lit = under_a_lamp.then(|| lit(&bytes, &batch.photo)).transpose()?;
-                    Ok((photo::load(&record.path, hash, bytes, &asked, &batch.photo)?, lit))
+                    let lit = under_a_lamp.then(|| lit(&bytes, &batch.settings.photo)).transpose()?;
+                    Ok((photo::load(&record.path, hash, bytes, &asked, &batch.settings.photo)?, lit))
                 }));
                 match loaded {
                     Ok(Ok((photo, lit))) => Shown {
@@ -171,6 +171,19 @@ pub fn run_facts(batch: &Batch) -> Vec<(&'static str, String)> {
     let left_out: Vec<String> = left_out.map(|(why, n)| format!("{n} {}", view::text(why))).collect();
     if !left_out.is_empty() {
         facts.push(("Left out of the inputs", left_out.join(", ")));
+    }
+    let bars = run["bars"].as_object().into_iter().flatten();
+    let bars: Vec<String> =
+        bars.map(|(id, bars)| format!("{} {} and {}", view::text(id), bars[0], bars[1])).collect();
+    if !bars.is_empty() {
+        facts.push((
+            "Least confidence for a whole code, and for a character of a partial one",
+            bars.join("; "),
+        ));
+    }
+    let changed = batch.settings.changed();
+    if !changed.is_empty() {
+        facts.push(("Settings that are not the usual ones", view::text(&changed.join("; "))));
     }
     if let Some(all) = batch.unfinished() {
         facts.push(("Not complete", format!("{} of {all} photographs have a line", batch.records.len())));
@@ -270,6 +283,6 @@ fn index(batch: &Batch, site: &Site, shown: &[Shown], head: &Value) -> Result<()
     site.page(
         "index.html",
         "index.html",
-        json!({ "head": head, "total": batch.records.len(), "unfinished": batch.unfinished(), "most": counts.list().iter().map(|(_, n)| *n).max().unwrap_or(0).max(1), "statuses": statuses, "confidence": confidence.to_vec(), "most_confidence": confidence.iter().copied().max().unwrap_or(0).max(1), "scenes": cut(&scenes), "scene_count": scenes.len(), "failures": cut(&failures), "failure_count": failures.len(), "unseen": cut(&unseen), "unseen_count": unseen.len(), "run": run_facts(batch), "settings": settings, "version": env!("CARGO_PKG_VERSION") }),
+        json!({ "head": head, "total": batch.records.len(), "unfinished": batch.unfinished(), "most": counts.list().iter().map(|(_, n)| *n).max().unwrap_or(0).max(1), "statuses": statuses, "confidence": confidence.to_vec(), "most_confidence": confidence.iter().copied().max().unwrap_or(0).max(1), "scenes": cut(&scenes), "scene_count": scenes.len(), "failures": cut(&failures), "failure_count": failures.len(), "unseen": cut(&unseen), "unseen_count": unseen.len(), "run": run_facts(batch), "settings": settings, "unlike_calibrated": !batch.settings.unlike_calibrated().is_empty(), "altered": batch.run_as_sealed == Some(false) || batch.results_as_stated == Some(false), "version": env!("CARGO_PKG_VERSION") }),
     )
 }

@@ -170,6 +170,8 @@ pub struct Page {
     more_beside: usize,
     /// How the pictures were made from the photograph.
     notes: Vec<String>,
+    /// Words of warning, with what they mean.
+    warnings: Vec<String>,
     /// What became of the photograph.
     original: String,
     /// Whether it is the one that was read.
@@ -225,6 +227,7 @@ impl Page {
             beside: beside.collect(),
             more_beside: alike.len().saturating_sub(BESIDE),
             notes: pictures.map(|p| notes(p, record)).unwrap_or_default(),
+            warnings: record.warnings.iter().map(|w| explained(w)).collect(),
             original: shown[index].original.clone(),
             same: pictures.is_some(),
             failure: record.failure.clone(),
@@ -294,9 +297,16 @@ pub fn notes(pictures: &Pictures, record: &Record) -> Vec<String> {
 fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let none = || "none".to_string();
     let scale = record.um_per_px.map_or("not known".to_string(), |um| {
-        format!("{um} µm per pixel, from {}", record.um_per_px_from.as_deref().map_or(none(), text))
+        let from = record.um_per_px_from.as_deref().map_or(none(), text);
+        let odd = if is_implausible(record) { "; by it the primer has no primer's size" } else { "" };
+        format!("{um} µm per pixel, from {from}{odd}")
     });
-    let lies = record.rotation_deg.map_or("no mark".to_string(), |deg| {
+    let unlaid = match record.status {
+        Status::Failed => "not looked for",
+        Status::NoMark => "no mark",
+        _ => "not straightened",
+    };
+    let lies = record.rotation_deg.map_or(unlaid.to_string(), |deg| {
         let mirrored = if record.mirrored == Some(true) { ", mirrored" } else { "" };
         format!("turned {deg}° counter-clockwise{mirrored}")
     });
@@ -313,6 +323,26 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
         ("Picture", picture(record)),
         ("Warnings", if record.warnings.is_empty() { none() } else { text(&record.warnings.join(", ")) }),
     ]
+}
+
+/// Whether the scale that was asked for or measured contradicts the primer: no bar is drawn by it.
+pub fn is_implausible(record: &Record) -> bool {
+    record.warnings.iter().any(|w| w == "implausible_scale")
+}
+
+/// What a word of warning means.
+fn explained(warning: &str) -> String {
+    let meaning = match warning {
+        "several_images" => "the file holds pictures of other sizes besides",
+        "damaged_file" => "the file cannot be read without gaps",
+        "implausible_scale" => "by its scale the primer would have no primer's size",
+        "no_impression_measured" => "a height map without its crater",
+        "other_format" => "a mark, but of none of the formats asked for",
+        "gear_disagrees" => "the ring is sure of another character than the code or the characters alone",
+        "ambiguous_rotation_or_format" => "another way of reading is nearly as good",
+        _ => return text(warning),
+    };
+    format!("{warning} ({meaning})")
 }
 
 /// How what the ring says stands to the code, and in which places not as the characters do.

@@ -63,6 +63,8 @@ pub(super) struct Case<'a> {
     pub(super) kind: usize,
     pub(super) features: Vec<f64>,
     pub(super) right: bool,
+    /// Place, among the codes, of the one that this is or belongs to.
+    pub(super) code: usize,
 }
 
 impl Case<'_> {
@@ -96,7 +98,9 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
             continue;
         };
         let (features, each) = pair.result.evidence.split_at(FEATURES.len());
+        let code = whole.len();
         let case = |features: &[f64], right| Case {
+            code,
             gun: pair.gun(),
             part,
             kind,
@@ -127,7 +131,12 @@ pub(super) fn enough(wrong: usize, right: usize) -> bool {
 }
 
 fn one_of(kind: usize, codes: &Learned<'_>, characters: &Learned<'_>, common: f64, counted: bool) -> Fit {
-    let (judged, judged_characters) = (codes.of(kind), characters.of(kind));
+    let judged = codes.of(kind);
+    let accept = own_bar(&judged, common);
+    // Characters of codes that are accepted are shown by the codes' bar, and nearly all of them are right.
+    let accepted: BTreeSet<usize> = judged.iter().filter(|j| j.p >= accept).map(|j| j.code).collect();
+    let mut judged_characters = characters.of(kind);
+    judged_characters.retain(|j| !accepted.contains(&j.code));
     let outcomes: Vec<(f64, bool)> = judged_characters.iter().map(|j| (j.p, j.right)).collect();
     let (character_bar, _) = bar(&outcomes, WRONG_CHARACTERS);
     let (bias, weights) = codes.curve(kind);
@@ -135,7 +144,7 @@ fn one_of(kind: usize, codes: &Learned<'_>, characters: &Learned<'_>, common: f6
     let curve = Curve {
         bias,
         weights: weights.to_vec(),
-        accept: own_bar(&judged, common),
+        accept,
         character: [character_bias, character_weights[0]],
         accept_character: character_bar,
     };
@@ -179,6 +188,8 @@ struct Judged<'a> {
     right: bool,
     gun: Option<&'a str>,
     kind: usize,
+    /// As in [`Case`].
+    code: usize,
 }
 
 impl Judged<'_> {
@@ -225,6 +236,7 @@ fn learn<'a>(cases: &[Case<'a>], kinds: usize) -> Learned<'a> {
         right: case.right,
         gun: case.gun,
         kind: case.kind,
+        code: case.code,
     };
     let mut judged: Vec<Judged<'a>> = cases.iter().zip(&rows).map(judge).collect();
     judged.sort_by(Judged::order);
@@ -341,7 +353,7 @@ mod tests {
     }
 
     fn judged(of: impl Iterator<Item = (f64, bool)>) -> Vec<Judged<'static>> {
-        of.map(|(p, right)| Judged { p, right, gun: None, kind: 0 }).collect()
+        of.enumerate().map(|(code, (p, right))| Judged { p, right, gun: None, kind: 0, code }).collect()
     }
 
     #[test]
@@ -368,6 +380,23 @@ mod tests {
         assert_eq!(own_bar(&[], 0.993), 1.0);
     }
 
+    /// A code that is accepted shows all of its characters; only those of the others are held against their own bar.
+    #[test]
+    fn the_bar_for_characters_is_counted_where_no_code_is_accepted() {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let (mut codes, mut characters) = (Vec::new(), Vec::new());
+        for code in 0..9000 {
+            let x = rng.random_range(-6.0..14.0);
+            let case =
+                |x, right| Case { gun: None, part: code % PARTS, kind: 0, features: vec![x], right, code };
+            codes.push(case(x, rng.random_bool(1.0 / (1.0 + f64::exp(-x)))));
+            // One in 1,000 is wrong in all, one in 400 where the code is in doubt.
+            characters.push(case(rng.random_range(4.0..6.0), x > 6.0 || !rng.random_bool(0.0025)));
+        }
+        let fit = &fit_kinds(&codes, &characters, 1)[0];
+        assert!(fit.wrong.of > 3000 && fit.wrong_characters.of <= 9000 - fit.wrong.of, "{fit:?}");
+    }
+
     #[test]
     fn kinds_share_what_a_unit_of_evidence_is_worth_and_each_has_its_own_constant() {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
@@ -376,7 +405,14 @@ mod tests {
             .map(|i| {
                 let (kind, x) = (i % 2, rng.random_range(-5.0..5.0));
                 let p = 1.0 / (1.0 + f64::exp(-(constants[kind] + 0.7 * x)));
-                Case { gun: None, part: i / 2 % PARTS, kind, features: vec![x], right: rng.random_bool(p) }
+                Case {
+                    gun: None,
+                    part: i / 2 % PARTS,
+                    kind,
+                    features: vec![x],
+                    right: rng.random_bool(p),
+                    code: i,
+                }
             })
             .collect();
         let fits = fit_kinds(&cases, &cases, 2);

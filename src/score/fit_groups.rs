@@ -49,7 +49,7 @@ pub fn fit_groups(groups: Vec<Truthful<'_>>) -> BTreeMap<Kind, JointFit> {
     for (kind, known) in &kinds {
         let cuts = cuts(known);
         let Some(sum) = Sum::fitted(&cuts, &schemes) else { continue };
-        let (codes, characters) = cases(*kind, sums.len(), &cuts, &schemes, &sum.curve);
+        let (codes, characters) = cases(*kind, (sums.len(), whole.len()), &cuts, &schemes, &sum.curve);
         let right = codes.iter().filter(|case| case.right).count();
         if enough(codes.len() - right, right) {
             whole.extend(codes);
@@ -108,10 +108,10 @@ impl Sum {
     }
 }
 
-/// What the groups of a kind, the `number`th, say of their codes and of each character.
+/// What the groups of a kind, the `number`th, say of their codes, counted from `first`, and of each character.
 fn cases<'a>(
     kind: Kind,
-    number: usize,
+    (number, first): (usize, usize),
     cuts: &[Cut<'a>],
     schemes: &[Scheme],
     curve: &JointCurve,
@@ -124,8 +124,15 @@ fn cases<'a>(
         let truth: Vec<char> = cut.known.code().into_iter().flat_map(str::chars).collect();
         let (features, each) = group.evidence.split_at(FEATURES.len());
         let gun = cut.known.gun();
-        let case =
-            |features: &[f64], right| Case { gun, part, kind: number, features: features.to_vec(), right };
+        let code = first + whole.len();
+        let case = |features: &[f64], right| Case {
+            gun,
+            part,
+            kind: number,
+            features: features.to_vec(),
+            right,
+            code,
+        };
         whole.push(case(features, cut.known.code() == Some(best)));
         for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
             single.push(case(&[*log_odds], truth.len() == each.len() && truth[i] == c));

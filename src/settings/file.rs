@@ -137,6 +137,34 @@ impl Settings {
         Ok(())
     }
 
+    /// Settings that are not the usual ones: key, value, and the usual value in brackets.
+    pub fn changed(&self) -> Vec<String> {
+        let values = |settings: &Self| match Value::try_from(settings) {
+            Ok(Value::Table(table)) => table,
+            _ => Table::new(),
+        };
+        let (now, usual) = (values(self), values(&Self::default()));
+        let at = |table: &Table, key: &str| {
+            let (heading, name) = key.split_once('.')?;
+            table.get(heading)?.get(name).map(ToString::to_string)
+        };
+        let differs = |key: &String| {
+            let (now, usual) = (at(&now, key)?, at(&usual, key)?);
+            (now != usual).then(|| format!("{key} = {now} (usually {usual})"))
+        };
+        Self::keys().iter().filter_map(differs).collect()
+    }
+
+    /// Those of [`Settings::changed`] that change how a mark is read, so that curves and bars were not fitted to it. The
+    /// others limit what is opened, or raise a bar.
+    pub fn unlike_calibrated(&self) -> Vec<String> {
+        let mut limits: Vec<String> = Self::keys().into_iter().filter(|k| k.starts_with("photo.")).collect();
+        limits.retain(|key| !["photo.half_slope", "photo.smooth_um"].contains(&key.as_str()));
+        limits.extend(["decode.alternatives", "decode.heights_bar"].map(String::from));
+        let limit = |changed: &String| limits.iter().any(|key| changed.starts_with(&format!("{key} ")));
+        self.changed().into_iter().filter(|changed| !limit(changed)).collect()
+    }
+
     /// All keys, dotted, in the order of the structs.
     pub fn keys() -> Vec<String> {
         let mut keys = Vec::new();
@@ -239,6 +267,17 @@ mod tests {
                 assert!(read.is_err(), "{key} = {value}");
             }
         }
+    }
+
+    #[test]
+    fn settings_that_are_not_the_usual_ones_are_named_and_limits_are_told_from_how_marks_are_read() {
+        assert!(Settings::default().changed().is_empty());
+        let text = "[photo]\nmax_pages = 7\n[learned]\ncell_weight = 3.0\n[mark]\nother_sizes = [0.5]\n";
+        let settings = Settings::parse(text).unwrap();
+        assert!(settings.changed().contains(&"photo.max_pages = 7 (usually 1000)".to_string()));
+        let read = settings.unlike_calibrated();
+        assert_eq!(read.len(), 2, "{read:?}");
+        assert!(read.iter().any(|s| s.starts_with("learned.cell_weight = 3")), "{read:?}");
     }
 
     #[test]

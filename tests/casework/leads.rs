@@ -178,6 +178,17 @@ fn a_question_narrowed_down_says_so_and_what_it_left_out() {
             (&trace["narrowed"], &trace["left_out"]),
             (&serde_json::Value::Null, &serde_json::Value::Null)
         );
+        // The Glock is the more probable one, and a make does not make another so.
+        let lines = [reading("s1/a.png", "01", "A7?K2MP?", "A7DK2MP5", 0.9995, (0.5, 'D'))];
+        let out = out_folder(&lab, "narrow", &lines);
+        let trace = lab.traces(&[&out, "--make", "Beretta"]).remove(0);
+        assert_eq!(
+            (&trace["left_out_fits_better"], &trace["best"]),
+            (&true.into(), &"A7DK2MP5".into()),
+            "{trace}"
+        );
+        let trace = lab.traces(&[&out, "--make", "Glock"]).remove(0);
+        assert_eq!(trace["left_out_fits_better"], false);
         // Not quite certain, and so it must stay in the files.
         let first = trace["candidates"][0]["posterior"].as_f64().unwrap();
         assert!(trace["not_registered"].as_f64().unwrap() > 0.0 && first < 1.0, "{trace}");

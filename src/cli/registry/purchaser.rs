@@ -2,6 +2,7 @@
 
 use super::super::print;
 use super::{Common, Outcome, Place, Who, say, show_log};
+use crate::batch::disk;
 use crate::batch::names::printable;
 use crate::casework::log::Log;
 use crate::casework::purchaser::{Vault, new_key, read_file};
@@ -94,7 +95,9 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             let sales = read_file(file)?;
             let mut database = store::open(&authority.place.registry)?;
             let mut vault = Vault::open(&mut *database, &authority.key, &actor)?;
-            let (added, known) = vault.import(&sales, *replace, &actor, &file.display().to_string())?;
+            let sha256 = disk::sha256_of(file).unwrap_or_default();
+            let named = format!("{} sha256 {sha256}", file.display());
+            let (added, known) = vault.import(&sales, *replace, &actor, &named)?;
             say(common, &format!("{}: {added} sealed, {known} known already", file.display()));
         }
         Act::Show { make, serial, authority } => {
@@ -114,6 +117,9 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             }
             if sales.is_empty() {
                 let _ = writeln!(text, "no purchaser data for {} {}", printable(make), printable(serial));
+            }
+            if !sales.is_empty() {
+                text += "A sale says who bought the firearm, not who had it later, nor which pin was in it: a lead.\n";
             }
             print(&text)?;
         }

@@ -59,6 +59,10 @@ pub struct Map {
     pub left_out: bool,
 }
 
+/// Distances of points that an instrument may have, micrometres: probes reach a nanometre, and at a millimetre no
+/// impression has more than a few points.
+const STEPS_UM: std::ops::RangeInclusive<f64> = 1e-3..=1e3;
+
 /// Reads an X3P and makes its relief.
 ///
 /// # Errors
@@ -68,6 +72,10 @@ pub fn load(bytes: &[u8], settings: &PhotoSettings) -> Result<Map, Failure> {
     let (rows, columns) = heights.z.dim();
     let measured =
         Measured { grid: (columns, rows), spacing_um: heights.step_um, missing: heights.missing() };
+    let (x, y) = measured.spacing_um;
+    if !(STEPS_UM.contains(&x) && STEPS_UM.contains(&y)) {
+        return Err(unsupported(&format!("points {x:e} by {y:e} micrometres apart")));
+    }
     if measured.missing >= 1.0 {
         return Err(empty("not one point was measured"));
     }

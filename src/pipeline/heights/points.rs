@@ -106,12 +106,13 @@ impl Points for Cloud {
         let (columns, rows) = match self.size {
             Size::Grid(columns, rows) => (columns, rows),
             Size::List(n) => {
-                // As many cells as points.
-                let step = (width * high / n as f64).sqrt();
+                // As many cells as points: (width / step + 1) (high / step + 1) = n, points lying on both edges.
+                let (half, n) = ((width + high) / 2.0, n as f64);
+                let step = (half + (half * half + (n - 1.0) * width * high).sqrt()) / (n - 1.0);
                 ((width / step).round() as usize + 1, (high / step).round() as usize + 1)
             }
         };
-        if columns < 2 || rows < 2 || columns.saturating_mul(rows) > 4 * self.size.points() {
+        if columns < 2 || rows < 2 || 2 * columns.saturating_mul(rows) > 3 * self.size.points() {
             return Err(unsupported("points that lie nearly on one line"));
         }
         let step = (width / (columns - 1) as f64, high / (rows - 1) as f64);

@@ -18,12 +18,12 @@ pub fn from_size(from: &str, x: f64, y: f64) -> Option<Scale> {
     square.then(|| Scale { um_per_px: x, from: from.into() })
 }
 
-/// The first scale that can be believed. Where a file states some and none can, the warning
+/// The first scale that can be believed; that of an instrument always is. Where a file states some and none can, the warning
 /// `implausible_scale` is added: a program that knows no scale often writes 72, 96 or 300 dpi.
 pub fn choose(stated: Vec<Scale>, settings: &PhotoSettings, warnings: &mut Vec<String>) -> Option<Scale> {
     let any = !stated.is_empty();
     let range = settings.min_um_per_px..=settings.max_um_per_px;
-    let chosen = stated.into_iter().find(|s| range.contains(&s.um_per_px));
+    let chosen = stated.into_iter().find(|s| s.from == "x3p" || range.contains(&s.um_per_px));
     if any && chosen.is_none() {
         warnings.push("implausible_scale".into());
     }

@@ -1,0 +1,110 @@
+//! Readings of examiners beside the machine's.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::error::Failure;
+
+fn record(path: &str, code: Option<&str>) -> Record {
+    let failure = Failure::new("", "", "");
+    let hash = Some(format!("hash of {path}"));
+    Record { code: code.map(Into::into), best: code.map(Into::into), ..Record::failed(path, hash, failure) }
+}
+
+fn verdict(path: &str, reading: &str, after: &str) -> Verdict {
+    Verdict {
+        sha256: format!("hash of {path}"),
+        path: path.into(),
+        examiner: "E".into(),
+        time: String::new(),
+        reading: reading.into(),
+        changed: !after.is_empty() && after != reading,
+        reading_after: after.into(),
+        compared: None,
+    }
+}
+
+#[test]
+fn a_table_that_a_spreadsheet_saved_is_read() {
+    let table = |changed: &str| {
+        let head = "sha256,path,examiner,time,reading,changed,reading_after";
+        parse(format!("{head}\n01,a,E,,ABC123,{changed},ABC124\n").as_bytes())
+    };
+    for (word, changed) in [("true", true), ("TRUE", true), ("FALSE", false), ("false", false)] {
+        assert_eq!(table(word).unwrap()[0].changed, changed);
+    }
+    assert!(table("perhaps").unwrap_err().what.contains("`perhaps`"));
+}
+
+#[test]
+fn disagreements_come_first_and_every_reading_is_listed() {
+    let results = [
+        ("a", Some("ABC123")),
+        ("b", None),
+        ("c", Some("AB?1?3")),
+        ("d", Some("XYZ789")),
+        ("e", None),
+        ("f", None),
+    ]
+    .map(|(path, code)| record(path, code));
+    let verdicts = [
+        verdict("a", "ABC123", ""),
+        verdict("b", "AB????", ""),
+        verdict("c", "ABC???", "ABC1?3"),
+        verdict("d", "XYV78?", "XYV78?"),
+        verdict("e", "", ""),
+    ];
+    let c = compare(&verdicts, &results, None).unwrap();
+    let listed: Vec<(&str, Relation)> = c.readings.iter().map(|r| (r.path.as_str(), r.relation)).collect();
+    assert_eq!(
+        listed,
+        [
+            ("d", Relation::Contradicts),
+            ("b", Relation::MarkOrNone),
+            ("c", Relation::OneMore),
+            ("a", Relation::Same),
+            ("e", Relation::Same)
+        ]
+    );
+    assert_eq!((c.unread, c.readings[0].differ.clone()), (1, vec![3]));
+    assert_eq!((c.characters_agree.count, c.characters_agree.of), (6 + 2 + 4, 6 + 2 + 5));
+    assert_eq!((c.changed.count, c.changed.of), (1, 2));
+    assert!(markdown(&c).contains("| contradicts"));
+    // A look that changes nothing is one, also where there is no mark; and a change to none is a change.
+    let looked = Verdict { compared: Some(true), ..verdict("e", "", "") };
+    let to_none = Verdict { changed: true, compared: Some(true), ..verdict("b", "AB????", "") };
+    let c = compare(&[looked, to_none], &results, None).unwrap();
+    assert_eq!((c.changed.count, c.changed.of), (1, 2));
+    assert!(markdown(&c).lines().any(|l| l.contains("AB????") && l.contains("no mark")), "{}", markdown(&c));
+    // Photographs of two INPUTs may have one name: verdicts have their hash.
+    let twin = Record { sha256: Some("another".into()), ..record("a", None) };
+    let c = compare(&[verdict("a", "ABC123", "")], &[record("a", Some("ABC123")), twin], None).unwrap();
+    assert_eq!((c.unread, c.readings[0].relation), (1, Relation::Same));
+}
+
+#[test]
+fn the_truth_judges_both_on_the_same_photographs() {
+    let truth = Truth::parse(b"path,gun,code\na,1,ABC123\nb,2,\n").unwrap();
+    let results = [record("a", Some("ABC128")), record("b", None)];
+    let c = compare(&[verdict("a", "ABC123", ""), verdict("b", "", "")], &results, Some(&truth)).unwrap();
+    let t = c.against_truth.unwrap();
+    let pair = |r: &Rate| (r.count, r.of);
+    assert_eq!((pair(&t.examiner_right), pair(&t.machine_right)), ((1, 1), (0, 1)));
+    assert_eq!((pair(&t.examiner_characters_wrong), pair(&t.machine_characters_wrong)), ((0, 6), (1, 6)));
+    // Read by two examiners, the machine has read it once.
+    let second = Verdict { examiner: "F".into(), ..verdict("a", "ABC128", "") };
+    let c = compare(&[verdict("a", "ABC123", ""), second], &results, Some(&truth)).unwrap();
+    let t = c.against_truth.unwrap();
+    assert_eq!((pair(&t.examiner_right), pair(&t.machine_right)), ((1, 2), (0, 1)));
+}
+
+#[test]
+fn verdicts_of_another_run_and_broken_tables_are_refused() {
+    let foreign = compare(&[verdict("z", "A", "")], &[record("a", None)], None).unwrap_err();
+    assert!(foreign.what.contains('z') && foreign.hint.contains("OUT"));
+    let head = "sha256,path,examiner,time,reading,changed,reading_after\n";
+    let table = |rows: &str| parse(format!("{head}{rows}").as_bytes());
+    assert_eq!(table("h,\"a,b\",E,t,A?,false,\n").unwrap()[0].path, "a,b");
+    assert!(table("h,a,E,t,a?,false,\n").unwrap_err().what.contains("'a'"));
+    assert!(table("h,a,E,t,A,false,\nh,a,E,t,B,false,\n").unwrap_err().what.contains("twice"));
+    assert!(parse(b"path,reading\na,B\n").unwrap_err().hint.contains("sha256,path"));
+}
