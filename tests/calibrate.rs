@@ -1,6 +1,8 @@
 //! `microstamp calibrate`: what it writes can be compiled in again, and what it refuses.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use assert_cmd::Command;
 use microstamp::Failure;
 use microstamp::batch::record::Record;
@@ -90,6 +92,24 @@ fn guns_of_two_runs_are_others_though_they_are_counted_alike() {
     assert!(String::from_utf8(told).unwrap().contains("ifm8: 4000 photographs of 120 guns"));
     let told = with(1).code(2).get_output().stderr.clone();
     assert!(String::from_utf8(told).unwrap().contains("2 OUT and 1 TRUTH.csv"));
+}
+
+#[test]
+fn curves_are_not_fitted_to_the_runs_of_two_readers() {
+    let [a, b, read] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    common::picture(&read.path().join("photographs/x.png"), 8, 8);
+    common::decode(&read.path().join("photographs"), &read.path().join("out"), &[], 0);
+    let bytes = std::fs::read(read.path().join("out/run.json")).unwrap();
+    let mut manifest = microstamp::batch::manifest::Manifest::parse(&bytes).unwrap();
+    manifest.outputs.clear();
+    for (folder, weights) in [(&a, "01"), (&b, "02")] {
+        run(folder.path(), 200);
+        manifest.weights_sha256 = weights.into();
+        manifest.write(&folder.path().join("out")).unwrap();
+    }
+    let refused = calibrate_all(&[a.path(), b.path()], 2, "both.toml", &[]).code(2);
+    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(said.contains("with other networks or settings than"), "{said}");
 }
 
 #[test]

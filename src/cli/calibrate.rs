@@ -67,14 +67,8 @@ fn known(args: &Args, common: &Common) -> Result<Vec<Known>, Fatal> {
             "--truth with one table for each OUT, in the same order",
         ));
     }
+    one_reader(args, common)?;
     let one = |(i, (out, truth)): (usize, (&PathBuf, &PathBuf))| {
-        let engine = remark_if_changed(out).map(|run| run.engine.name);
-        if let Some(other) = engine.filter(|name| *name != common.engine) {
-            return Err(Fatal::new(
-                format!("{} was read by the engine {other}, not by {}", out.display(), common.engine),
-                format!("--engine {other}, and OUTs of that engine only"),
-            ));
-        }
         let mut truth = Truth::read(truth)?;
         // Two folders may count their guns alike and mean others.
         for gun in truth.rows.iter_mut().filter_map(|row| row.gun.as_mut()) {
@@ -86,6 +80,37 @@ fn known(args: &Args, common: &Common) -> Result<Vec<Known>, Fatal> {
         args.out.iter().zip(&args.truth).enumerate().map(one).collect::<Result<_, _>>()?;
     guns_counted_once(args, &known)?;
     Ok(known)
+}
+
+/// Refuses runs of several readers: curves are those of one engine, its networks, and how marks are read.
+fn one_reader(args: &Args, common: &Common) -> Result<(), Fatal> {
+    let mut first: Option<(&PathBuf, String, Vec<String>)> = None;
+    for out in &args.out {
+        let Some(run) = remark_if_changed(out) else { continue };
+        let name = run.engine.name;
+        if name != common.engine {
+            return Err(Fatal::new(
+                format!("{} was read by the engine {name}, not by {}", out.display(), common.engine),
+                format!("--engine {name}, and OUTs of that engine only"),
+            ));
+        }
+        let reader = (run.weights_sha256, run.settings.unlike_calibrated());
+        let Some((other, weights, settings)) = &first else {
+            first = Some((out, reader.0, reader.1));
+            continue;
+        };
+        if (weights, settings) != (&reader.0, &reader.1) {
+            return Err(Fatal::new(
+                format!(
+                    "{} was read with other networks or settings than {}",
+                    out.display(),
+                    other.display()
+                ),
+                "OUTs of one reader only: `microstamp decode` the others once more",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses what would make guns of nothing: a photograph in two OUTs, or truth that names no gun. Intervals are

@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn the_built_in_calibration_parses_and_its_bars_are_probabilities() {
         for curve in Calibration::built_in().engine.values().flat_map(BTreeMap::values) {
-            assert!((0.5..=1.0).contains(&curve.accept) && (0.5..=1.0).contains(&curve.accept_character));
+            // No code is to be wrong more than once in 50 by itself.
+            assert!((0.98..=1.0).contains(&curve.accept) && (0.5..=1.0).contains(&curve.accept_character));
         }
     }
 

@@ -31,7 +31,7 @@ use scheme::Scheme;
 /// What a stage has made, shown to a [`Watch`] as soon as it exists.
 #[derive(Debug)]
 pub enum Made<'a> {
-    /// The denoised photograph.
+    /// The photograph with what is known of its noise.
     Clean(&'a Clean<'a>),
     /// Primer and impression.
     Face(&'a Face),

@@ -69,12 +69,17 @@ pub fn wilson(share: f64, n: f64) -> Option<Interval> {
 /// Stat. 52:119-126, 1998) add two successes and two failures: without them
 /// the effect is undefined where every trial came out alike, and zero errors
 /// would get a far wider interval than one. The effective number never exceeds
-/// the number of trials.
+/// the number of trials. A cluster draws the share towards itself by its part
+/// of the trials, and so looks nearer to it than it is: its residual is divided
+/// by the rest, as a jackknife does (J. MacKinnon, H. White, J. Econometrics
+/// 29:305-325, 1985), which clusters of one size do not change.
 ///
 /// Simulated with beta-binomial clusters (5-60 clusters of 4 or 20 trials,
 /// shares 0.02-0.9, correlations within a cluster 0.05-0.8), it covers the
 /// true share in 92-100 % of the draws, plain Wilson in 13-95 %, a
-/// percentile bootstrap over clusters in 12-95 %. The price is width where
+/// percentile bootstrap over clusters in 12-95 %. Where one or two clusters hold
+/// most trials there is little to tell from: one of 30 beside nine of one, 86-96 %
+/// (68-90 % without the division); two of 40 beside twenty of one, 78-97 % (66-95 %). The price is width where
 /// the correlation is in truth small, most of all for characters, of which
 /// a gun has many. `None` for fewer than two clusters.
 pub fn clustered(clusters: &[(u64, u64)]) -> Option<Interval> {
@@ -86,10 +91,11 @@ pub fn clustered(clusters: &[(u64, u64)]) -> Option<Interval> {
     let (count, trials) = clusters.iter().fold((0.0, 0.0), |sum, c| (sum.0 + c.0, sum.1 + c.1));
     let mean = trials / clusters.len() as f64;
     let share = (count + mean) / (trials + 2.0 * mean);
-    let spread: f64 =
-        clusters.iter().chain(&[(mean, mean), (0.0, mean)]).map(|(k, n)| (k - share * n).powi(2)).sum();
+    let all = trials + 2.0 * mean;
+    let residual = |(k, n): &(f64, f64)| ((k - share * n) / (1.0 - n / all)).powi(2);
+    let spread: f64 = clusters.iter().chain(&[(mean, mean), (0.0, mean)]).map(residual).sum();
     let number = clusters.len() as f64 + 2.0;
-    let design = number / (number - 1.0) * spread / ((trials + 2.0 * mean) * share * (1.0 - share));
+    let design = (number - 1.0) / number * spread / (all * share * (1.0 - share));
     wilson(count / trials, trials / design.max(1.0))
 }
 
@@ -235,5 +241,24 @@ mod tests {
         }
         assert!(over_guns >= 940, "{over_guns} of {draws}");
         assert!(plain < 850, "{plain} of {draws}");
+    }
+
+    #[test]
+    fn a_gun_with_most_photographs_does_not_make_the_interval_narrow() {
+        // One gun of 30 photographs beside nine of one each; half of the guns are read at 0.95, half at 0.05.
+        let mut rng = ChaCha8Rng::seed_from_u64(8);
+        let mut holds = 0;
+        for _ in 0..1_000 {
+            let guns: Vec<(u64, u64)> = (0..10)
+                .map(|gun| {
+                    let p = if rng.random_bool(0.5) { 0.95 } else { 0.05 };
+                    let photographs = if gun == 0 { 30 } else { 1 };
+                    ((0..photographs).filter(|_| rng.random_bool(p)).count() as u64, photographs)
+                })
+                .collect();
+            let interval = clustered(&guns).unwrap();
+            holds += u32::from(interval.low <= 0.5 && 0.5 <= interval.high);
+        }
+        assert!(holds >= 900, "{holds} of 1000");
     }
 }

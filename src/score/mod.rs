@@ -1,7 +1,7 @@
 //! Results and truth to accuracy with its intervals.
 //!
 //! [`score`] pairs `results.jsonl` with `truth.csv` row by row and refuses where they do not fit.
-//! Every share comes with two 95 % intervals: Wilson's, which takes photographs as independent, and
+//! Every share but those of the risk-coverage curve comes with two 95 % intervals: Wilson's, which takes photographs as independent, and
 //! one over guns ([`interval::clustered`]), since wear and drag belong to the gun and its cases fail
 //! together. Where they differ, the wider one is the honest one.
 

@@ -107,7 +107,7 @@ fn overlap_notes(all: &Figures) -> Vec<String> {
     }
     if all.primer_frame_unknown > 0 {
         notes.push(format!(
-            "{} primers are left out: the truth has no width and height, and the photograph does not lie beside it.",
+            "{} primers are left out: the truth has no width and height, and no photograph that tells them lies beside it.",
             all.primer_frame_unknown
         ));
     }

@@ -260,3 +260,31 @@ fn the_start_of_an_x3p_is_told_from_other_archives() {
     assert!(!is_x3p(&archive(&[("[Content_Types].xml", b"<a/>".to_vec())])[..64]));
     assert!(!is_x3p(b"PK\x03\x04") && !is_x3p(b""));
 }
+
+/// Distances beyond those of any instrument would leave a row that nobody can read again.
+#[test]
+fn points_as_far_apart_as_no_instrument_measures_are_refused() {
+    for step in ["1e300", "1e303", "2e-12", "5"] {
+        let mut file = File::doubles();
+        file.axes[0] = axis("I", "D", step);
+        let failure =
+            crate::pipeline::heights::load(&archive(&file.entries()), &PhotoSettings::default()).unwrap_err();
+        assert!(
+            failure.stage == "load" && failure.reason.contains("micrometres apart"),
+            "{step}: {failure:?}"
+        );
+    }
+}
+
+#[test]
+fn a_list_of_points_on_a_grid_gets_that_grid() {
+    let mut file = File::doubles();
+    file.axes = [axis("A", "D", "1"), axis("A", "D", "1"), axis("A", "D", "1")];
+    file.dimension = "<ListDimension>600</ListDimension>".into();
+    let point = |i: usize| [(i % 30) as f64 * 2e-6, (i / 30) as f64 * 2e-6, 1e-6];
+    file.data = (0..600).flat_map(point).flat_map(f64::to_le_bytes).collect();
+    let heights = file.read().unwrap();
+    assert_eq!(heights.z.dim(), (20, 30));
+    assert!((heights.step_um.0 - 2.0).abs() < 1e-6 && (heights.step_um.1 - 2.0).abs() < 1e-6);
+    assert!(heights.z.iter().all(|z| z.is_finite()));
+}
