@@ -118,6 +118,6 @@ fn tell(args: &Args, figures: &impl serde::Serialize, text: &str) -> Result<Outc
     if let Some(path) = &args.markdown {
         std::fs::write(path, text).map_err(|e| unwritable(path, &e))?;
     }
-    print(&text)?;
+    print(text)?;
     Ok(Outcome::Done)
 }

@@ -4,6 +4,7 @@ use crate::seeds::x3p_of;
 use microstamp::batch::Record;
 use microstamp::batch::results;
 use microstamp::casework::source::Source;
+use microstamp::pipeline::heights::STEPS_UM;
 use microstamp::pipeline::photo;
 use microstamp::{Settings, settings::PhotoSettings};
 use std::io::Write;
@@ -27,7 +28,12 @@ pub fn photograph(bytes: &[u8]) {
             let (h, w) = photo.pixels.dim();
             assert!(h > 0 && w > 0 && (h * w) as f64 <= settings.max_megapixels * 1e6);
             let credible = settings.min_um_per_px..=settings.max_um_per_px;
-            assert!(photo.scale.is_none_or(|s| credible.contains(&s.um_per_px)));
+            // An instrument's is as fine or coarse as instruments are.
+            let believed = |s: &photo::Scale| match s.from.as_str() {
+                "x3p" => STEPS_UM.contains(&s.um_per_px),
+                _ => credible.contains(&s.um_per_px),
+            };
+            assert!(photo.scale.as_ref().is_none_or(believed));
         }
         Err(failure) => {
             assert!(failure.stage == "load" && !failure.reason.is_empty() && !failure.hint.is_empty())

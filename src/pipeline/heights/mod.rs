@@ -61,7 +61,7 @@ pub struct Map {
 
 /// Distances of points that an instrument may have, micrometres: probes reach a nanometre, and at a millimetre no
 /// impression has more than a few points.
-const STEPS_UM: std::ops::RangeInclusive<f64> = 1e-3..=1e3;
+pub const STEPS_UM: std::ops::RangeInclusive<f64> = 1e-3..=1e3;
 
 /// Reads an X3P and makes its relief.
 ///
