@@ -174,16 +174,13 @@ pub fn run_facts(batch: &Batch) -> Vec<(&'static str, String)> {
     }
     let bars = run["bars"].as_object().into_iter().flatten();
     let bars: Vec<String> =
-        bars.map(|(id, bars)| format!("{} {} and {}", view::text(id), bars[0], bars[1])).collect();
+        bars.map(|(id, bars)| format!("{} {}, characters {}", view::text(id), bars[0], bars[1])).collect();
     if !bars.is_empty() {
-        facts.push((
-            "Least confidence for a whole code, and for a character of a partial one",
-            bars.join("; "),
-        ));
+        facts.push(("Acceptance bars", bars.join("; ")));
     }
     let changed = batch.settings.changed();
     if !changed.is_empty() {
-        facts.push(("Settings that are not the usual ones", view::text(&changed.join("; "))));
+        facts.push(("Changed settings", view::text(&changed.join("; "))));
     }
     if let Some(all) = batch.unfinished() {
         facts.push(("Not complete", format!("{} of {all} photographs have a line", batch.records.len())));
