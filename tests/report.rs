@@ -159,6 +159,21 @@ fn leads_and_traces_of_other_readings_are_said_to_be_that() {
 }
 
 #[test]
+fn traces_of_photographs_of_another_run_are_said_to_be_that() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, records) = lab(dir.path());
+    casework(&out, &records);
+    let own = std::fs::read_to_string(out.join("traces.jsonl")).unwrap();
+    let mut other: serde_json::Value = serde_json::from_str(own.lines().next().unwrap()).unwrap();
+    other["sha256"] = "00".into();
+    std::fs::write(out.join("traces.jsonl"), format!("{own}{other}\n")).unwrap();
+    let said = report(&out, &[], 0);
+    assert!(said.contains("1 of the traces are about photographs that"), "{said}");
+    let page = std::fs::read_to_string(out.join("report/traces.html")).unwrap();
+    assert_eq!(page.matches("Not a photograph of this report").count(), 1);
+}
+
+#[test]
 fn readings_that_were_altered_with_their_hash_break_the_seal_and_are_said_to_be_that() {
     let dir = TempDir::new().unwrap();
     let (_, out, mut records) = lab(dir.path());

@@ -77,6 +77,14 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             printable(&args.run.display().to_string())
         );
     }
+    let foreign = found.foreign_traces(&batch);
+    if here && foreign > 0 {
+        say!(
+            "microstamp: {foreign} of the traces are about photographs that {} has not\n  \
+             try: --leads with the folder that `microstamp trace` wrote for it",
+            printable(&args.run.display().to_string())
+        );
+    }
     let (leads, traces) = found.outdated(&batch);
     if leads + traces > 0 {
         say!(

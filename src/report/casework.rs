@@ -159,6 +159,15 @@ impl Casework {
         )
     }
 
+    /// Traces of photographs that this run has not.
+    pub fn foreign_traces(&self, batch: &Batch) -> usize {
+        let pages = numbers(batch);
+        let is_foreign = |line: &&Value| {
+            line["path"].is_string() && line["sha256"].as_str().is_none_or(|hash| !pages.contains_key(hash))
+        };
+        self.traces.iter().flatten().filter(is_foreign).count()
+    }
+
     /// Writes the pages that there are.
     ///
     /// # Errors
