@@ -66,13 +66,17 @@ pub fn in_none(narrowing: &str) -> String {
 /// What a narrowing left out, in a sentence; `left_out` is `None` where it was not counted. `better`: one of them fits the
 /// reading better than all that were compared.
 pub fn left_out(narrowing: &str, left_out: Option<i64>, better: bool) -> String {
-    let better = if better { " It fits the code better than every record that was compared." } else { "" };
+    let better = |which: &str| match better {
+        true => format!(" {which} fits the code better than every record that was compared."),
+        false => String::new(),
+    };
     match left_out {
-        Some(1) => format!("Left out: 1 compatible record that is not {narrowing}.{better}"),
-        Some(n) => {
-            let better = better.replace("It fits", "One of them fits");
-            format!("Left out: {} compatible records that are not {narrowing}.{better}", thousands(n))
-        }
+        Some(1) => format!("Left out: 1 compatible record that is not {narrowing}.{}", better("It")),
+        Some(n) => format!(
+            "Left out: {} compatible records that are not {narrowing}.{}",
+            thousands(n),
+            better("One of them")
+        ),
         None => format!("Left out, and not counted: compatible records that are not {narrowing}."),
     }
 }

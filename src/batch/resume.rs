@@ -98,16 +98,8 @@ pub struct Earlier {
     bytes: Vec<u8>,
     /// Its whole lines.
     pub saved: Saved,
-}
-
-impl Earlier {
     /// Files that the run named when it ended and that are gone or changed since: they are made anew from its lines.
-    pub fn made_anew(&self, out: &Path) -> Vec<&str> {
-        let as_left =
-            |name: &str, hash: &String| disk::sha256_of(&out.join(name)).is_ok_and(|found| found == *hash);
-        let named = self.manifest.outputs.iter();
-        named.filter(|(name, hash)| !as_left(name, hash)).map(|(name, _)| name.as_str()).collect()
-    }
+    pub made_anew: Vec<String>,
 }
 
 /// Looks what an earlier run has left in `out`, and whether this one, `now`, may continue it; `None`
@@ -157,15 +149,23 @@ pub fn look(
     }
     if differences.is_empty() {
         let saved = saved?;
-        if let Some(hash) = before.outputs.get(FILES[0])
-            && disk::sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *hash)
-        {
-            differences.push("results.jsonl: changed after the run had written it".into());
-            hint = format!("`microstamp verify {}`, which names what differs, or {another}", out.display());
+        let mut made_anew = Vec::new();
+        for (name, hash) in &before.outputs {
+            match disk::sha256_of(&out.join(name)) {
+                Ok(found) if found == *hash => {}
+                Ok(_) if name == FILES[0] => {
+                    differences.push("results.jsonl: changed after the run had written it".into());
+                    hint = format!(
+                        "`microstamp verify {}`, which names what differs, or {another}",
+                        out.display()
+                    );
+                }
+                _ => made_anew.push(name.clone()),
+            }
         }
         differences.extend(changed(&saved, photographs, retry));
         if differences.is_empty() {
-            return Ok(Some(Earlier { manifest: before, bytes, saved }));
+            return Ok(Some(Earlier { manifest: before, bytes, saved, made_anew }));
         }
     }
     Err(Fatal::new(

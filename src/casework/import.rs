@@ -193,15 +193,20 @@ impl Rejects<'_> {
     }
 }
 
-/// `a.code = b.code AND ...` over the columns that make an entry.
+/// `a.code = b.code AND ...` over some columns; true over none.
+fn same<'c>(a: &str, b: &str, columns: impl Iterator<Item = &'c str>) -> String {
+    let each = columns.map(|c| format!("{a}.{c} = {b}.{c}"));
+    std::iter::once("true".to_string()).chain(each).collect::<Vec<_>>().join(" AND ")
+}
+
+/// That two rows are the same entry.
 fn same_entry(a: &str, b: &str) -> String {
-    Entry::IDENTITY.map(|c| format!("{a}.{c} = {b}.{c}")).join(" AND ")
+    same(a, b, Entry::IDENTITY.into_iter())
 }
 
 /// The same without the time from which it bore it: what the rows of one firearm and code have in common.
 fn same_firearm(a: &str, b: &str) -> String {
-    let columns = Entry::IDENTITY.into_iter().filter(|c| *c != FROM);
-    columns.map(|c| format!("{a}.{c} = {b}.{c}")).collect::<Vec<_>>().join(" AND ")
+    same(a, b, Entry::IDENTITY.into_iter().filter(|c| *c != FROM))
 }
 
 /// That two rows of one firearm and code begin on different days and still overlap: a component is in a firearm once, and
@@ -226,8 +231,7 @@ fn content<'a>(stated: &[&'a str]) -> impl Iterator<Item = &'a str> {
 }
 
 fn same_content(a: &str, b: &str, stated: &[&str]) -> String {
-    let same = content(stated).map(|c| format!("{a}.{c} = {b}.{c}"));
-    std::iter::once("true".to_string()).chain(same).collect::<Vec<_>>().join(" AND ")
+    same(a, b, content(stated))
 }
 
 /// Adds `sign` times the number of rows of a selection to the tally of formats, makes and calibres.

@@ -138,7 +138,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     let _held = output::hold(out)?;
     let earlier = if resumes { resume::look(out, &manifest, &found.taken, args.retry_failed)? } else { None };
-    if let Some(earlier) = earlier.as_ref().filter(|e| is_done(e, out, args.retry_failed)) {
+    if let Some(earlier) = earlier.as_ref().filter(|e| is_done(e, args.retry_failed)) {
         say!("microstamp: every photograph of {} is read already", out.display());
         sign(out, key.as_ref())?;
         return Ok(if earlier.manifest.counts.failed == 0 { Outcome::Done } else { Outcome::SomeFailed });
@@ -147,7 +147,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let saved = match &earlier {
         Some(earlier) => {
             let was_signed = signature_of(&out.join(manifest::NAME)).exists();
-            let anew = earlier.made_anew(out).join(", ");
+            let anew = earlier.made_anew.join(", ");
             let gone = resume::follow(out, earlier, &mut manifest)?;
             remark_taken_up(out, was_signed && key.is_none(), &anew, &gone);
             manifest.kept = earlier.saved.rows.len();
@@ -261,10 +261,10 @@ fn sign(out: &Path, key: Option<&SigningKey>) -> Result<(), Fatal> {
 }
 
 /// Whether nothing is left to do: a table that is gone, or is not as the run left it, is made again.
-fn is_done(earlier: &Earlier, out: &Path, retry_failed: bool) -> bool {
+fn is_done(earlier: &Earlier, retry_failed: bool) -> bool {
     earlier.manifest.complete
         && earlier.saved.rows.len() == earlier.manifest.photographs
-        && earlier.made_anew(out).is_empty()
+        && earlier.made_anew.is_empty()
         && !(retry_failed && earlier.manifest.counts.failed > 0)
 }
 

@@ -249,12 +249,11 @@ fn number(line: &Value, name: &str, decimals: usize) -> String {
 }
 
 fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
+    let none_sure = line["asked"].as_str().is_some_and(|code| code.chars().all(|c| c == '?'));
     let candidate = |c: &Value| Candidate {
         posterior: chance(c, "posterior"),
         differs: match c["differs"].as_i64() {
-            Some(0) if line["asked"].as_str().is_some_and(|code| code.chars().all(|c| c == '?')) => {
-                "no character is sure".into()
-            }
+            Some(0) if none_sure => "no character is sure".into(),
             Some(0) => "none".into(),
             n => n.map_or_else(|| "-".into(), words::differing),
         },
@@ -283,7 +282,7 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
         file: line["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned(),
         best: field(line, "best"),
         reading_p: chance(line, "reading_p"),
-        none_sure: line["asked"].as_str().is_some_and(|code| code.chars().all(|c| c == '?')),
+        none_sure,
         refused: line["refused"].as_str().map(text),
         left_out,
         other_format: words::of_other_formats(line["other_format"].as_i64().unwrap_or(0)),
