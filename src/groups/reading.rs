@@ -67,6 +67,16 @@ pub struct Group {
     pub results_sha256: String,
 }
 
+/// The warning of a group whose members disagree.
+const DISAGREE: &str = "members_disagree";
+
+impl Group {
+    /// Whether members contradict each other: then nothing of it is shown.
+    pub fn disagree(&self) -> bool {
+        self.warnings.iter().any(|w| w == DISAGREE)
+    }
+}
+
 /// One character of a joint reading.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Place {
@@ -245,7 +255,7 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
     }
     if disagree {
         // Another gun's case, or a mark found wrongly: which of them, an examiner has to say.
-        group.warnings.push("members_disagree".into());
+        group.warnings.push(DISAGREE.into());
         shown = vec![false; shown.len()];
     } else if joint.parts.iter().any(|p| p.view.is_none()) {
         group.warnings.push("members_left_out".into());
@@ -293,4 +303,4 @@ fn round(x: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

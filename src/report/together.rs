@@ -72,7 +72,7 @@ fn shown(group: &Group, pages: &BTreeMap<&str, String>) -> Shown {
         code: dash(&group.code),
         best: dash(&group.best),
         confidence: group.best.as_ref().map_or_else(|| "-".into(), |_| share(group.confidence)),
-        disagree: group.warnings.iter().any(|w| w == "members_disagree"),
+        disagree: group.disagree(),
         format: dash(&group.format),
         places: group.positions.iter().map(|p| (p.char, share(p.p))).collect(),
         members: group

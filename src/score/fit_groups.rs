@@ -120,7 +120,9 @@ fn cases<'a>(
     let (mut whole, mut single) = (Vec::new(), Vec::new());
     for (cut, part) in cuts.iter().zip(parts(&guns)) {
         let group = read("", kind, &cut.records, schemes, curve, "");
-        let Some(best) = group.best.as_ref().filter(|_| !group.evidence.is_empty()) else { continue };
+        // Members that disagree end in a refusal, whatever the curve says.
+        let judged = !group.evidence.is_empty() && !group.disagree();
+        let Some(best) = group.best.as_ref().filter(|_| judged) else { continue };
         let truth: Vec<char> = cut.known.code().into_iter().flat_map(str::chars).collect();
         let (features, each) = group.evidence.split_at(FEATURES.len());
         let gun = cut.known.gun();
@@ -163,4 +165,40 @@ fn loss(cuts: &[Cut<'_>], schemes: &[Scheme], curve: &JointCurve) -> f64 {
     let losses: Vec<(f64, usize)> = cuts.par_iter().filter_map(one).collect();
     let (sum, n) = losses.iter().fold((0.0, 0), |(sum, n), (loss, len)| (sum + loss, n + len));
     sum / n.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::groups::reading::tests::sure;
+    use crate::score::pair::Pair;
+    use crate::score::truth::Row;
+
+    /// A group that is refused whatever its confidence must not count as one that was read rightly.
+    #[test]
+    fn groups_whose_members_disagree_teach_the_curve_nothing() {
+        let (schemes, curve) = (Scheme::all(), JointCurve::unfitted());
+        let truth = Row {
+            path: "a".into(),
+            code: Some("A7CK2MP4".into()),
+            gun: Some("g".into()),
+            format: None,
+            gear: None,
+            primer: None,
+            crater: None,
+            size: None,
+            cells: Vec::new(),
+        };
+        let learned = |other: &str| {
+            let records = [sure("a", "A7CK2MP4"), sure("b", other), sure("c", "A7CK2MP4")];
+            let group = read("", Kind::Case, &records.each_ref(), &schemes, &curve, "");
+            let pairs = records.iter().map(|result| Pair { truth: &truth, result }).collect();
+            let known = [Truthful { group: &group, pairs, mixed: false }];
+            let cut = Cut { known: &known[0], records: records.iter().collect() };
+            let (codes, characters) = cases(Kind::Case, (0, 0), &[cut], &schemes, &curve);
+            (codes.len(), characters.len())
+        };
+        assert_eq!(learned("A7CK2MP4"), (1, 8));
+        assert_eq!(learned("XYZ34567"), (0, 0));
+    }
 }

@@ -37,7 +37,7 @@ fn plain(path: &str, code: &str, p: f64) -> Record {
     photograph(path, "????????", &code.replace('?', "A"), vec![view(code, p, 10.0, 0.0)])
 }
 
-fn sure(path: &str, code: &str) -> Record {
+pub(crate) fn sure(path: &str, code: &str) -> Record {
     photograph(path, code, code, vec![view(code, SURE, 10.0, 0.0)])
 }
 
