@@ -1,6 +1,7 @@
 //! `microstamp bench`: how fast a folder is read.
 
-use super::{Common, Outcome, is_json_with, is_markdown, keep_others, print, unwritable};
+use super::figures::Files;
+use super::{Common, Outcome};
 use crate::batch::inputs;
 use crate::bench::{Order, measure, table};
 use crate::engines;
@@ -27,12 +28,8 @@ pub struct Args {
     /// Table of truth, for accuracy in the same report
     #[arg(long, value_name = "TRUTH.csv")]
     truth: Option<PathBuf>,
-    /// Write the figures as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write the tables as Markdown
-    #[arg(long, value_name = "FILE")]
-    markdown: Option<PathBuf>,
+    #[command(flatten)]
+    files: Files,
 }
 
 pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
@@ -55,24 +52,9 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         asked,
         truth: args.truth.as_deref(),
     };
-    // Before minutes are spent on what then cannot be written down.
-    args.json
-        .as_ref()
-        .map_or(Ok(()), |path| keep_others(path, |bytes| is_json_with(bytes, "floor_ratio")))?;
-    args.markdown.as_ref().map_or(Ok(()), |path| keep_others(path, is_markdown))?;
-    for path in args.json.iter().chain(&args.markdown) {
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(false).open(path).map_err(|e| unwritable(path, &e))?;
-    }
+    args.files.guard(&["floor_ratio"])?;
+    args.files.open()?;
     let figures = measure(&order, &pipeline, &settings)?;
-    let text = table::markdown(&figures);
-    if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&figures).map_err(|e| unwritable(path, &e))?;
-        std::fs::write(path, json + "\n").map_err(|e| unwritable(path, &e))?;
-    }
-    if let Some(path) = &args.markdown {
-        std::fs::write(path, &text).map_err(|e| unwritable(path, &e))?;
-    }
-    print(&text)?;
+    args.files.tell(&figures, &table::markdown(&figures))?;
     Ok(if figures.failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }

@@ -5,6 +5,7 @@
 mod bench;
 mod calibrate;
 mod decode;
+mod figures;
 mod group;
 mod inspect;
 mod link;
@@ -247,16 +248,6 @@ fn keep_others(file: &Path, is_of_this_kind: impl Fn(&[u8]) -> bool) -> Result<(
         )),
         _ => Ok(()),
     }
-}
-
-/// Whether a file is figures as JSON, with this field in them.
-fn is_json_with(bytes: &[u8], field: &str) -> bool {
-    serde_json::from_slice::<serde_json::Value>(bytes).is_ok_and(|value| value.get(field).is_some())
-}
-
-/// Whether a file is text with a table in Markdown.
-fn is_markdown(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| text.lines().any(|line| line.starts_with('|')))
 }
 
 /// Writes an answer to stdout. A reader that closes the pipe early, such as `head`, has all it wants.

@@ -1,23 +1,21 @@
 //! `microstamp registry`: makes, fills and looks after a registry of codes.
 
+mod look;
+mod progress;
 mod purchaser;
 
-use super::{Common, Outcome, print, written};
+use super::{Common, Outcome};
 use crate::batch::names::printable;
 use crate::casework::entry::Entry;
-use crate::casework::import::{self, Counts, Order, Step};
-use crate::casework::log::{self, Actor, Log};
-use crate::casework::population::Population;
+use crate::casework::import::{self, Counts, Order};
+use crate::casework::log::Actor;
 use crate::casework::source::Source;
 use crate::casework::store;
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
 use crate::words::{self, thousands};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use progress::Progress;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 /// Registry of issued codes: make it, fill it, look after it
 #[derive(Debug, clap::Args)]
@@ -75,8 +73,8 @@ enum Act {
     Init(Init),
     Import(Import),
     Add(Box<Add>),
-    Stats(Stats),
-    Log(ShowLog),
+    Stats(look::Stats),
+    Log(look::ShowLog),
     Purchaser(purchaser::Args),
 }
 
@@ -179,37 +177,6 @@ struct Add {
     who: Who,
 }
 
-/// Say what the registry holds, and whether its log is whole
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Exit code 1: the log is broken.\n\nExample:\n  microstamp registry stats --registry lab.sqlite"
-)]
-struct Stats {
-    #[command(flatten)]
-    place: Place,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-}
-
-/// Show who asked what, when and why
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "A hash that was noted from `registry stats` shows with --since that nothing up to it \
-    was changed or cut off. Exit code 1: something was.\n\nExample:\n  \
-    microstamp registry log --registry lab.sqlite --verify"
-)]
-struct ShowLog {
-    #[command(flatten)]
-    place: Place,
-    /// Only check that each row follows from the one before
-    #[arg(long)]
-    verify: bool,
-    /// Hash of a row, noted earlier, that must still be there
-    #[arg(long, value_name = "HASH")]
-    since: Option<String>,
-}
-
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     match &args.act {
         Act::Init(init) => {
@@ -219,11 +186,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         }
         Act::Import(args) => import(args, common),
         Act::Add(args) => add(args, common),
-        Act::Stats(args) => stats(args),
-        Act::Log(args) => {
-            let mut database = store::open(&args.place.registry)?;
-            show_log(&mut *database, Log::Registry, args.verify, args.since.as_deref())
-        }
+        Act::Stats(args) => look::stats(args),
+        Act::Log(args) => look::log(args),
         Act::Purchaser(args) => purchaser::run(args, common),
     }
 }
@@ -320,135 +284,4 @@ fn one_format(code: &str, given: usize) -> Fatal {
     }
     let given = if given == 0 { "none is" } else { "several are" };
     Fatal::new(format!("`{code}` has one format, and {given} given with --format"), fit.join(", or "))
-}
-
-fn stats(args: &Stats) -> Result<Outcome, Fatal> {
-    let mut database = store::open(&args.place.registry)?;
-    let population = Population::count(&mut *database)?;
-    let chain = log::walk(&mut *database, Log::Registry, None, &mut |_| {})?;
-    let lists = [("format", 0), ("make", 1), ("calibre", 2)].map(|(name, i)| (name, population.by(i)));
-    let mut text = String::new();
-    if args.json {
-        let list = |of: &[(String, i64)]| {
-            let pairs = of.iter().map(|(name, n)| serde_json::json!({"name": name, "records": n}));
-            pairs.collect::<Vec<_>>()
-        };
-        let json = serde_json::json!({
-            "registry": store::shown(&args.place.registry),
-            "records": population.total(),
-            "formats": list(&lists[0].1),
-            "makes": list(&lists[1].1),
-            "calibres": list(&lists[2].1),
-            "log": {"rows": chain.rows, "head": chain.head, "whole": chain.broken_at.is_none(),
-                    "broken_at": chain.broken_at},
-        });
-        let _ = writeln!(text, "{json:#}");
-    } else {
-        let _ = writeln!(
-            text,
-            "{}: {} records",
-            store::shown(&args.place.registry),
-            thousands(population.total())
-        );
-        for (name, list) in &lists {
-            let shown = list.iter().take(TOP).map(|(value, n)| {
-                format!(
-                    "{} {}",
-                    if value.is_empty() { "(none)".into() } else { printable(value) },
-                    thousands(*n)
-                )
-            });
-            let rest = if list.len() > TOP { format!(", {} more", list.len() - TOP) } else { String::new() };
-            let _ = writeln!(text, "  {name}: {}{rest}", shown.collect::<Vec<_>>().join(", "));
-        }
-        let state = chain.broken_at.map_or("whole".to_string(), |id| format!("BROKEN at row {id}"));
-        let _ = writeln!(text, "  log: {} rows, {state}; head {}", thousands(chain.rows), chain.head);
-    }
-    print(&text)?;
-    Ok(if chain.broken_at.is_none() { Outcome::Done } else { Outcome::Differs })
-}
-
-/// Formats, makes and calibres that `stats` lists, the most frequent first.
-const TOP: usize = 10;
-
-/// Prints a log, or only checks it.
-fn show_log(
-    database: &mut dyn store::Database,
-    log: Log,
-    verify: bool,
-    since: Option<&str>,
-) -> Result<Outcome, Fatal> {
-    let since = since.map(log::noted).transpose()?;
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut result = Ok(());
-    let chain = log::walk(database, log, since.as_deref(), &mut |row| {
-        if !verify && result.is_ok() {
-            let cells = [&row.time, &row.who, &row.verb, &row.asked, &row.why].map(|t| printable(t));
-            let [time, who, verb, asked, why] = cells;
-            result = writeln!(out, "{}\t{time}\t{who}\t{verb}\t{asked}\t{}\t{why}", row.id, row.came_back);
-        }
-    })?;
-    written(result.and_then(|()| out.flush()))?;
-    let differs = match (chain.broken_at, chain.has) {
-        (Some(id), _) => Some(format!("the log is broken: row {id} does not follow from the one before")),
-        (None, Some(false)) => {
-            Some("the log no longer has a row of that hash: it was changed or cut off".to_string())
-        }
-        (None, _) => None,
-    };
-    if let Some(differs) = differs {
-        say!("microstamp: {differs}\n  try: a backup of the registry, and who could write to it");
-        return Ok(Outcome::Differs);
-    }
-    drop(out);
-    print(&format!("{} rows, each follows from the one before; head {}\n", chain.rows, chain.head))?;
-    Ok(Outcome::Done)
-}
-
-/// Shows how far an import has come: a bar on a terminal, else a line every 30 seconds.
-struct Progress {
-    bar: Option<ProgressBar>,
-    quiet: bool,
-    next_line: Instant,
-    started: Instant,
-}
-
-/// Between two lines where stderr is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(30);
-
-impl Progress {
-    fn start(bytes: u64, quiet: bool) -> Self {
-        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {msg} eta {eta}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(bytes).with_style(style)
-        });
-        let now = Instant::now();
-        Self { bar, quiet, next_line: now + LINE_EVERY, started: now }
-    }
-
-    fn step(&mut self, step: Step) {
-        let text = match step {
-            Step::Reading { rows, .. } => format!("{} rows read", thousands(rows as i64)),
-            Step::Comparing => "comparing with what is registered".into(),
-            Step::Adding => "adding".into(),
-            Step::Indexing => "making indexes".into(),
-        };
-        let now = Instant::now();
-        if let Some(bar) = &self.bar {
-            if let Step::Reading { bytes, .. } = step {
-                bar.set_position(bytes);
-            }
-            bar.set_message(text);
-        } else if !self.quiet && now >= self.next_line {
-            self.next_line = now + LINE_EVERY;
-            say!("{text}, {:.0} s", (now - self.started).as_secs_f64());
-        }
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -1,9 +1,7 @@
 //! `microstamp score`: a run against the truth.
 
-use super::{
-    Common, Outcome, is_json_with, is_markdown, keep_from_evidence, keep_others, print, remark_if_changed,
-    unwritable,
-};
+use super::figures::Files;
+use super::{Common, Outcome, keep_from_evidence, keep_others, remark_if_changed, unwritable};
 use crate::batch::names::printable;
 use crate::error::Fatal;
 use crate::groups::FILES;
@@ -41,12 +39,8 @@ pub struct Args {
     /// Columns of the truth to split the figures by; numbers with many values are put into quartiles
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     by: Vec<String>,
-    /// Write the figures as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write the tables as Markdown
-    #[arg(long, value_name = "FILE")]
-    markdown: Option<PathBuf>,
+    #[command(flatten)]
+    files: Files,
     /// Write the risk-coverage curve as a picture, a PNG file
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
@@ -54,10 +48,7 @@ pub struct Args {
 
 pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
     let evidence = remark_if_changed(&args.out).map_or_else(Vec::new, |run| run.inputs);
-    let is_score =
-        |bytes: &[u8]| ["risk_coverage", "relations"].iter().any(|field| is_json_with(bytes, field));
-    args.json.as_ref().map_or(Ok(()), |file| keep_others(file, is_score))?;
-    args.markdown.as_ref().map_or(Ok(()), |file| keep_others(file, is_markdown))?;
+    args.files.guard(&["risk_coverage", "relations"])?;
     if let Some(file) =
         args.plot.as_ref().filter(|f| f.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")))
     {
@@ -75,7 +66,8 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
     }
     if let Some(path) = &args.verdicts {
         let comparison = compare(&args.out, path, args.truth.as_deref())?;
-        return tell(args, &comparison, &verdicts::markdown(&comparison));
+        args.files.tell(&comparison, &verdicts::markdown(&comparison))?;
+        return Ok(Outcome::Done);
     }
     let Some(truth) = &args.truth else {
         return Err(Fatal::new("nothing to compare with", "--truth TRUTH.csv or --verdicts VERDICTS.csv"));
@@ -88,7 +80,8 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
             .save_with_format(path, image::ImageFormat::Png)
             .map_err(|e| unwritable(path, &e))?;
     }
-    tell(args, &score, &table::markdown(&score))
+    args.files.tell(&score, &table::markdown(&score))?;
+    Ok(Outcome::Done)
 }
 
 /// Says so where a true code has a length that no format has: a slip in the table counts as an error of the reader.
@@ -107,17 +100,4 @@ fn remark_if_odd(truth: &Path) -> Result<(), Fatal> {
         );
     }
     Ok(())
-}
-
-/// Figures and tables to the files asked for, tables to stdout.
-fn tell(args: &Args, figures: &impl serde::Serialize, text: &str) -> Result<Outcome, Fatal> {
-    if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(figures).map_err(|e| unwritable(path, &e))?;
-        std::fs::write(path, json + "\n").map_err(|e| unwritable(path, &e))?;
-    }
-    if let Some(path) = &args.markdown {
-        std::fs::write(path, text).map_err(|e| unwritable(path, &e))?;
-    }
-    print(text)?;
-    Ok(Outcome::Done)
 }

@@ -1,7 +1,8 @@
 //! `microstamp registry purchaser`: purchaser data, behind a key and a log of their own.
 
 use super::super::print;
-use super::{Common, Outcome, Place, Who, say, show_log};
+use super::look::show_log;
+use super::{Common, Outcome, Place, Who, say};
 use crate::batch::disk;
 use crate::batch::names::printable;
 use crate::casework::log::Log;

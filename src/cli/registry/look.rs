@@ -1,0 +1,131 @@
+//! `microstamp registry stats` and `log`: what is in a registry, and who asked it what.
+
+use super::super::{print, written};
+use super::{Outcome, Place};
+use crate::batch::names::printable;
+use crate::casework::log::{self, Log};
+use crate::casework::population::Population;
+use crate::casework::store;
+use crate::error::Fatal;
+use crate::words::thousands;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// Say what the registry holds, and whether its log is whole
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit code 1: the log is broken.\n\nExample:\n  microstamp registry stats --registry lab.sqlite"
+)]
+pub(super) struct Stats {
+    #[command(flatten)]
+    place: Place,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show who asked what, when and why
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A hash that was noted from `registry stats` shows with --since that nothing up to it \
+    was changed or cut off. Exit code 1: something was.\n\nExample:\n  \
+    microstamp registry log --registry lab.sqlite --verify"
+)]
+pub(super) struct ShowLog {
+    #[command(flatten)]
+    place: Place,
+    /// Only check that each row follows from the one before
+    #[arg(long)]
+    verify: bool,
+    /// Hash of a row, noted earlier, that must still be there
+    #[arg(long, value_name = "HASH")]
+    since: Option<String>,
+}
+
+pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
+    let mut database = store::open(&args.place.registry)?;
+    let population = Population::count(&mut *database)?;
+    let chain = log::walk(&mut *database, Log::Registry, None, &mut |_| {})?;
+    let lists = [("format", 0), ("make", 1), ("calibre", 2)].map(|(name, i)| (name, population.by(i)));
+    let mut text = String::new();
+    if args.json {
+        let list = |of: &[(String, i64)]| {
+            let pairs = of.iter().map(|(name, n)| serde_json::json!({"name": name, "records": n}));
+            pairs.collect::<Vec<_>>()
+        };
+        let json = serde_json::json!({
+            "registry": store::shown(&args.place.registry),
+            "records": population.total(),
+            "formats": list(&lists[0].1),
+            "makes": list(&lists[1].1),
+            "calibres": list(&lists[2].1),
+            "log": {"rows": chain.rows, "head": chain.head, "whole": chain.broken_at.is_none(),
+                    "broken_at": chain.broken_at},
+        });
+        let _ = writeln!(text, "{json:#}");
+    } else {
+        let _ = writeln!(
+            text,
+            "{}: {} records",
+            store::shown(&args.place.registry),
+            thousands(population.total())
+        );
+        for (name, list) in &lists {
+            let shown = list.iter().take(TOP).map(|(value, n)| {
+                format!(
+                    "{} {}",
+                    if value.is_empty() { "(none)".into() } else { printable(value) },
+                    thousands(*n)
+                )
+            });
+            let rest = if list.len() > TOP { format!(", {} more", list.len() - TOP) } else { String::new() };
+            let _ = writeln!(text, "  {name}: {}{rest}", shown.collect::<Vec<_>>().join(", "));
+        }
+        let state = chain.broken_at.map_or("whole".to_string(), |id| format!("BROKEN at row {id}"));
+        let _ = writeln!(text, "  log: {} rows, {state}; head {}", thousands(chain.rows), chain.head);
+    }
+    print(&text)?;
+    Ok(if chain.broken_at.is_none() { Outcome::Done } else { Outcome::Differs })
+}
+
+/// Formats, makes and calibres that `stats` lists, the most frequent first.
+const TOP: usize = 10;
+
+pub(super) fn log(args: &ShowLog) -> Result<Outcome, Fatal> {
+    let mut database = store::open(&args.place.registry)?;
+    show_log(&mut *database, Log::Registry, args.verify, args.since.as_deref())
+}
+
+/// Prints a log, or only checks it.
+pub(super) fn show_log(
+    database: &mut dyn store::Database,
+    log: Log,
+    verify: bool,
+    since: Option<&str>,
+) -> Result<Outcome, Fatal> {
+    let since = since.map(log::noted).transpose()?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut result = Ok(());
+    let chain = log::walk(database, log, since.as_deref(), &mut |row| {
+        if !verify && result.is_ok() {
+            let cells = [&row.time, &row.who, &row.verb, &row.asked, &row.why].map(|t| printable(t));
+            let [time, who, verb, asked, why] = cells;
+            result = writeln!(out, "{}\t{time}\t{who}\t{verb}\t{asked}\t{}\t{why}", row.id, row.came_back);
+        }
+    })?;
+    written(result.and_then(|()| out.flush()))?;
+    let differs = match (chain.broken_at, chain.has) {
+        (Some(id), _) => Some(format!("the log is broken: row {id} does not follow from the one before")),
+        (None, Some(false)) => {
+            Some("the log no longer has a row of that hash: it was changed or cut off".to_string())
+        }
+        (None, _) => None,
+    };
+    if let Some(differs) = differs {
+        say!("microstamp: {differs}\n  try: a backup of the registry, and who could write to it");
+        return Ok(Outcome::Differs);
+    }
+    drop(out);
+    print(&format!("{} rows, each follows from the one before; head {}\n", chain.rows, chain.head))?;
+    Ok(Outcome::Done)
+}
