@@ -232,17 +232,19 @@ const HEAD_GROUPS: &str = "# How photographs of a case, and cases of a gun, are 
     # kind that is not here counts photographs as one and is held to strict bars.\n";
 
 fn summary(what: &str, fit: &Fit) -> String {
-    let counted = if fit.counted { "counted" } else { "by the curve, too few to count" };
+    let how = |counted| if counted { "counted" } else { "by the curve, too few to count" };
     format!(
-        "{what} of {} guns; bar {} ({counted}); read and right {}; \
+        "{what} of {} guns; bar {} ({}); read and right {}; \
          wrong among them {}; mean confidence less share right {:+.4}; \
-         characters' bar {}, wrong among them {}\n",
+         characters' bar {} ({}), wrong among them {}\n",
         fit.guns,
         fit.curve.accept,
+        how(fit.counted),
         share(&fit.accepted),
         share(&fit.wrong),
         fit.bias,
         fit.curve.accept_character,
+        how(fit.counted_characters),
         share(&fit.wrong_characters),
     )
 }

@@ -19,7 +19,7 @@
 use super::confidence::JointCurve;
 use crate::batch::Record;
 use crate::pipeline::decode::ViewScores;
-use crate::pipeline::fuse::{SAME_WAY, logit, top_of};
+use crate::pipeline::fuse::{logit, same_way, top_of};
 use crate::pipeline::scheme::Scheme;
 
 /// Hypotheses of a format that go on to the next photograph: five views or none of each of two
@@ -153,8 +153,7 @@ fn known<'a>(member: &'a Record, scheme: &Scheme) -> Vec<Known<'a>> {
 
 /// Whether two views of a photograph take the mark to lie in two ways: turned, or mirrored.
 pub(super) fn other_way(a: &ViewScores, b: &ViewScores) -> bool {
-    let turned = (a.rotation_deg - b.rotation_deg).rem_euclid(360.0);
-    a.mirrored != b.mirrored || turned.min(360.0 - turned) >= SAME_WAY
+    !same_way((a.rotation_deg, a.mirrored), (b.rotation_deg, b.mirrored))
 }
 
 /// Whether two hypotheses read some photograph in another way: in another format, turned, or mirrored.

@@ -5,6 +5,7 @@ use super::joint::{Joint, join, other_way};
 use super::output::SCHEMA;
 use crate::batch::Record;
 use crate::pipeline::decode::{Status, accept, listed};
+use crate::pipeline::fuse::AMBIGUOUS;
 use crate::pipeline::scheme::Scheme;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -263,8 +264,7 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
     if shown.contains(&false) {
         status = if shown.contains(&true) { Status::Partial } else { Status::Unreadable };
     }
-    // Another way of reading the marks is nearly as good: as for a single photograph.
-    if joint.margin < 3.0 {
+    if joint.margin < AMBIGUOUS {
         group.warnings.push("ambiguous_rotation_or_format".into());
     }
     group.status = status;

@@ -5,7 +5,7 @@ mod file;
 
 pub use file::{Curves, Fitted};
 
-use super::fuse::{Fused, logit};
+use super::fuse::{Fused, MOST, logit};
 use serde::{Deserialize, Serialize};
 
 /// Names of what is measured about a whole code, in the order of a reading's evidence. All are in natural
@@ -42,7 +42,7 @@ pub struct Curve {
 impl Curve {
     /// Probability that the whole code is right, from the values that the weights are for.
     pub fn whole(&self, evidence: &[f64]) -> f64 {
-        sigmoid(self.bias + self.weights.iter().zip(evidence).map(|(w, f)| w * f).sum::<f64>())
+        limited(self.bias + self.weights.iter().zip(evidence).map(|(w, f)| w * f).sum::<f64>())
     }
 
     /// The same curve, accepting whole codes from `least` on at the least.
@@ -52,12 +52,13 @@ impl Curve {
 
     /// Probability that a character with these log-odds is right.
     pub fn one(&self, log_odds: f64) -> f64 {
-        sigmoid(self.character[0] + self.character[1] * log_odds)
+        limited(self.character[0] + self.character[1] * log_odds)
     }
 }
 
-fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
+/// A probability from log-odds, no surer than any evidence can be.
+fn limited(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds.clamp(-MOST, MOST)).exp())
 }
 
 impl Fitted for Curve {

@@ -3,7 +3,7 @@
 use super::confidence::{Curve, FEATURES, evidence};
 use super::engine::Scores;
 use super::face::Face;
-use super::fuse::{Fused, fuse, top_of};
+use super::fuse::{AMBIGUOUS, Fused, fuse, top_of};
 use super::geometry::Ellipse;
 use super::mark::Mark;
 use super::scheme::Scheme;
@@ -141,7 +141,8 @@ impl Reading {
     }
 }
 
-/// Picks the best view, fuses characters and ring, and refuses what is not sure.
+/// Picks the best view, fuses characters and ring, and refuses what is not sure, and marks that are most likely of one of
+/// the formats `others`.
 ///
 /// # Errors
 /// A [`Failure`] of stage `engine` where its scores cannot be used.
@@ -150,20 +151,22 @@ pub fn decode(
     mark: &Mark,
     seen: &Scores,
     schemes: &[Scheme],
+    others: &[Scheme],
     curve: &dyn Fn(&str) -> Curve,
     settings: &DecodeSettings,
 ) -> Result<Reading, Failure> {
     let nothing = Reading { impression: Some(mark.rim), ..Reading::no_mark(face) };
-    let fused = fuse(seen, schemes, settings)?;
+    let fused = fuse(seen, schemes, others, settings)?;
     let presence = f64::from(seen.presence).clamp(0.0, 1.0);
     if presence < settings.presence_bar || seen.views.is_empty() {
         return Ok(nothing);
     }
-    let Some(fused) = fused else {
-        let other = seen.views.iter().all(|v| schemes.iter().all(|s| s.id != v.format));
+    let of_none = seen.views.iter().all(|v| schemes.iter().all(|s| s.id != v.format));
+    if of_none || fused.as_ref().is_some_and(|f| f.other_format > AMBIGUOUS) {
         let warnings = vec!["other_format".into()];
-        return Ok(if other { Reading { status: Status::Unreadable, warnings, ..nothing } } else { nothing });
-    };
+        return Ok(Reading { status: Status::Unreadable, warnings, ..nothing });
+    }
+    let Some(fused) = fused else { return Ok(nothing) };
 
     let curve = curve(&fused.scheme.id);
     let best: Vec<usize> = fused.positions.iter().map(|p| top_of(p)).collect();
@@ -182,8 +185,7 @@ pub fn decode(
     if gear.as_ref().is_some_and(|g| !g.agrees) {
         warnings.push("gear_disagrees".into());
     }
-    // Another way of reading the mark is nearly as good: at odds below 20 to 1 an examiner should look.
-    if fused.margin < 3.0 {
+    if fused.margin < AMBIGUOUS {
         warnings.push("ambiguous_rotation_or_format".into());
     }
     let pose = fused.view.pose;

@@ -11,7 +11,10 @@ use crate::settings::DecodeSettings;
 /// calibration set can tell from never.
 pub(crate) const MOST: f64 = 12.0;
 /// Views whose rotations differ by less than this (degrees) read the same mark the same way.
-pub(crate) const SAME_WAY: f64 = 20.0;
+const SAME_WAY: f64 = 20.0;
+/// Log-odds against all other rotations and formats below which one of them is nearly as good, 20 to 1: an examiner
+/// should look.
+pub(crate) const AMBIGUOUS: f64 = 3.0;
 /// Views that are kept for reading several photographs together, at the most: upright and upside down,
 /// each in two formats.
 const KEPT: usize = 4;
@@ -38,6 +41,8 @@ pub(super) struct Fused<'a> {
     pub(super) agreement: f64,
     /// The least of the ring's log-likelihood ratios for the most probable symbols; 0 without a ring.
     pub(super) contradiction: f64,
+    /// Log-odds of the likeliest view of a format that was not asked for against the best one; minus infinity without.
+    pub(super) other_format: f64,
     /// The likeliest views with their scores, the best first.
     pub(super) views: Vec<ViewScores>,
 }
@@ -54,25 +59,31 @@ struct Sum<'a> {
     agreement: f64,
 }
 
-/// Fuses all views whose format is among `schemes`; `None` where there is none.
+/// Fuses all views whose format is among `schemes`; `None` where there is none. Those of the formats of `others` are only
+/// held against the best one.
 ///
 /// # Errors
 /// A [`Failure`] of stage `engine` where scores have the wrong length or are no numbers.
 pub(super) fn fuse<'a>(
     seen: &'a Scores,
     schemes: &'a [Scheme],
+    others: &[Scheme],
     settings: &DecodeSettings,
 ) -> Result<Option<Fused<'a>>, Failure> {
     if !seen.presence.is_finite() {
         return Err(unusable("the probability that there is a mark is no number"));
     }
     let mut sums = Vec::new();
+    let mut other = f64::NEG_INFINITY;
     for view in &seen.views {
         if let Some(scheme) = schemes.iter().find(|s| s.id == view.format) {
             check(view, scheme)?;
             if view.log_weight > f32::NEG_INFINITY {
                 sums.push(add_up(view, scheme, settings)?);
             }
+        } else if let Some(scheme) = others.iter().find(|s| s.id == view.format) {
+            check(view, scheme)?;
+            other = other.max(add_up(view, scheme, settings)?.evidence);
         }
     }
     let top = sums.iter().map(|s| s.evidence).fold(f64::NEG_INFINITY, f64::max);
@@ -103,12 +114,8 @@ pub(super) fn fuse<'a>(
         .filter(|(sum, _)| sum.scheme.id == scheme.id)
         .map(|(sum, share)| share * best_symbols.iter().zip(&sum.both).map(|(b, p)| p[*b]).product::<f64>())
         .sum();
-    let alike = |v: &View| {
-        let turned = (v.pose.rotation_deg - view.pose.rotation_deg).rem_euclid(360.0);
-        v.format == view.format
-            && v.pose.mirrored == view.pose.mirrored
-            && turned.min(360.0 - turned) < SAME_WAY
-    };
+    let way = |v: &View| (v.pose.rotation_deg, v.pose.mirrored);
+    let alike = |v: &View| v.format == view.format && same_way(way(v), way(view));
     let rivals: f64 = sums.iter().zip(&shares).filter(|(s, _)| !alike(s.view)).map(|(_, w)| w).sum();
     let contradiction = sums[best].ring.as_ref().map_or(0.0, |ring| {
         let ratio = |(b, p): (&usize, &Vec<f64>)| (p[*b] * symbols as f64).max(1e-6).ln();
@@ -126,6 +133,7 @@ pub(super) fn fuse<'a>(
         margin: logit(1.0 - rivals),
         agreement: sum.agreement,
         contradiction,
+        other_format: other - top,
         views,
     }))
 }
@@ -152,6 +160,12 @@ fn kept(sums: &[Sum<'_>], shares: &[f64]) -> Vec<ViewScores> {
 pub(crate) fn logit(p: f64) -> f64 {
     let p = p.clamp(0.0, 1.0);
     (p.ln() - (1.0 - p).ln()).clamp(-MOST, MOST)
+}
+
+/// Whether two views, by rotation (degrees) and mirroring, take a mark to lie the same way.
+pub(crate) fn same_way(a: (f64, bool), b: (f64, bool)) -> bool {
+    let turned = (a.0 - b.0).rem_euclid(360.0);
+    a.1 == b.1 && turned.min(360.0 - turned) < SAME_WAY
 }
 
 /// The most probable symbol, the first of equals.

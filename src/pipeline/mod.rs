@@ -19,7 +19,7 @@ pub(crate) mod vector;
 use crate::error::{Failure, Fatal};
 use crate::settings::Settings;
 use confidence::Calibration;
-use decode::Reading;
+use decode::{Reading, Status};
 use denoise::Clean;
 use engine::{Engine, Scores};
 use face::Face;
@@ -56,6 +56,7 @@ impl Watch for () {
 pub struct Pipeline {
     settings: Settings,
     schemes: Vec<Scheme>,
+    others: Vec<Scheme>,
     networks: &'static Networks,
     engine: Box<dyn Engine>,
     calibration: Calibration,
@@ -68,7 +69,8 @@ impl Pipeline {
     /// The weights of the networks that find the mark are damaged.
     pub fn new(settings: Settings, schemes: Vec<Scheme>, engine: Box<dyn Engine>) -> Result<Self, Fatal> {
         let networks = Networks::built_in()?;
-        Ok(Self { settings, schemes, networks, engine, calibration: Calibration::built_in() })
+        let others = Scheme::all().into_iter().filter(|o| schemes.iter().all(|s| s.id != o.id)).collect();
+        Ok(Self { settings, schemes, others, networks, engine, calibration: Calibration::built_in() })
     }
 
     /// The engine in use.
@@ -99,7 +101,7 @@ impl Pipeline {
             watch.made(Made::Mark(&mark));
             let seen = self.engine.read(&mark)?;
             watch.made(Made::Seen(&seen));
-            let reading = decode::decode(face, &mark, &seen, &self.schemes, &curve, &s.decode)?;
+            let reading = decode::decode(face, &mark, &seen, &self.schemes, &self.others, &curve, &s.decode)?;
             Ok((reading, f64::from(seen.presence) < s.decode.presence_bar))
         };
         let doubtful = |reading: &Reading| reading.confidence < s.mark.doubtful_below;
@@ -112,7 +114,9 @@ impl Pipeline {
                     break;
                 }
                 let (reading, _) = read_at(&face, &crater, *size)?;
-                if reading.confidence > surest.confidence {
+                // A mark of another format has no confidence either, but is more than none.
+                let marked = surest.status == Status::NoMark && reading.status != Status::NoMark;
+                if marked || reading.confidence > surest.confidence {
                     surest = reading;
                 }
             }

@@ -15,8 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Wrong codes among accepted ones that a bar may let through: one in 1,000.
 pub const WRONG_CODES: f64 = 0.001;
-/// Least probability of a code that is accepted where the bar rests on counted codes, however many surer ones share the
-/// bar with it: each is somebody's door, and none is to be wrong more than once in 50 by itself.
+/// Least probability of a code that is accepted, or of a character that is shown, where the bar rests on counted ones,
+/// however many surer ones share the bar with it: each is somebody's door, and none is to be wrong more than once in 50
+/// by itself.
 const LEAST_COUNTED: f64 = 0.98;
 /// The same where there were too few codes to count and the curve alone says where the bar lies: once in 300. At once in
 /// 200, 1 of 755 groups of simulated photographs was read wrongly, at 0.9953: light from two sides made the same W of a U
@@ -25,8 +26,12 @@ const LEAST_HOPED: f64 = 0.997;
 /// Wrong characters among those that partial codes show: two in 1,000, so that a partial code
 /// with five of them is wrong once in 100.
 pub const WRONG_CHARACTERS: f64 = 0.002;
-/// Wrong ones that a bar must let expect before they can be said to be counted: where three are allowed and the share of
-/// wrong ones is twice what it may be, no more than three are seen in one case of seven.
+/// What a curve states of those above a bar weighs as much as this many wrong ones, seen where as many were expected: it
+/// is fitted to thousands of readings, but most lie below the bar, and above it is taken to be right within a half.
+const TRUST: usize = 4;
+/// One-sided level of the upper limit that a bar keeps below its share of wrong ones.
+const LEVEL: f64 = 0.8;
+/// Wrong ones that a bar must allow before its wrong ones can be said to be counted.
 const COUNTABLE: f64 = 3.0;
 /// Parts into which the guns are put, each left out in turn.
 const PARTS: usize = 5;
@@ -46,6 +51,8 @@ pub struct Fit {
     pub guns: usize,
     /// Whether the bar for codes rests on counted codes; else there are too few, and the curve itself says where it lies.
     pub counted: bool,
+    /// The same of the bar for characters.
+    pub counted_characters: bool,
     /// Photographs whose code is accepted and right among all, with the gun left out.
     pub accepted: Rate,
     /// Wrong among the accepted, with the gun left out.
@@ -139,7 +146,8 @@ fn one_of(kind: usize, codes: &Learned<'_>, characters: &Learned<'_>, common: f6
     let mut judged_characters = characters.of(kind);
     judged_characters.retain(|j| !accepted.contains(&j.code));
     let outcomes: Vec<(f64, bool)> = judged_characters.iter().map(|j| (j.p, j.right)).collect();
-    let (character_bar, _) = bar(&outcomes, WRONG_CHARACTERS);
+    let (character_bar, counted_characters) = bar(&outcomes, WRONG_CHARACTERS);
+    let character_bar = character_bar.max(LEAST_COUNTED);
     let (bias, weights) = codes.curve(kind);
     let (character_bias, character_weights) = characters.curve(kind);
     let curve = Curve {
@@ -158,6 +166,7 @@ fn one_of(kind: usize, codes: &Learned<'_>, characters: &Learned<'_>, common: f6
         photographs,
         guns: guns.len(),
         counted,
+        counted_characters,
         accepted,
         wrong,
         wrong_characters: above(&judged_characters, character_bar).1,
@@ -265,10 +274,10 @@ fn own_bar(judged: &[&Judged<'_>], common: f64) -> f64 {
     at
 }
 
-/// The lowest bar above which at most `target` are wrong, from (probability, right), most probable first: by what the
-/// probabilities expect, and by what was counted. Each errs otherwise: the curve rests on thousands of readings, most of
-/// them below the bar, and may be wrong above it; the few wrong ones above it are chance. Where the bar lets so few
-/// through that none can be counted, it lies above every wrong one.
+/// The lowest bar above which at most `target` are wrong, from (probability, right), most probable first, and whether
+/// there are enough above it to count. The curve may be wrong above a bar, and the few wrong ones there are chance: so
+/// what the probabilities expect is corrected by what was counted, as far as [`TRUST`] lets it, and its upper limit kept
+/// below the target. Where the bar lets too few through to count, it lies above every wrong one.
 fn bar(outcomes: &[(f64, bool)], target: f64) -> (f64, bool) {
     let (mut wrong, mut expected) = (0, 0.0);
     let (mut counted, mut hoped) = (None, None);
@@ -279,13 +288,13 @@ fn bar(outcomes: &[(f64, bool)], target: f64) -> (f64, bool) {
             continue;
         }
         let allowed = target * (i + 1) as f64;
-        if expected > allowed {
+        if expected * worse_than_stated(wrong, expected) > allowed {
             continue;
         }
         if wrong == 0 {
             hoped = Some(*p);
         }
-        if allowed >= COUNTABLE && wrong as f64 <= allowed {
+        if allowed >= COUNTABLE {
             counted = Some(*p);
         }
     }
@@ -297,9 +306,36 @@ fn bar(outcomes: &[(f64, bool)], target: f64) -> (f64, bool) {
     }
 }
 
+/// Upper limit at [`LEVEL`] of how many times as many are wrong as the curve states, of which `wrong` were seen and
+/// `expected` stated: of a gamma distribution, of which [`TRUST`] alone has the mean 1.
+fn worse_than_stated(wrong: usize, expected: f64) -> f64 {
+    upper_limit(TRUST + wrong - 1) / (TRUST as f64 + expected)
+}
+
 /// Five decimals, never lower than `p`.
 fn round_up(p: f64) -> f64 {
     ((p * 1e5).ceil() / 1e5).min(1.0)
+}
+
+/// Upper limit at [`LEVEL`] of the mean of a Poisson count of which `count` were seen (F. Garwood,
+/// Biometrika 28:437-442, 1936), which is that of a gamma distribution of shape `count` + 1.
+fn upper_limit(count: usize) -> f64 {
+    // By logarithms: exp(-mean) alone is 0 from some 750 on.
+    let at_most = |mean: f64| {
+        let mut term = -mean;
+        let mut sum = term.exp();
+        for k in 1..=count {
+            term += (mean / k as f64).ln();
+            sum += term.exp();
+        }
+        sum
+    };
+    let (mut low, mut high) = (0.0, 10.0 + 3.0 * count as f64);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if at_most(middle) > 1.0 - LEVEL { low = middle } else { high = middle }
+    }
+    high
 }
 
 #[cfg(test)]
@@ -307,6 +343,24 @@ mod tests {
     use super::*;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn the_upper_limit_is_that_of_the_tables() {
+        // chi-square quantile at 0.8 with 2 (count + 1) degrees of freedom, halved: 3.219 and 5.989.
+        assert!((upper_limit(0) - 1.6094).abs() < 1e-4);
+        assert!((upper_limit(1) - 2.9943).abs() < 1e-4);
+        // 2,000 and 0.84 standard deviations more.
+        assert!((upper_limit(2000) - 2038.5).abs() < 1.0);
+    }
+
+    /// A curve that states half of what is wrong lets a wrong code through for each that was allowed, unless it is found out.
+    #[test]
+    fn a_curve_that_is_too_sure_gets_a_higher_bar_and_a_right_one_hardly() {
+        assert!((1.0..1.1).contains(&worse_than_stated(400, 400.0)));
+        assert!((1.1..1.3).contains(&worse_than_stated(8, 8.0)));
+        assert!((1.3..1.5).contains(&worse_than_stated(0, 0.0)));
+        assert!((2.0..2.3).contains(&worse_than_stated(40, 20.0)));
+    }
 
     #[test]
     fn a_bar_is_counted_where_there_is_enough_and_lies_above_every_wrong_one_elsewhere() {

@@ -70,7 +70,9 @@ fn read_with(schemes: &[Scheme], curve: Curve, views: Vec<View>, presence: f32) 
     };
     let seen = Scores { views, presence, ink: None };
     let curve = |_: &str| curve.clone();
-    decode(&Face::default(), &mark, &seen, schemes, &curve, &DecodeSettings::default())
+    let others: Vec<Scheme> =
+        Scheme::all().into_iter().filter(|o| schemes.iter().all(|s| s.id != o.id)).collect();
+    decode(&Face::default(), &mark, &seen, schemes, &others, &curve, &DecodeSettings::default())
 }
 
 #[test]
@@ -195,6 +197,15 @@ fn a_mark_of_a_format_that_was_not_asked_for_is_a_mark_that_is_not_read() {
     let r = read_with(&only, Curve::unfitted(), vec![view("A7XK2MP4", 0.999999)], 1.0).unwrap();
     assert_eq!((r.status, r.code), (Status::Unreadable, None));
     assert_eq!(r.warnings, ["other_format"]);
+    // One that was asked for does not stand for it, however unlikely it is beside the other.
+    let unlikely = View { format: "ifm8-323".into(), log_weight: -5.0, ..view("XYZ34567", 0.9) };
+    let only = [Scheme::all().into_iter().find(|s| s.id == "ifm8-323").unwrap()];
+    let with = |log_weight| {
+        let views = vec![view("A7XK2MP4", 0.999999), View { log_weight, ..unlikely.clone() }];
+        read_with(&only, Curve::unfitted(), views, 1.0).unwrap()
+    };
+    assert_eq!(with(-5.0).warnings, ["other_format"]);
+    assert_eq!(with(-1.0).best.as_deref(), Some("XYZ34567"));
 }
 
 #[test]

@@ -165,10 +165,9 @@ impl Engine for Learned {
             .collect();
         looked.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
         let Some(best) = looked.first() else { return Ok(nothing) };
-        let ink = Some(ink::enlarged(&best.said.ink));
-        let ok = best.said.ok;
+        let (ok, ink) = (best.said.ok, &best.said.ink);
         let floors: Vec<Floor> = looked.iter().map(|l| Floor::new(mark, &l.pose)).collect();
-        let bare = |presence: f32| Scores { presence, ink: ink.clone(), ..Scores::default() };
+        let bare = |presence: f32| Scores { presence, ink: Some(ink::enlarged(ink)), ..Scores::default() };
         let mut drafts = self.drafts(&looked, &floors);
         let Some(best) = likeliest(&drafts) else { return Ok(bare(0.0)) };
         // On a floor that is bare most likely, setting the cells right only costs time.
@@ -185,12 +184,14 @@ impl Engine for Learned {
             return Ok(bare(presence));
         }
         let views = self.views(drafts);
-        let cells =
-            views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight)).map_or(0.0, |v| v.1);
-        let presence = self.presence(mark, ok, cells);
+        let best = views.iter().max_by(|a, b| a.0.log_weight.total_cmp(&b.0.log_weight));
+        let presence = self.presence(mark, ok, best.map_or(0.0, |v| v.1));
         if presence < self.settings.bare_below {
             return Ok(bare(presence));
         }
+        // Cells may prefer another way of lying than the look that was likeliest before they were read.
+        let shown = looked.iter().find(|l| best.is_some_and(|(view, _)| view.pose == l.pose));
+        let ink = shown.map(|l| ink::enlarged(&l.said.ink));
         Ok(Scores { views: views.into_iter().map(|v| v.0).collect(), presence, ink })
     }
 }
