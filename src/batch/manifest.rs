@@ -115,6 +115,9 @@ pub struct Manifest {
     /// Least probability at which a whole code of each format is accepted, and at which a character of a partial one is.
     #[serde(default)]
     pub bars: BTreeMap<String, [f64; 2]>,
+    /// SHA-256 of the curves and bars that the program carries: of photographs, then of groups.
+    #[serde(default)]
+    pub calibration_sha256: String,
     /// Threads over photographs.
     pub threads: usize,
     /// The computer.
@@ -168,6 +171,8 @@ pub struct Setup<'a> {
     pub grouping: Option<String>,
     /// The bars of each format.
     pub bars: BTreeMap<String, [f64; 2]>,
+    /// SHA-256 of the curves and bars.
+    pub calibration_sha256: String,
     /// Threads over photographs.
     pub threads: usize,
 }
@@ -190,6 +195,7 @@ impl Manifest {
             formats: setup.formats,
             grouping: setup.grouping,
             bars: setup.bars,
+            calibration_sha256: setup.calibration_sha256,
             threads: setup.threads,
             machine: Machine {
                 os: std::env::consts::OS.into(),

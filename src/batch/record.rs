@@ -23,7 +23,7 @@ pub struct Record {
     pub sha256: Option<String>,
     /// How far it was read.
     pub status: Status,
-    /// The code, `?` where not sure; null for `no_mark` and `failed`.
+    /// The code, `?` where not sure; null for `no_mark`, `failed` and the warning `other_format`.
     pub code: Option<String>,
     /// The most probable whole code; null where there is no mark.
     pub best: Option<String>,

@@ -221,6 +221,7 @@ fn differences(before: &Manifest, now: &Manifest, mended: &dyn Fn(&str) -> bool)
     let weights = |m: &Manifest| or_none(m.engine.weights_sha256.clone());
     compare("engine's weights", weights(before), weights(now));
     compare("weights", before.weights_sha256.clone(), now.weights_sha256.clone());
+    compare("curves and bars", before.calibration_sha256.clone(), now.calibration_sha256.clone());
     compare("formats", before.formats.join(", "), now.formats.join(", "));
     compare("groups", or_none(before.grouping.clone()), or_none(now.grouping.clone()));
     let (then, new) = (leaves(before), leaves(now));

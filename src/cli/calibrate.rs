@@ -1,12 +1,15 @@
 //! `microstamp calibrate`: curves and bars from a run whose truth is known.
 
 use super::{Common, Outcome, print, remark_if_changed, unwritable};
+use crate::batch::disk;
+use crate::batch::names::printable;
 use crate::batch::results::Results;
 use crate::error::Fatal;
 use crate::groups::Group;
 use crate::groups::confidence::Calibration as Joint;
 use crate::groups::read_groups;
 use crate::pipeline::confidence::Calibration;
+use crate::pipeline::net::Networks;
 use crate::score::fit::{Fit, fit};
 use crate::score::fit_groups::{JointFit, fit_groups};
 use crate::score::interval::Rate;
@@ -82,9 +85,10 @@ fn known(args: &Args, common: &Common) -> Result<Vec<Known>, Fatal> {
     Ok(known)
 }
 
-/// Refuses runs of several readers: curves are those of one engine, its networks, and how marks are read.
+/// Refuses runs of several readers: curves are those of one engine, its networks, the formats that it knows, and how marks
+/// are read.
 fn one_reader(args: &Args, common: &Common) -> Result<(), Fatal> {
-    let mut first: Option<(&PathBuf, String, Vec<String>)> = None;
+    let mut first = None;
     for out in &args.out {
         let Some(run) = remark_if_changed(out) else { continue };
         let name = run.engine.name;
@@ -94,15 +98,22 @@ fn one_reader(args: &Args, common: &Common) -> Result<(), Fatal> {
                 format!("--engine {name}, and OUTs of that engine only"),
             ));
         }
-        let reader = (run.weights_sha256, run.settings.unlike_calibrated());
-        let Some((other, weights, settings)) = &first else {
-            first = Some((out, reader.0, reader.1));
+        let changed = run.settings.unlike_calibrated();
+        let reader = (run.engine.weights_sha256, run.weights_sha256, run.formats, changed);
+        let Some((other, known)) = &first else {
+            if reader.1 != Networks::built_in()?.file_sha256 {
+                say!(
+                    "microstamp: {} was read with other networks than this program's, which the curves will not be of",
+                    printable(&out.display().to_string())
+                );
+            }
+            first = Some((out, reader));
             continue;
         };
-        if (weights, settings) != (&reader.0, &reader.1) {
+        if *known != reader {
             return Err(Fatal::new(
                 format!(
-                    "{} was read with other networks or settings than {}",
+                    "{} was read with other networks, formats or settings than {}",
                     out.display(),
                     other.display()
                 ),
@@ -174,10 +185,7 @@ fn groups(args: &Args, common: &Common, known: &[Known], pairs: &[Vec<Pair<'_>>]
     for (groups, pairs) in groups.iter().zip(pairs) {
         together.extend(truthful(groups, pairs)?);
     }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(common.threads())
-        .build()
-        .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
+    let pool = common.pool()?;
     let fits = pool.install(|| fit_groups(together));
     if fits.is_empty() {
         return Err(Fatal::new(
@@ -220,7 +228,7 @@ fn earlier<T>(path: &Path, parse: impl Fn(&str) -> Result<T, String>) -> Result<
 
 fn write(path: &Path, head: &str, calibration: &impl serde::Serialize) -> Result<(), Fatal> {
     let body = toml::to_string(calibration).map_err(|e| Fatal::new(e.to_string(), "finite figures"))?;
-    std::fs::write(path, format!("{head}{body}")).map_err(|e| unwritable(path, &e))
+    disk::replace(path, format!("{head}{body}").as_bytes()).map_err(|e| unwritable(path, &e))
 }
 
 const HEAD: &str = "# Logistic curves from a reading's evidence to probabilities, and bars for acceptance,\n\

@@ -12,12 +12,15 @@ use crate::batch::signature::{self, SigningKey};
 use crate::batch::{Photograph, inputs, runner};
 use crate::engines;
 use crate::error::Fatal;
+use crate::groups::confidence::JointCurve;
 use crate::groups::naming;
 use crate::pipeline::Pipeline;
-use crate::pipeline::confidence::Calibration;
+use crate::pipeline::confidence::{Calibration, Curve, Fitted};
 use crate::pipeline::decode::Status;
 use crate::pipeline::net::Networks;
+use crate::pipeline::photo::sha256;
 use crate::pipeline::scheme::Scheme;
+use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,21 +98,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         naming::name(&paths, by)?;
     }
     if !common.quiet {
-        remark_left_out(&found);
-    }
-    if let Some((first, more)) = settings.unlike_calibrated().split_first().filter(|_| !common.quiet) {
-        say!(
-            "microstamp: {first}{}: confidences and bars were fitted with the usual settings, and say less of these\n  \
-             try: `microstamp calibrate` with photographs read likewise",
-            if more.is_empty() { String::new() } else { format!(" and {} settings more", more.len()) }
-        );
-    }
-    if found.alike() > 0 && !common.quiet {
-        say!(
-            "microstamp: {} photographs have a name that another INPUT has too; in the results only their SHA-256 \
-             tells them apart\n  try: one INPUT, the folder above them",
-            found.alike()
-        );
+        remark_unusual(&found, &settings);
     }
     let engine = engines::by_name(&common.engine, &settings)?;
     let mut manifest = Manifest::start(Setup {
@@ -123,6 +112,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         formats: schemes.iter().map(|s| s.id.clone()).collect(),
         grouping: args.grouping.text()?,
         bars: bars(&common.engine, &schemes),
+        calibration_sha256: sha256(format!("{}{}", Curve::BUILT_IN, JointCurve::BUILT_IN).as_bytes()),
         threads: common.threads(),
     });
     let run = runner::Run {
@@ -143,35 +133,27 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         sign(out, key.as_ref())?;
         return Ok(if earlier.manifest.counts.failed == 0 { Outcome::Done } else { Outcome::SomeFailed });
     }
-    let mut retried = Vec::new();
-    let saved = match &earlier {
-        Some(earlier) => {
-            let was_signed = signature_of(&out.join(manifest::NAME)).exists();
-            let anew = earlier.made_anew.join(", ");
-            let gone = resume::follow(out, earlier, &mut manifest)?;
-            remark_taken_up(out, was_signed && key.is_none(), &anew, &gone);
-            manifest.kept = earlier.saved.rows.len();
-            manifest.write(out)?;
-            resume::bring_in_line(out, &earlier.saved, &Replaced::new())?;
-            retried = if args.retry_failed { failed(&earlier.saved) } else { Vec::new() };
-            if !retry(&run, &found.taken, out, &retried, common.quiet)? {
-                say!(
-                    "microstamp: interrupted; what failed and was not read again stays failed\n  \
-                     try: the same command with --retry-failed"
-                );
-                return Ok(Outcome::Interrupted);
-            }
-            manifest.kept -= retried.len();
-            if earlier.saved.torn && !common.quiet {
-                say!("microstamp: the last line of results.jsonl was torn, and its photograph is read again");
-            }
-            earlier.saved.rows.len()
+    let mut retried = 0;
+    if earlier.is_none() {
+        manifest.write(out)?;
+    }
+    if let Some(earlier) = &earlier {
+        take_up(out, earlier, &mut manifest, key.is_some())?;
+        let again = if args.retry_failed { failed(&earlier.saved) } else { Vec::new() };
+        if !retry(&run, &found.taken, out, &again, common.quiet)? {
+            say!(
+                "microstamp: interrupted; what failed and was not read again stays failed\n  \
+                 try: the same command with --retry-failed"
+            );
+            return Ok(Outcome::Interrupted);
         }
-        None => {
-            manifest.write(out)?;
-            0
+        retried = again.len();
+        manifest.kept -= retried;
+        if earlier.saved.torn && !common.quiet {
+            say!("microstamp: the last line of results.jsonl was torn, and its photograph is read again");
         }
-    };
+    }
+    let saved = earlier.as_ref().map_or(0, |earlier| earlier.saved.rows.len());
     let mut output = if earlier.is_some() { Output::reopen(out)? } else { Output::create(out)? };
     let rest = &found.taken[saved..];
     let mut progress = Progress::start(rest.len(), common.quiet);
@@ -184,7 +166,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         group::make(out, &by, &args.grouping, (&common.engine, bar), out, common.quiet)?;
         manifest.finish(out)?;
     }
-    progress.finish(&manifest.counts.list(), retried.len());
+    progress.finish(&manifest.counts.list(), retried);
     let hash = manifest.write(out)?;
     sign(out, key.as_ref())?;
     if !common.quiet {
@@ -214,6 +196,25 @@ fn bars(engine: &str, schemes: &[Scheme]) -> BTreeMap<String, [f64; 2]> {
     schemes.iter().map(|s| (s.id.clone(), bars(&s.id))).collect()
 }
 
+/// Says what is unusual about the photographs and how they are read.
+fn remark_unusual(found: &Inputs, settings: &Settings) {
+    remark_left_out(found);
+    if let Some((first, more)) = settings.unlike_calibrated().split_first() {
+        say!(
+            "microstamp: {first}{}: confidences and bars were fitted with the usual settings, and say less of these\n  \
+             try: `microstamp calibrate` with photographs read likewise",
+            if more.is_empty() { String::new() } else { format!(" and {} settings more", more.len()) }
+        );
+    }
+    if found.alike() > 0 {
+        say!(
+            "microstamp: {} photographs have a name that another INPUT has too; in the results only their SHA-256 \
+             tells them apart\n  try: one INPUT, the folder above them",
+            found.alike()
+        );
+    }
+}
+
 /// Says what of the input is not read, but for what is read under another name.
 fn remark_left_out(found: &Inputs) {
     let counts = found.left_out_counts();
@@ -233,6 +234,17 @@ fn remark_left_out(found: &Inputs) {
     if !others.is_empty() {
         say!("microstamp: left out: {}; --dry-run names them", others.join(", "));
     }
+}
+
+/// Goes on from an earlier run: keeps its manifest, and brings the tables in line with what it has read.
+fn take_up(out: &Path, earlier: &Earlier, manifest: &mut Manifest, signs: bool) -> Result<(), Fatal> {
+    let was_signed = signature_of(&out.join(manifest::NAME)).exists();
+    let anew = earlier.made_anew.join(", ");
+    let gone = resume::follow(out, earlier, manifest)?;
+    remark_taken_up(out, was_signed && !signs, &anew, &gone);
+    manifest.kept = earlier.saved.rows.len();
+    manifest.write(out)?;
+    resume::bring_in_line(out, &earlier.saved, &Replaced::new())
 }
 
 /// Says what an earlier run had and this one has not: a signature, files as they were, groups.

@@ -2,6 +2,7 @@
 
 use super::{Common, Outcome, keep_from_evidence, manifest_of, print, remark_if_changed, remark_if_several};
 use crate::batch::disk::sha256_of;
+use crate::batch::manifest::Manifest;
 use crate::batch::names::printable;
 use crate::batch::record::{Record, share};
 use crate::error::Fatal;
@@ -9,6 +10,7 @@ use crate::groups::confidence::Calibration;
 use crate::groups::naming::By;
 use crate::groups::{FILES, Group, Kind, read_together, results, write};
 use crate::pipeline::decode::Status;
+use crate::pipeline::net::Networks;
 use crate::settings::DecodeSettings;
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use std::collections::BTreeSet;
@@ -110,6 +112,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         ));
     }
     keep_from_evidence(manifest.as_ref().map_or(&[], |run| &run.inputs), folder)?;
+    if let Some(run) = manifest.as_ref().filter(|_| !common.quiet) {
+        remark_if_unlike(&args.out, run)?;
+    }
     let unsaid = || DecodeSettings::default().heights_bar;
     let bar = manifest.as_ref().map_or_else(unsaid, |m| m.settings.decode.heights_bar);
     let engine = manifest.map_or_else(|| common.engine.clone(), |m| m.engine.name);
@@ -121,6 +126,20 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         print(&summary(&groups, folder))?;
     }
     Ok(Outcome::Done)
+}
+
+/// Says so where photographs were read otherwise than those to which the curves of groups were fitted.
+fn remark_if_unlike(out: &Path, run: &Manifest) -> Result<(), Fatal> {
+    let other_networks = run.weights_sha256 != Networks::built_in()?.file_sha256;
+    if other_networks || !run.settings.unlike_calibrated().is_empty() {
+        say!(
+            "microstamp: {} was read with other {} than those to which confidences of groups were fitted: they say less of it\n  \
+             try: `microstamp decode` once more, by this program and with the usual settings",
+            printable(&out.display().to_string()),
+            if other_networks { "networks" } else { "settings" }
+        );
+    }
+    Ok(())
 }
 
 /// Reads the groups of `out` and writes them into `folder`; the engine, and the least probability at which it accepts

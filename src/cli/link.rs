@@ -59,10 +59,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let twice = drop_same_files(&mut readings);
     let shares = shares(args.registry.as_deref())?;
     let linker = Linker::new(&readings, &|format| shares.get(format).cloned());
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(common.threads())
-        .build()
-        .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
+    let pool = common.pool()?;
     let links = pool.install(|| linker.link());
     let leads = Leads::new(&readings, &linker, &links, usize::from(args.scene_depth), &hashes);
     leads.write(folder)?;

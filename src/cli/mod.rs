@@ -61,9 +61,10 @@ const LONG_ABOUT: &str = "Reads firearm microstamps from photographs of fired ca
 
 const EXIT_CODES: &str = "Exit codes:\n  \
     0    every photograph processed (unreadable is a result)\n  \
-    1    at least one photograph failed, the rest is done; `verify`, `registry stats` and\n       \
-         `registry log`: something differs; `registry import`: rows were rejected\n  \
-    2    nothing started: usage, settings, engine or output folder\n  \
+    1    at least one photograph failed, the rest is done; `verify`, `report`, `registry stats`\n       \
+         and `registry log`: something is not as it was left; `report`: a photograph is not\n       \
+         shown; `registry import`: rows were rejected\n  \
+    2    nothing started: usage, settings, engine or output folder; or the disk is full\n  \
     130  interrupted; --resume continues";
 
 /// Flags that every verb takes.
@@ -138,6 +139,17 @@ impl Common {
     /// Threads over photographs.
     pub fn threads(&self) -> usize {
         self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    }
+
+    /// A pool of so many threads.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the system does not give them.
+    fn pool(&self) -> Result<rayon::ThreadPool, Fatal> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads())
+            .build()
+            .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))
     }
 }
 

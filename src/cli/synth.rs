@@ -83,10 +83,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         planes: args.stack.unwrap_or(0),
     };
     let faces = Faces::new(read_faces(args.faces.as_deref())?, split);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(common.threads())
-        .build()
-        .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
+    let pool = common.pool()?;
     pool.install(|| write_folder(&order, &faces, &args.out))?;
     Ok(Outcome::Done)
 }

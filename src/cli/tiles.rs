@@ -51,10 +51,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let bad = |e: std::io::Error| {
         Fatal::new(format!("cannot write {}: {e}", args.out.display()), "another file with -o FILE")
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(common.threads())
-        .build()
-        .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))?;
+    let pool = common.pool()?;
     let mut out = BufWriter::new(std::fs::File::create(&args.out).map_err(bad)?);
     pool.install(|| tiles(kind, size, args.count, args.seed, &faces, &mut out)).map_err(bad)?;
     out.flush().map_err(bad)?;

@@ -10,8 +10,8 @@ use crate::pipeline::scheme::Scheme;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Sure characters of one photograph that speak against the joint reading, from which on nothing is read:
-/// one in 500 sure characters is wrong by itself, two of one photograph are another code or another view.
+/// Sure characters of one photograph that speak against the joint reading, from which on nothing is read: one in some
+/// hundred of those that partial codes show is wrong by itself, two of one photograph are another code or another view.
 const CONTRADICTS: usize = 2;
 /// Symbols that are listed for each character, as in results.
 const ALTERNATIVES: usize = 5;
@@ -70,11 +70,18 @@ pub struct Group {
 
 /// The warning of a group whose members disagree.
 const DISAGREE: &str = "members_disagree";
+/// That of a member whose own sure characters speak against the joint reading.
+const CONTRADICTING: &str = "contradicts";
 
 impl Group {
     /// Whether members contradict each other: then nothing of it is shown.
     pub fn disagree(&self) -> bool {
         self.warnings.iter().any(|w| w == DISAGREE)
+    }
+
+    /// Whether a member contradicts as much as one character: then not all of it is shown, whatever its confidence.
+    pub fn is_contradicted(&self) -> bool {
+        self.members.iter().flat_map(|m| &m.warnings).any(|w| w == CONTRADICTING)
     }
 }
 
@@ -225,6 +232,8 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
     let each: Vec<f64> = evidence[FEATURES.len()..].iter().map(|x| curve.one(*x)).collect();
     let (mut status, mut shown) = accept(&each, confidence, curve);
 
+    // A code is no likelier than a character of it that a member speaks against.
+    let mut confidence = confidence;
     let mut disagree = false;
     for ((i, record), part) in usable.iter().zip(marked).zip(&joint.parts) {
         let member = &mut group.members[*i];
@@ -242,16 +251,15 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
         }
         // What was read the wrong way round was sure of other characters, and says nothing against these.
         let against = if turned { Vec::new() } else { against(record, &joint.scheme.id, &best) };
-        for k in &against {
-            if let Some(s) = shown.get_mut(*k) {
-                *s = false;
-            }
+        for k in against.iter().copied().filter(|k| *k < each.len()) {
+            shown[k] = false;
+            confidence = confidence.min(each[k]);
         }
         // Two codes of one case that are accepted both: one is wrong, however the photograph was turned.
         let accepted = record.status == Status::Read && record.code.as_ref() != Some(&best);
-        if against.len() >= CONTRADICTS || accepted {
-            disagree = true;
-            member.warnings.push("contradicts".into());
+        disagree |= against.len() >= CONTRADICTS || accepted;
+        if !against.is_empty() || accepted {
+            member.warnings.push(CONTRADICTING.into());
         }
     }
     if disagree {

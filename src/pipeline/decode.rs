@@ -86,7 +86,7 @@ pub struct ViewScores {
 pub struct Reading {
     /// How far it was read.
     pub status: Status,
-    /// The code, `?` where not sure; `None` for no mark.
+    /// The code, `?` where not sure; `None` for no mark, and for one of a format that was not asked for.
     pub code: Option<String>,
     /// The most probable whole code; `None` where there is no mark.
     pub best: Option<String>,

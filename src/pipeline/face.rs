@@ -76,6 +76,9 @@ const CLEARER: f64 = 0.1;
 const LEAST_WIDER: f64 = 1.2;
 /// How many times as large the middle of the photograph is looked at where the whole shows nothing.
 const CLOSER: f64 = 2.0;
+/// Area of an ellipse fitted to the outline of an impression over that of its region: a rim that is partly hidden leaves the
+/// region short of it by up to half, and one that is said to be smaller than its region was fitted to something else.
+const RIM_AREA: std::ops::Range<f64> = 0.7..2.5;
 /// A region of fewer pixels of the map than this is no impression but an error of single pixels.
 const LEAST_AREA: f64 = 8.0;
 
@@ -150,7 +153,7 @@ fn rim(found: &Region) -> Option<Ellipse> {
     let circle = Ellipse::circle(found.centre.0, found.centre.1, (found.area / std::f64::consts::PI).sqrt());
     let sound = |fit: &Fit| {
         let share = fit.ellipse.rx * fit.ellipse.ry / (circle.rx * circle.ry);
-        fit.inliers >= LEAST_INLIERS && (0.7..2.5).contains(&share)
+        fit.inliers >= LEAST_INLIERS && RIM_AREA.contains(&share)
     };
     Some(fit(&found.outline, IMPRESSION).filter(sound).map_or(circle, |fit| fit.ellipse))
 }

@@ -120,8 +120,8 @@ fn cases<'a>(
     let (mut whole, mut single) = (Vec::new(), Vec::new());
     for (cut, part) in cuts.iter().zip(parts(&guns)) {
         let group = read("", kind, &cut.records, schemes, curve, "");
-        // Members that disagree end in a refusal, whatever the curve says.
-        let judged = !group.evidence.is_empty() && !group.disagree();
+        // What a member contradicts is not shown, whatever the curve says.
+        let judged = !group.evidence.is_empty() && !group.is_contradicted();
         let Some(best) = group.best.as_ref().filter(|_| judged) else { continue };
         let truth: Vec<char> = cut.known.code().into_iter().flat_map(str::chars).collect();
         let (features, each) = group.evidence.split_at(FEATURES.len());

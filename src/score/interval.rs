@@ -19,7 +19,8 @@ pub struct Rate {
     /// Interval that takes every photograph as independent: Wilson's where each had one trial, else as over guns; `None`
     /// where `of` is 0, or one photograph had all trials.
     pub wilson: Option<Interval>,
-    /// Interval over guns; `None` where the truth names no gun, or only one.
+    /// Interval over guns, a photograph whose gun is not named being of one of its own; `None` where the truth names no gun,
+    /// or there is only one.
     pub over_guns: Option<Interval>,
     /// Guns that contributed a trial.
     pub guns: usize,
@@ -106,6 +107,8 @@ pub struct Tally<'a> {
     of: u64,
     /// Of the photographs that had any trials.
     photographs: Vec<(u64, u64)>,
+    /// Those of them whose gun is not named.
+    nameless: Vec<(u64, u64)>,
     guns: BTreeMap<&'a str, (u64, u64)>,
 }
 
@@ -117,11 +120,13 @@ impl<'a> Tally<'a> {
         if of > 0 {
             self.photographs.push((count, of));
         }
-        if let Some(gun) = gun
-            && of > 0
-        {
-            let sum = self.guns.entry(gun).or_default();
-            *sum = (sum.0 + count, sum.1 + of);
+        match gun {
+            Some(gun) if of > 0 => {
+                let sum = self.guns.entry(gun).or_default();
+                *sum = (sum.0 + count, sum.1 + of);
+            }
+            None if of > 0 => self.nameless.push((count, of)),
+            _ => {}
         }
     }
 
@@ -133,9 +138,7 @@ impl<'a> Tally<'a> {
     /// The share and its intervals.
     pub fn rate(&self) -> Rate {
         let share = (self.of > 0).then(|| self.count as f64 / self.of as f64);
-        let guns: Vec<(u64, u64)> = self.guns.values().copied().collect();
-        // Photographs without a gun would be missing from the interval over guns.
-        let complete = guns.iter().map(|g| g.1).sum::<u64>() == self.of;
+        let guns: Vec<(u64, u64)> = self.guns.values().chain(&self.nameless).copied().collect();
         Rate {
             count: self.count,
             of: self.of,
@@ -145,8 +148,8 @@ impl<'a> Tally<'a> {
             } else {
                 clustered(&self.photographs)
             },
-            over_guns: if complete { clustered(&guns) } else { None },
-            guns: guns.len(),
+            over_guns: if self.guns.is_empty() { None } else { clustered(&guns) },
+            guns: self.guns.len(),
         }
     }
 }
@@ -211,14 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn one_gun_gives_no_interval_over_guns_and_neither_do_unnamed_guns() {
+    fn one_gun_gives_no_interval_over_guns_and_one_that_is_not_named_stands_for_itself() {
         assert_eq!(clustered(&[(3, 4)]), None);
         let mut tally = Tally::default();
-        tally.one(Some("a"), true);
-        tally.one(Some("b"), true);
-        assert!(tally.rate().over_guns.is_some());
+        tally.one(None, true);
         tally.one(None, true);
         assert_eq!(tally.rate().over_guns, None);
+        // Most of one gun's photographs are right: a row without a gun does not make them independent.
+        for i in 0..40 {
+            tally.one(Some(if i < 20 { "a" } else { "b" }), i < 20);
+        }
+        let rate = tally.rate();
+        assert_eq!((rate.over_guns, rate.guns), (clustered(&[(20, 20), (0, 20), (1, 1), (1, 1)]), 2));
+        assert!(rate.interval().unwrap().low < rate.wilson.unwrap().low);
     }
 
     #[test]

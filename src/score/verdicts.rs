@@ -11,6 +11,7 @@ use crate::batch::Record;
 use crate::batch::names::printable;
 use crate::batch::record::word;
 use crate::error::Fatal;
+use crate::pipeline::decode::Status;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -248,7 +249,7 @@ pub fn compare(verdicts: &[Verdict], results: &[Record], truth: Option<&Truth>) 
 }
 
 fn compared(v: &Verdict, r: &Record, row: Option<&Row>) -> Compared {
-    let (relation, differ) = relation(&v.reading, r.code.as_deref());
+    let (relation, differ) = relation(&v.reading, r);
     Compared {
         path: printable(&r.path),
         examiner: printable(&v.examiner),
@@ -264,13 +265,20 @@ fn compared(v: &Verdict, r: &Record, row: Option<&Row>) -> Compared {
     }
 }
 
-/// How a reading stands to a code, and where both are sure of different characters.
-fn relation(reading: &str, code: Option<&str>) -> (Relation, Vec<usize>) {
-    let code = match code {
-        None if reading.is_empty() => return (Relation::Same, Vec::new()),
-        None => return (Relation::MarkOrNone, Vec::new()),
-        Some(_) if reading.is_empty() => return (Relation::MarkOrNone, Vec::new()),
-        Some(code) => code,
+/// How a reading stands to what was read, and where both are sure of different characters.
+fn relation(reading: &str, record: &Record) -> (Relation, Vec<usize>) {
+    if record.status == Status::Failed {
+        // The machine has said nothing.
+        return (Relation::OneMore, Vec::new());
+    }
+    // A mark of none of the formats asked for is a mark, though nothing of it was read.
+    let marked = record.status != Status::NoMark;
+    if marked == reading.is_empty() {
+        return (Relation::MarkOrNone, Vec::new());
+    }
+    let Some(code) = record.code.as_deref() else {
+        let more = reading.contains(|c| c != '?');
+        return (if more { Relation::OneMore } else { Relation::Same }, Vec::new());
     };
     let pairs = || reading.chars().zip(code.chars());
     let differ: Vec<usize> = pairs()

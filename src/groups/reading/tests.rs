@@ -94,6 +94,8 @@ fn one_sure_character_that_differs_is_not_shown() {
     (odd.status, odd.code) = (Status::Partial, Some("B???????".into()));
     let group = joint(&[sure("a", "A7CK2MP4"), odd, sure("c", "A7CK2MP4")], 0.3);
     assert_eq!((group.status, group.code.as_deref()), (Status::Partial, Some("?7CK2MP4")));
+    // Nobody is to wonder why a code that is as good as certain has a gap.
+    assert_eq!((group.warnings.len(), &*group.members[1].warnings), (0, &["contradicts".to_string()][..]));
 }
 
 #[test]

@@ -7,7 +7,13 @@ use crate::error::Failure;
 fn record(path: &str, code: Option<&str>) -> Record {
     let failure = Failure::new("", "", "");
     let hash = Some(format!("hash of {path}"));
-    Record { code: code.map(Into::into), best: code.map(Into::into), ..Record::failed(path, hash, failure) }
+    let status = match code {
+        None => Status::NoMark,
+        Some(code) if code.contains('?') => Status::Partial,
+        Some(_) => Status::Read,
+    };
+    let code = code.map(str::to_string);
+    Record { status, best: code.clone(), code, ..Record::failed(path, hash, failure) }
 }
 
 fn verdict(path: &str, reading: &str, after: &str) -> Verdict {
@@ -33,6 +39,18 @@ fn a_table_that_a_spreadsheet_saved_is_read() {
         assert_eq!(table(word).unwrap()[0].changed, changed);
     }
     assert!(table("perhaps").unwrap_err().what.contains("`perhaps`"));
+}
+
+/// A mark that the machine saw and did not read is no "no mark", and a photograph that failed is neither.
+#[test]
+fn a_mark_that_was_not_read_and_a_photograph_that_failed_are_no_unmarked_primers() {
+    let with = |status, reading| relation(reading, &Record { status, ..record("a", None) }).0;
+    assert_eq!(with(Status::NoMark, ""), Relation::Same);
+    assert_eq!(with(Status::NoMark, "??????"), Relation::MarkOrNone);
+    assert_eq!(with(Status::Unreadable, ""), Relation::MarkOrNone);
+    assert_eq!(with(Status::Unreadable, "??????"), Relation::Same);
+    assert_eq!(with(Status::Unreadable, "A?????"), Relation::OneMore);
+    assert_eq!(with(Status::Failed, ""), Relation::OneMore);
 }
 
 #[test]
