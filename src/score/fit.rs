@@ -34,6 +34,8 @@ const TRUST: f64 = 4.0;
 const LEVEL: f64 = 0.841_621;
 /// Wrong ones that a bar must allow before its wrong ones can be said to be counted.
 const COUNTABLE: f64 = 3.0;
+/// Wrong ones that a format's bar must allow before what its curve states can excuse a wrong one above it.
+const ENOUGH: f64 = 0.5;
 /// Parts into which the guns are put, each left out in turn.
 const PARTS: usize = 5;
 /// Fewer photographs of a format than this, or fewer than [`LEAST_EACH`] right or wrong ones, fit no curve.
@@ -265,13 +267,17 @@ fn accepted_from(judged: &[Judged<'_>]) -> (f64, bool) {
 }
 
 /// The lowest bar from `common` on, which holds for all formats together, above which no more of this one's were wrong
-/// than may be: a format that errs more often than its curve says pays for it alone.
+/// than may be, or are by what its curve states and was counted: a format that errs more often than its curve says pays for
+/// it alone.
 fn own_bar(judged: &[&Judged<'_>], common: f64) -> f64 {
-    let (mut wrong, mut at) = (0, 1.0);
+    let (mut wrong, mut expected, mut at) = (0, 0.0, 1.0);
     for (i, j) in judged.iter().enumerate().take_while(|(_, j)| j.p >= common) {
         wrong += usize::from(!j.right);
+        expected += 1.0 - j.p;
         let last = judged.get(i + 1).is_none_or(|next| next.p < j.p);
-        if last && wrong as f64 <= WRONG_CODES * (i + 1) as f64 {
+        let allowed = WRONG_CODES * (i + 1) as f64;
+        let stated = allowed >= ENOUGH && expected * worse_than_stated(wrong, expected) <= allowed;
+        if last && (wrong as f64 <= allowed || stated) {
             at = if judged.get(i + 1).is_none_or(|next| next.p < common) { common } else { round_up(j.p) };
         }
     }
@@ -386,6 +392,12 @@ mod tests {
         let one_wrong = judged((0..100).map(|i| (p(i), i != 40)));
         let at = own_bar(&one_wrong, 0.993);
         assert!(at > p(40) && at <= p(39), "{at}");
+        // Among 900 of which 0.5 are expected to be wrong, one is no reason to raise it, five are.
+        let of = |wrong: usize| {
+            judged((0..900).map(|i| (0.9999 - i as f64 * 1e-6, i % 150 != 75 || i / 150 >= wrong)))
+        };
+        assert_eq!(own_bar(&of(1), 0.99), 0.99);
+        assert!(own_bar(&of(5), 0.99) > 0.99);
         // The surest of all is wrong.
         assert_eq!(own_bar(&judged([(0.9999, false), (0.999, true)].into_iter()), 0.993), 1.0);
         assert_eq!(own_bar(&[], 0.993), 1.0);
