@@ -102,14 +102,18 @@ fn curves_are_not_fitted_to_the_runs_of_two_readers() {
     let bytes = std::fs::read(read.path().join("out/run.json")).unwrap();
     let mut manifest = microstamp::batch::manifest::Manifest::parse(&bytes).unwrap();
     manifest.outputs.clear();
-    for (folder, weights) in [(&a, "01"), (&b, "02")] {
-        run(folder.path(), 200);
+    run(a.path(), 200);
+    run(b.path(), 200);
+    let all = manifest.formats.clone();
+    manifest.write(&a.path().join("out")).unwrap();
+    for (weights, formats) in [("02", all), (manifest.weights_sha256.clone().as_str(), vec!["ifm6".into()])] {
         manifest.weights_sha256 = weights.into();
-        manifest.write(&folder.path().join("out")).unwrap();
+        manifest.formats = formats;
+        manifest.write(&b.path().join("out")).unwrap();
+        let refused = calibrate_all(&[a.path(), b.path()], 2, "both.toml", &[]).code(2);
+        let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(said.contains("with other networks, formats or settings than"), "{said}");
     }
-    let refused = calibrate_all(&[a.path(), b.path()], 2, "both.toml", &[]).code(2);
-    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
-    assert!(said.contains("with other networks or settings than"), "{said}");
 }
 
 #[test]

@@ -200,6 +200,27 @@ fn readings_that_were_altered_with_their_hash_break_the_seal_and_are_said_to_be_
     assert!(said.contains("run.json is not as its run left it"), "{said}");
 }
 
+/// A joint reading is evidence like a photograph's own.
+#[test]
+fn groups_that_were_altered_after_the_run_are_said_to_be_that() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, _) = lab(dir.path());
+    microstamp().arg("group").arg(&out).args(["--group-by", "^([^/]+)/"]).assert().success();
+    let groups = std::fs::read_to_string(out.join("groups.jsonl")).unwrap();
+    let mut manifest =
+        microstamp::batch::manifest::Manifest::parse(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
+    manifest.outputs.insert("groups.jsonl".into(), sha256(groups.as_bytes()));
+    manifest.write(&out).unwrap();
+    assert!(!report(&out, &[], 0).contains("groups.jsonl"));
+    let page = std::fs::read_to_string(out.join("report/groups.html")).unwrap();
+    assert!(page.contains(&sha256(groups.as_bytes())), "{page}");
+    std::fs::write(out.join("groups.jsonl"), groups.replace("C324RC1B", "C324RC18")).unwrap();
+    let said = report(&out, &["-o", dir.path().join("again").to_str().unwrap()], 1);
+    assert!(said.contains("groups.jsonl is not as its run left it"), "{said}");
+    let index = std::fs::read_to_string(dir.path().join("again/index.html")).unwrap();
+    assert!(index.contains("limits-box") && index.contains("not as"), "{index}");
+}
+
 #[test]
 fn two_runs_that_call_scenes_alike_are_told_apart_and_a_copy_is_no_second_witness() {
     let dir = TempDir::new().unwrap();

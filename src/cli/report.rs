@@ -6,6 +6,7 @@ use crate::batch::names::printable;
 use crate::batch::output::FILES;
 use crate::batch::{inputs, output};
 use crate::error::Fatal;
+use crate::groups;
 use crate::report::batch::Batch;
 use crate::report::casework::{self, Casework};
 use crate::report::pages::{self, Setup};
@@ -53,7 +54,11 @@ pub struct Args {
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let batch = Batch::read(&args.run, &args.inputs)?;
     remark_if_unfinished(&args.run, batch.unfinished());
-    let left = [(FILES[0], batch.results_as_stated), (manifest::NAME, batch.run_as_sealed)];
+    let left = [
+        (FILES[0], batch.results_as_stated),
+        (groups::FILES[0], batch.groups_as_stated),
+        (manifest::NAME, batch.run_as_sealed),
+    ];
     let changed: Vec<&str> = left.into_iter().filter(|(_, left)| *left == Some(false)).map(|f| f.0).collect();
     changed.iter().for_each(|name| say_changed(&args.run, name));
     let as_written = changed.is_empty();

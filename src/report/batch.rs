@@ -1,10 +1,12 @@
 //! What a report is made of: the lines of results, the run's own record, and the photographs.
 
 use crate::batch::Record;
+use crate::batch::disk::sha256_of;
 use crate::batch::inputs::{self, Links};
 use crate::batch::manifest::is_sealed;
 use crate::batch::results::{self, Results};
 use crate::error::Fatal;
+use crate::groups;
 use crate::pipeline::photo::sha256;
 use crate::settings::Settings;
 use serde_json::Value;
@@ -22,6 +24,8 @@ pub struct Batch {
     pub hashes: [(&'static str, String); 2],
     /// Whether `run.json` states the hash that `results.jsonl` has; `None` where it states none.
     pub results_as_stated: Option<bool>,
+    /// The same of the run's `groups.jsonl`; `None` where it has made none, or there is none.
+    pub groups_as_stated: Option<bool>,
     /// Whether `run.json` is as it was written, by the seal in it; `None` where it has none.
     pub run_as_sealed: Option<bool>,
     /// The run's settings; those of this version where `run.json` states them in another's terms.
@@ -56,17 +60,27 @@ impl Batch {
         let run = open(out, "run.json")?;
         let manifest: Value =
             serde_json::from_slice(&run).map_err(|e| broken(out, "run.json", &e.to_string()))?;
+        let groups = groups::FILES[0];
+        let groups_as_stated = manifest["outputs"][groups]
+            .as_str()
+            .and_then(|stated| Some(sha256_of(&out.join(groups)).ok()? == stated));
         let inputs = if inputs.is_empty() { stated_inputs(&manifest) } else { inputs.to_vec() };
         Ok(Self {
             places: places(&inputs)?,
             records,
             results_as_stated: manifest["outputs"]["results.jsonl"].as_str().map(|stated| stated == hash),
+            groups_as_stated,
             run_as_sealed: manifest.get("seal").map(|_| is_sealed(&run)),
             settings: serde_json::from_value(manifest["settings"].clone()).unwrap_or_default(),
             run: manifest,
             hashes: [("results.jsonl", hash), ("run.json", sha256(&run))],
             inputs,
         })
+    }
+
+    /// Whether one of its files is not as the run left it.
+    pub fn altered(&self) -> bool {
+        [self.run_as_sealed, self.results_as_stated, self.groups_as_stated].contains(&Some(false))
     }
 
     /// How many photographs the run was to read, where it has not read all of them.

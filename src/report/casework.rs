@@ -4,6 +4,7 @@ use super::batch::Batch;
 use super::site::Site;
 use super::together;
 use super::view::{self, text};
+use crate::batch::disk::sha256_of;
 use crate::error::Fatal;
 use crate::groups;
 use crate::words;
@@ -45,6 +46,8 @@ pub const FILES: [&str; 3] = ["leads.jsonl", "traces.jsonl", groups::FILES[0]];
 #[derive(Debug, Default)]
 pub struct Casework {
     together: Option<Vec<groups::Group>>,
+    /// SHA-256 of each of [`FILES`] that there is.
+    hashes: BTreeMap<String, String>,
     leads: Option<Vec<Value>>,
     traces: Option<Vec<Value>>,
 }
@@ -92,11 +95,17 @@ impl Casework {
     pub fn read(folders: &[&Path], results_sha256: &str) -> Result<Self, Fatal> {
         let of = |name: &str| folders.iter().find(|folder| folder.join(name).exists());
         let [leads, traces, together] = FILES;
+        let hash = |name: &str| Some((name.to_string(), sha256_of(&of(name)?.join(name)).ok()?));
         Ok(Self {
+            hashes: FILES.iter().filter_map(|name| hash(name)).collect(),
             together: of(together).map(|folder| groups::read_groups(folder, results_sha256)).transpose()?,
             leads: of(leads).map(|folder| lines(&folder.join(leads), "link")).transpose()?,
             traces: of(traces).map(|folder| lines(&folder.join(traces), "trace")).transpose()?,
         })
+    }
+
+    fn hash(&self, name: &str) -> &str {
+        self.hashes.get(name).map_or("-", String::as_str)
     }
 
     /// Whether there are photographs that were read together.
@@ -176,7 +185,8 @@ impl Casework {
         let pages = numbers(batch);
         let (old_leads, old_traces) = self.outdated(batch);
         if let Some(groups) = &self.together {
-            together::write(groups, &pages, site, &head("Read together", ""))?;
+            let head = head("Read together", "");
+            together::write(groups, &pages, site, &head, self.hash(FILES[2]))?;
         }
         if let Some(lines) = &self.leads {
             let (pairs, groups) = leads(lines, &pages);
@@ -184,7 +194,7 @@ impl Casework {
             site.page(
                 "leads.html",
                 "leads.html",
-                json!({ "head": head("Leads", ""), "panels": scenes.panels, "left_out": scenes.left_out, "outdated": old_leads, "pair_count": pairs.len(), "group_count": groups.len(), "pairs": pairs.iter().take(MOST).collect::<Vec<_>>(), "groups": groups.iter().take(MOST).collect::<Vec<_>>() }),
+                json!({ "head": head("Leads", ""), "sha256": self.hash(FILES[0]), "panels": scenes.panels, "left_out": scenes.left_out, "outdated": old_leads, "pair_count": pairs.len(), "group_count": groups.len(), "pairs": pairs.iter().take(MOST).collect::<Vec<_>>(), "groups": groups.iter().take(MOST).collect::<Vec<_>>() }),
             )?;
         }
         if let Some(lines) = &self.traces {
@@ -193,7 +203,7 @@ impl Casework {
             site.page(
                 "traces.html",
                 "traces.html",
-                json!({ "head": head, "traces": traces, "count": lines.len(), "outdated": old_traces }),
+                json!({ "head": head, "sha256": self.hash(FILES[1]), "traces": traces, "count": lines.len(), "outdated": old_traces }),
             )?;
         }
         Ok(())

@@ -280,6 +280,6 @@ fn index(batch: &Batch, site: &Site, shown: &[Shown], head: &Value) -> Result<()
     site.page(
         "index.html",
         "index.html",
-        json!({ "head": head, "total": batch.records.len(), "unfinished": batch.unfinished(), "most": counts.list().iter().map(|(_, n)| *n).max().unwrap_or(0).max(1), "statuses": statuses, "confidence": confidence.to_vec(), "most_confidence": confidence.iter().copied().max().unwrap_or(0).max(1), "scenes": cut(&scenes), "scene_count": scenes.len(), "failures": cut(&failures), "failure_count": failures.len(), "unseen": cut(&unseen), "unseen_count": unseen.len(), "run": run_facts(batch), "settings": settings, "unlike_calibrated": !batch.settings.unlike_calibrated().is_empty(), "altered": batch.run_as_sealed == Some(false) || batch.results_as_stated == Some(false), "version": env!("CARGO_PKG_VERSION") }),
+        json!({ "head": head, "total": batch.records.len(), "unfinished": batch.unfinished(), "most": counts.list().iter().map(|(_, n)| *n).max().unwrap_or(0).max(1), "statuses": statuses, "confidence": confidence.to_vec(), "most_confidence": confidence.iter().copied().max().unwrap_or(0).max(1), "scenes": cut(&scenes), "scene_count": scenes.len(), "failures": cut(&failures), "failure_count": failures.len(), "unseen": cut(&unseen), "unseen_count": unseen.len(), "run": run_facts(batch), "settings": settings, "unlike_calibrated": !batch.settings.unlike_calibrated().is_empty(), "altered": batch.altered(), "version": env!("CARGO_PKG_VERSION") }),
     )
 }
