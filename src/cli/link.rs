@@ -45,7 +45,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let mut readings = Vec::new();
     let mut without = 0;
     let (mut evidence, mut hashes) = (Vec::new(), Vec::new());
-    for out in &args.outs {
+    // A folder that is named twice is read once.
+    let mut seen = BTreeSet::new();
+    for out in
+        args.outs.iter().filter(|out| seen.insert(std::fs::canonicalize(out).unwrap_or((*out).clone())))
+    {
         let inputs = remark_if_changed(out).map_or_else(Vec::new, |run| run.inputs);
         remark_if_several(inputs.len());
         evidence.extend(inputs);

@@ -58,7 +58,11 @@ pub fn write(
     sha256: &str,
 ) -> Result<(), Fatal> {
     let shown: Vec<Shown> = groups.iter().take(MOST).map(|group| shown(group, pages)).collect();
-    site.page("groups.html", "groups.html", json!({ "head": head, "sha256": sha256, "groups": shown, "count": groups.len() }))
+    site.page(
+        "groups.html",
+        "groups.html",
+        json!({ "head": head, "sha256": sha256, "groups": shown, "count": groups.len() }),
+    )
 }
 
 fn shown(group: &Group, pages: &BTreeMap<&str, String>) -> Shown {
@@ -106,7 +110,9 @@ fn note(warning: &str) -> &'static str {
         "one_member" => "Only one photograph shows a mark: this is its own reading.",
         "ambiguous_rotation_or_format" => "Another rotation or format is nearly as likely.",
         "left_out" => "Left out: it fits the others in no way.",
-        "contradicts" => "A sure character of its own contradicts the joint reading: what it contradicts is not shown.",
+        "contradicts" => {
+            "A sure character of its own contradicts the joint reading: what it contradicts is not shown."
+        }
         "turned" => "Taken to lie another way round than when it was read alone.",
         "same_file" => "The same file as another: counted once.",
         _ => "See groups.jsonl for a warning that this version does not know.",
