@@ -287,7 +287,8 @@ fn own_bar(judged: &[&Judged<'_>], common: f64) -> f64 {
 /// The lowest bar above which at most `target` are wrong, from (probability, right), most probable first, and whether
 /// there are enough above it to count. The curve may be wrong above a bar, and the few wrong ones there are chance: so
 /// what the probabilities expect is corrected by what was counted, as far as [`TRUST`] lets it, and its upper limit kept
-/// below the target. Where the bar lets too few through to count, it lies above every wrong one.
+/// below the target. Where the bar lets too few through to count, it lies above every wrong one, where the probabilities
+/// expect no more than the target.
 fn bar(outcomes: &[(f64, bool)], target: f64) -> (f64, bool) {
     let (mut wrong, mut expected) = (0, 0.0);
     let (mut counted, mut hoped) = (None, None);
@@ -298,13 +299,11 @@ fn bar(outcomes: &[(f64, bool)], target: f64) -> (f64, bool) {
             continue;
         }
         let allowed = target * (i + 1) as f64;
-        if wrong as f64 > allowed || expected * worse_than_stated(wrong, expected) > allowed {
-            continue;
-        }
-        if wrong == 0 {
+        if wrong == 0 && expected <= allowed {
             hoped = Some(*p);
         }
-        if allowed >= COUNTABLE {
+        let stated = || expected * worse_than_stated(wrong, expected) <= allowed;
+        if allowed >= COUNTABLE && wrong as f64 <= allowed && stated() {
             counted = Some(*p);
         }
     }
