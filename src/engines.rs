@@ -28,7 +28,7 @@ pub fn by_name(name: &str, settings: &Settings) -> Result<Box<dyn Engine>, Fatal
         "tesseract" => Err(Fatal::new(
             "this program was built without Tesseract",
             "cargo build --release --features tesseract, after \
-             apt-get install libtesseract-dev libleptonica-dev tesseract-ocr-eng",
+             apt-get install pkg-config libtesseract-dev libleptonica-dev tesseract-ocr-eng",
         )),
         _ => Err(Fatal::new(
             format!("no engine is called `{name}`"),

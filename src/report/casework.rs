@@ -335,7 +335,7 @@ mod tests {
         let head =
             json!({ "title": "Traces", "root": "", "together": false, "leads": false, "traces": true });
         let traces = [trace(line, &BTreeMap::new())];
-        let all = json!({ "head": head, "traces": traces, "count": 1, "outdated": 0 });
+        let all = json!({ "head": head, "traces": traces, "count": 1, "outdated": 0, "sha256": "00" });
         site.page("traces.html", "traces.html", all).unwrap();
         std::fs::read_to_string(dir.path().join("traces.html")).unwrap()
     }
