@@ -210,7 +210,7 @@ fn another_run_is_not_resumed_and_every_difference_is_named() {
         "3",
     ]);
     for named in [
-        "photo.max_megapixels: 64.0 then, 20.0 now",
+        "photo.max_megapixels: 64 then, 20 now",
         "formats",
         "engine: learned then, template now",
         "um-per-px: none then, 3 now",

@@ -224,33 +224,14 @@ fn differences(before: &Manifest, now: &Manifest, mended: &dyn Fn(&str) -> bool)
     compare("curves and bars", before.calibration_sha256.clone(), now.calibration_sha256.clone());
     compare("formats", before.formats.join(", "), now.formats.join(", "));
     compare("groups", or_none(before.grouping.clone()), or_none(now.grouping.clone()));
-    let (then, new) = (leaves(before), leaves(now));
+    let settings = |m: &Manifest| m.settings.values().into_iter().collect::<BTreeMap<_, _>>();
+    let (then, new) = (settings(before), settings(now));
     for key in then.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
         let value = |of: &BTreeMap<String, String>| or_none(of.get(key).cloned());
         compare(&format!("setting {key}"), value(&then), value(&new));
     }
     found.extend(some(photographs(&before.evidence, &now.evidence, mended)));
     found
-}
-
-/// The settings by dotted key.
-fn leaves(manifest: &Manifest) -> BTreeMap<String, String> {
-    fn walk(value: &serde_json::Value, key: &str, into: &mut BTreeMap<String, String>) {
-        match value {
-            serde_json::Value::Object(inner) => {
-                for (name, value) in inner {
-                    let dot = if key.is_empty() { "" } else { "." };
-                    walk(value, &format!("{key}{dot}{name}"), into);
-                }
-            }
-            leaf => {
-                into.insert(key.into(), leaf.to_string());
-            }
-        }
-    }
-    let mut all = BTreeMap::new();
-    walk(&serde_json::to_value(&manifest.settings).unwrap_or_default(), "", &mut all);
-    all
 }
 
 /// Photographs that came, went, or have another size. Equal names stand for different INPUTs, in order.

@@ -2,6 +2,7 @@
 
 use super::Settings;
 use crate::error::Fatal;
+use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -35,7 +36,7 @@ impl Settings {
         let known = Self::keys();
         let mut given = Vec::new();
         leaves(&table, "", &mut given);
-        for key in given.iter().filter(|key| !known.contains(key)) {
+        for (key, _) in given.iter().filter(|(key, _)| !known.contains(key)) {
             // A whole table that is known but empty is no mistake.
             if known.iter().any(|k| k.starts_with(&format!("{key}."))) {
                 continue;
@@ -139,24 +140,12 @@ impl Settings {
 
     /// Settings that are not the usual ones: key, value, and the usual value in brackets.
     pub fn changed(&self) -> Vec<String> {
-        let values = |settings: &Self| match Value::try_from(settings) {
-            Ok(Value::Table(table)) => table,
-            _ => Table::new(),
+        let usual: BTreeMap<String, String> = Self::default().values().into_iter().collect();
+        let differs = |(key, now): (String, String)| {
+            let usual = usual.get(&key)?;
+            (now != *usual).then(|| format!("{key} = {now} (usually {usual})"))
         };
-        let (now, usual) = (values(self), values(&Self::default()));
-        let at = |table: &Table, key: &str| {
-            let (heading, name) = key.split_once('.')?;
-            Some(match table.get(heading)?.get(name)? {
-                // As short as it was written, whichever of both widths it has.
-                Value::Float(x) if f64::from(*x as f32) == *x => (*x as f32).to_string(),
-                other => other.to_string(),
-            })
-        };
-        let differs = |key: &String| {
-            let (now, usual) = (at(&now, key)?, at(&usual, key)?);
-            (now != usual).then(|| format!("{key} = {now} (usually {usual})"))
-        };
-        Self::keys().iter().filter_map(differs).collect()
+        self.values().into_iter().filter_map(differs).collect()
     }
 
     /// Those of [`Settings::changed`] that change how a mark is read, so that curves and bars were not fitted to it. The
@@ -171,20 +160,27 @@ impl Settings {
 
     /// All keys, dotted, in the order of the structs.
     pub fn keys() -> Vec<String> {
-        let mut keys = Vec::new();
-        if let Ok(Value::Table(table)) = Value::try_from(Self::default()) {
-            leaves(&table, "", &mut keys);
+        Self::default().values().into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// All keys, dotted, in the order of the structs, with their values.
+    pub fn values(&self) -> Vec<(String, String)> {
+        let mut values = Vec::new();
+        if let Ok(Value::Table(table)) = Value::try_from(self) {
+            leaves(&table, "", &mut values);
         }
-        keys
+        values
     }
 }
 
-fn leaves(table: &Table, prefix: &str, into: &mut Vec<String>) {
+fn leaves(table: &Table, prefix: &str, into: &mut Vec<(String, String)>) {
     for (key, value) in table {
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
             Value::Table(inner) if !inner.is_empty() => leaves(inner, &path, into),
-            _ => into.push(path),
+            // As short as it was written, whichever of both widths it has.
+            Value::Float(x) if f64::from(*x as f32) == *x => into.push((path, (*x as f32).to_string())),
+            other => into.push((path, other.to_string())),
         }
     }
 }
