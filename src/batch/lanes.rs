@@ -7,9 +7,20 @@
 
 use super::timing::Noted;
 use crate::error::Fatal;
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A pool of `threads` threads.
+///
+/// # Errors
+/// [`Fatal`] where the system does not give them.
+pub fn pool(threads: usize) -> Result<ThreadPool, Fatal> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Fatal::new(format!("cannot start {threads} threads: {e}"), "--threads 1"))
+}
 use std::time::{Duration, Instant};
 
 /// Lanes given up whose threads still live, at the most. Each keeps its photograph's memory: this many
@@ -95,10 +106,7 @@ impl Lanes {
 
     /// A pool of `threads` more lanes. They end, and the pool with them, when there is nothing left.
     fn open(&mut self, threads: usize) -> Result<(), Fatal> {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|e| Fatal::new(format!("cannot start {threads} threads: {e}"), "--threads 1"))?;
+        let pool = pool(threads)?;
         let lanes: Vec<Arc<Lane>> = (0..threads).map(|_| Arc::default()).collect();
         self.watched.extend(lanes.iter().map(|lane| Watched {
             lane: Arc::clone(lane),

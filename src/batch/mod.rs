@@ -27,4 +27,5 @@ pub mod timing;
 pub mod verify;
 
 pub use inputs::{Inputs, Photograph};
+pub use lanes::pool;
 pub use record::Record;

@@ -1,6 +1,7 @@
 //! The least that any reader of these files has to do: read them and decode their pixels.
 
 use crate::batch::inputs::Photograph;
+use crate::batch::pool;
 use crate::error::Fatal;
 use std::hint::black_box;
 use std::io::Cursor;
@@ -9,10 +10,7 @@ use std::time::Instant;
 
 /// Seconds that the `image` crate takes to decode the photographs on `threads` threads, and how many it cannot.
 pub(super) fn floor(photographs: &[Photograph], threads: usize) -> Result<(f64, usize), Fatal> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Fatal::new(format!("cannot start {threads} threads: {e}"), "--threads 1"))?;
+    let pool = pool(threads)?;
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let start = Instant::now();
     // Handed out as the reader hands them out: one at a time, in order.

@@ -3,6 +3,7 @@
 use super::{Common, Outcome, print, remark_if_changed, unwritable};
 use crate::batch::disk;
 use crate::batch::names::printable;
+use crate::batch::pool;
 use crate::batch::results::Results;
 use crate::error::Fatal;
 use crate::groups::Group;
@@ -185,7 +186,7 @@ fn groups(args: &Args, common: &Common, known: &[Known], pairs: &[Vec<Pair<'_>>]
     for (groups, pairs) in groups.iter().zip(pairs) {
         together.extend(truthful(groups, pairs)?);
     }
-    let pool = common.pool()?;
+    let pool = pool(common.threads())?;
     let fits = pool.install(|| fit_groups(together));
     if fits.is_empty() {
         return Err(Fatal::new(

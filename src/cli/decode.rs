@@ -133,10 +133,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         sign(out, key.as_ref())?;
         return Ok(if earlier.manifest.counts.failed == 0 { Outcome::Done } else { Outcome::SomeFailed });
     }
-    let mut retried = 0;
-    if earlier.is_none() {
-        manifest.write(out)?;
-    }
+    let (mut saved, mut retried) = (0, 0);
     if let Some(earlier) = &earlier {
         take_up(out, earlier, &mut manifest, key.is_some())?;
         let again = if args.retry_failed { failed(&earlier.saved) } else { Vec::new() };
@@ -152,8 +149,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         if earlier.saved.torn && !common.quiet {
             say!("microstamp: the last line of results.jsonl was torn, and its photograph is read again");
         }
+        saved = earlier.saved.rows.len();
+    } else {
+        manifest.write(out)?;
     }
-    let saved = earlier.as_ref().map_or(0, |earlier| earlier.saved.rows.len());
     let mut output = if earlier.is_some() { Output::reopen(out)? } else { Output::create(out)? };
     let rest = &found.taken[saved..];
     let mut progress = Progress::start(rest.len(), common.quiet);

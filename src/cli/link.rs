@@ -2,6 +2,7 @@
 
 use super::{Common, Outcome, keep_from_evidence, print, remark_if_changed, remark_if_several};
 use crate::batch::names::printable;
+use crate::batch::pool;
 use crate::casework::leads::{Leads, Member};
 use crate::casework::link::Linker;
 use crate::casework::results::{self, MarkRead};
@@ -63,7 +64,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let twice = drop_same_files(&mut readings);
     let shares = shares(args.registry.as_deref())?;
     let linker = Linker::new(&readings, &|format| shares.get(format).cloned());
-    let pool = common.pool()?;
+    let pool = pool(common.threads())?;
     let links = pool.install(|| linker.link());
     let leads = Leads::new(&readings, &linker, &links, usize::from(args.scene_depth), &hashes);
     leads.write(folder)?;

@@ -140,17 +140,6 @@ impl Common {
     pub fn threads(&self) -> usize {
         self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
     }
-
-    /// A pool of so many threads.
-    ///
-    /// # Errors
-    /// [`Fatal`] where the system does not give them.
-    fn pool(&self) -> Result<rayon::ThreadPool, Fatal> {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads())
-            .build()
-            .map_err(|e| Fatal::new(format!("cannot start threads: {e}"), "--threads 1"))
-    }
 }
 
 #[derive(Debug, Subcommand)]

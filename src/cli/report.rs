@@ -4,7 +4,7 @@ use super::{Common, Outcome, remark_if_unfinished, say_changed};
 use crate::batch::manifest;
 use crate::batch::names::printable;
 use crate::batch::output::FILES;
-use crate::batch::{inputs, output};
+use crate::batch::{inputs, output, pool};
 use crate::error::Fatal;
 use crate::groups;
 use crate::report::batch::Batch;
@@ -105,15 +105,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let shown_bar = !common.quiet && std::io::stderr().is_terminal();
     let bar = if shown_bar { ProgressBar::new(batch.records.len() as u64) } else { ProgressBar::hidden() };
     let setup = Setup { done: &|| bar.inc(1) };
-    let threads = common.threads();
-    let shown = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Fatal::new(format!("cannot start {threads} threads: {e}"), "--threads 1"))?
-        .install(|| match args.blind {
-            true => blind::write(&batch, &out, &setup),
-            false => pages::write(&batch, &found, &out, &setup),
-        });
+    let shown = pool(common.threads())?.install(|| match args.blind {
+        true => blind::write(&batch, &out, &setup),
+        false => pages::write(&batch, &found, &out, &setup),
+    });
     bar.finish_and_clear();
     let shown = shown?;
     // A file that could not be read when it was decoded is no surprise now.

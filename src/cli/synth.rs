@@ -1,6 +1,7 @@
 //! `microstamp synth`: simulated photographs with truth.
 
 use super::{Common, Outcome};
+use crate::batch::pool;
 use crate::error::Fatal;
 use crate::synth::folder::{Order, read_faces, write_folder};
 use crate::synth::gun::{Faces, Split};
@@ -83,7 +84,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         planes: args.stack.unwrap_or(0),
     };
     let faces = Faces::new(read_faces(args.faces.as_deref())?, split);
-    let pool = common.pool()?;
+    let pool = pool(common.threads())?;
     pool.install(|| write_folder(&order, &faces, &args.out))?;
     Ok(Outcome::Done)
 }

@@ -1,6 +1,7 @@
 //! `microstamp tiles`: training tiles for the learned reader.
 
 use super::{Common, Outcome};
+use crate::batch::pool;
 use crate::error::Fatal;
 use crate::synth::folder::read_faces;
 use crate::synth::gun::{Faces, Split};
@@ -51,7 +52,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let bad = |e: std::io::Error| {
         Fatal::new(format!("cannot write {}: {e}", args.out.display()), "another file with -o FILE")
     };
-    let pool = common.pool()?;
+    let pool = pool(common.threads())?;
     let mut out = BufWriter::new(std::fs::File::create(&args.out).map_err(bad)?);
     pool.install(|| tiles(kind, size, args.count, args.seed, &faces, &mut out)).map_err(bad)?;
     out.flush().map_err(bad)?;

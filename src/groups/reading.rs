@@ -10,8 +10,8 @@ use crate::pipeline::scheme::Scheme;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Sure characters of one photograph that speak against the joint reading, from which on nothing is read: one in some
-/// hundred of those that partial codes show is wrong by itself, two of one photograph are another code or another view.
+/// Sure characters of one photograph that speak against the joint reading, from which on nothing is read: one in 500
+/// of those that partial codes show is wrong by itself, two of one photograph are another code or another view.
 const CONTRADICTS: usize = 2;
 /// Symbols that are listed for each character, as in results.
 const ALTERNATIVES: usize = 5;
@@ -228,12 +228,10 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
     let best: String = joint.best.iter().map(|b| symbols[*b]).collect();
     let evidence = evidence(joint, marked);
     let curve = &curve.curve;
-    let confidence = curve.whole(&evidence);
+    let mut confidence = curve.whole(&evidence);
     let each: Vec<f64> = evidence[FEATURES.len()..].iter().map(|x| curve.one(*x)).collect();
     let (mut status, mut shown) = accept(&each, confidence, curve);
 
-    // A code is no likelier than a character of it that a member speaks against.
-    let mut confidence = confidence;
     let mut disagree = false;
     for ((i, record), part) in usable.iter().zip(marked).zip(&joint.parts) {
         let member = &mut group.members[*i];
@@ -253,6 +251,7 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
         let against = if turned { Vec::new() } else { against(record, &joint.scheme.id, &best) };
         for k in against.iter().copied().filter(|k| *k < each.len()) {
             shown[k] = false;
+            // A code is no likelier than a character of it that a member speaks against.
             confidence = confidence.min(each[k]);
         }
         // Two codes of one case that are accepted both: one is wrong, however the photograph was turned.

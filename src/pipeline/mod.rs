@@ -69,7 +69,7 @@ impl Pipeline {
     /// The weights of the networks that find the mark are damaged.
     pub fn new(settings: Settings, schemes: Vec<Scheme>, engine: Box<dyn Engine>) -> Result<Self, Fatal> {
         let networks = Networks::built_in()?;
-        let others = Scheme::all().into_iter().filter(|o| schemes.iter().all(|s| s.id != o.id)).collect();
+        let others = Scheme::others(&schemes);
         Ok(Self { settings, schemes, others, networks, engine, calibration: Calibration::built_in() })
     }
 

@@ -46,6 +46,11 @@ impl Scheme {
         FORMATS.iter().map(|text| toml::from_str(text).expect("built-in format")).collect()
     }
 
+    /// Those that are none of `schemes`.
+    pub fn others(schemes: &[Self]) -> Vec<Self> {
+        Self::all().into_iter().filter(|other| schemes.iter().all(|s| s.id != other.id)).collect()
+    }
+
     /// Number of characters.
     pub fn len(&self) -> usize {
         self.rows.iter().sum()

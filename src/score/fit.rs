@@ -6,6 +6,7 @@
 //! format: formats share the weights and have a constant each, since a format alone has too few wrong
 //! codes to tell its weights from chance.
 
+use super::bars::{bar_for_characters, bar_for_codes, own_bar};
 use super::interval::{Rate, Tally};
 use super::logistic::{probability, regression};
 use super::pair::Pair;
@@ -13,29 +14,6 @@ use crate::pipeline::confidence::{Curve, FEATURES};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Wrong codes among accepted ones that a bar may let through: one in 1,000.
-pub const WRONG_CODES: f64 = 0.001;
-/// Least probability of a code that is accepted, or of a character that is shown, where the bar rests on counted ones,
-/// however many surer ones share the bar with it: each is somebody's door, and none is to be wrong more than once in 50
-/// by itself.
-const LEAST_COUNTED: f64 = 0.98;
-/// The same where there were too few codes to count and the curve alone says where the bar lies: once in 300. At once in
-/// 200, 1 of 755 groups of simulated photographs was read wrongly, at 0.9953: light from two sides made the same W of a U
-/// that was struck twice.
-const LEAST_HOPED: f64 = 0.997;
-/// Wrong characters among those that partial codes show: two in 1,000, so that a partial code
-/// with five of them is wrong once in 100.
-pub const WRONG_CHARACTERS: f64 = 0.002;
-/// What a curve states of those above a bar weighs as much as this many wrong ones, seen where as many were expected: it
-/// is fitted to thousands of readings, but most lie below the bar, and above it is taken to be right within a half.
-const TRUST: f64 = 4.0;
-/// Quantile of the normal distribution to the one-sided level of the upper limit that a bar keeps below its share of wrong
-/// ones: 80 %.
-const LEVEL: f64 = 0.841_621;
-/// Wrong ones that a bar must allow before its wrong ones can be said to be counted.
-const COUNTABLE: f64 = 3.0;
-/// Wrong ones that a format's bar must allow before what its curve states can excuse a wrong one above it.
-const ENOUGH: f64 = 0.5;
 /// Parts into which the guns are put, each left out in turn.
 const PARTS: usize = 5;
 /// Fewer photographs of a format than this, or fewer than [`LEAST_EACH`] right or wrong ones, fit no curve.
@@ -135,7 +113,7 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
 /// for each of the `kinds`, the weights shared.
 pub(super) fn fit_kinds(codes: &[Case<'_>], characters: &[Case<'_>], kinds: usize) -> Vec<Fit> {
     let (codes, characters) = (learn(codes, kinds), learn(characters, kinds));
-    let (common, counted) = accepted_from(&codes.judged);
+    let (common, counted) = bar_for_codes(&outcomes(&codes.judged));
     (0..kinds).map(|kind| one_of(kind, &codes, &characters, common, counted)).collect()
 }
 
@@ -146,14 +124,13 @@ pub(super) fn enough(wrong: usize, right: usize) -> bool {
 
 fn one_of(kind: usize, codes: &Learned<'_>, characters: &Learned<'_>, common: f64, counted: bool) -> Fit {
     let judged = codes.of(kind);
-    let accept = own_bar(&judged, common);
+    let accept = own_bar(&outcomes(judged.iter().copied()), common);
     // Characters of codes that are accepted are shown by the codes' bar, and nearly all of them are right.
     let accepted: BTreeSet<usize> = judged.iter().filter(|j| j.p >= accept).map(|j| j.code).collect();
     let mut judged_characters = characters.of(kind);
     judged_characters.retain(|j| !accepted.contains(&j.code));
-    let outcomes: Vec<(f64, bool)> = judged_characters.iter().map(|j| (j.p, j.right)).collect();
-    let (character_bar, counted_characters) = bar(&outcomes, WRONG_CHARACTERS);
-    let character_bar = character_bar.max(LEAST_COUNTED);
+    let (character_bar, counted_characters) =
+        bar_for_characters(&outcomes(judged_characters.iter().copied()));
     let (bias, weights) = codes.curve(kind);
     let (character_bias, character_weights) = characters.curve(kind);
     let curve = Curve {
@@ -228,6 +205,11 @@ impl<'a> Learned<'a> {
     }
 }
 
+/// What bars are set by.
+fn outcomes<'a, 'j: 'a>(judged: impl IntoIterator<Item = &'a Judged<'j>>) -> Vec<(f64, bool)> {
+    judged.into_iter().map(|j| (j.p, j.right)).collect()
+}
+
 /// Right and above the bar among all, and wrong among those above.
 fn above(judged: &[&Judged<'_>], bar: f64) -> (Rate, Rate) {
     let (mut accepted, mut wrong) = (Tally::default(), Tally::default());
@@ -259,148 +241,11 @@ fn learn<'a>(cases: &[Case<'a>], kinds: usize) -> Learned<'a> {
     Learned { weights: fitted(None), kinds, judged }
 }
 
-/// The bar for codes, and whether it rests on counted ones.
-fn accepted_from(judged: &[Judged<'_>]) -> (f64, bool) {
-    let outcomes: Vec<(f64, bool)> = judged.iter().map(|j| (j.p, j.right)).collect();
-    let (at, counted) = bar(&outcomes, WRONG_CODES);
-    (at.max(if counted { LEAST_COUNTED } else { LEAST_HOPED }), counted)
-}
-
-/// The lowest bar from `common` on, which holds for all formats together, above which no more of this one's were wrong
-/// than may be, or are by what its curve states and was counted: a format that errs more often than its curve says pays for
-/// it alone.
-fn own_bar(judged: &[&Judged<'_>], common: f64) -> f64 {
-    let (mut wrong, mut expected, mut at) = (0, 0.0, 1.0);
-    for (i, j) in judged.iter().enumerate().take_while(|(_, j)| j.p >= common) {
-        wrong += usize::from(!j.right);
-        expected += 1.0 - j.p;
-        let last = judged.get(i + 1).is_none_or(|next| next.p < j.p);
-        let allowed = WRONG_CODES * (i + 1) as f64;
-        let stated = allowed >= ENOUGH && expected * worse_than_stated(wrong, expected) <= allowed;
-        if last && (wrong as f64 <= allowed || stated) {
-            at = if judged.get(i + 1).is_none_or(|next| next.p < common) { common } else { round_up(j.p) };
-        }
-    }
-    at
-}
-
-/// The lowest bar above which at most `target` are wrong, from (probability, right), most probable first, and whether
-/// there are enough above it to count. The curve may be wrong above a bar, and the few wrong ones there are chance: so
-/// what the probabilities expect is corrected by what was counted, as far as [`TRUST`] lets it, and its upper limit kept
-/// below the target. Where the bar lets too few through to count, it lies above every wrong one, where the probabilities
-/// expect no more than the target.
-fn bar(outcomes: &[(f64, bool)], target: f64) -> (f64, bool) {
-    let (mut wrong, mut expected) = (0, 0.0);
-    let (mut counted, mut hoped) = (None, None);
-    for (i, (p, right)) in outcomes.iter().enumerate() {
-        wrong += usize::from(!right);
-        expected += 1.0 - p;
-        if outcomes.get(i + 1).is_some_and(|next| next.0 >= *p) {
-            continue;
-        }
-        let allowed = target * (i + 1) as f64;
-        if wrong == 0 && expected <= allowed {
-            hoped = Some(*p);
-        }
-        let stated = || expected * worse_than_stated(wrong, expected) <= allowed;
-        if allowed >= COUNTABLE && wrong as f64 <= allowed && stated() {
-            counted = Some(*p);
-        }
-    }
-    match (counted, hoped) {
-        (Some(p), _) => (round_up(p), true),
-        (None, Some(p)) => (round_up(p), false),
-        // Not even the surest is sure enough.
-        (None, None) => (1.0, false),
-    }
-}
-
-/// Upper limit at [`LEVEL`] of how many times as many are wrong as the curve states, of which `wrong` were seen and
-/// `expected` stated: of a gamma distribution of shape [`TRUST`] + `wrong`, by E. B. Wilson and M. M. Hilferty (P. Natl.
-/// Acad. Sci. USA 17:684-688, 1931), which [`TRUST`] alone gives the mean 1. Never less than 1: a curve is not taken to be
-/// too modest.
-fn worse_than_stated(wrong: usize, expected: f64) -> f64 {
-    let shape = TRUST + wrong as f64;
-    let limit = shape * (1.0 - 1.0 / (9.0 * shape) + LEVEL / (3.0 * shape.sqrt())).powi(3);
-    (limit / (TRUST + expected)).max(1.0)
-}
-
-/// Five decimals, never lower than `p`.
-fn round_up(p: f64) -> f64 {
-    ((p * 1e5).ceil() / 1e5).min(1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
-
-    /// A curve that states half of what is wrong lets a wrong code through for each that was allowed, unless it is found out.
-    #[test]
-    fn a_curve_that_is_too_sure_gets_a_higher_bar_and_a_right_one_hardly() {
-        // chi-square quantiles at 0.8 with 8 and 24 degrees of freedom, halved, over the means.
-        assert!((worse_than_stated(0, 0.0) - 11.030 / 8.0).abs() < 0.005);
-        assert!((worse_than_stated(8, 8.0) - 29.553 / 24.0).abs() < 0.005);
-        assert!((1.0..1.1).contains(&worse_than_stated(400, 400.0)));
-        assert!((2.0..2.3).contains(&worse_than_stated(40, 20.0)));
-    }
-
-    #[test]
-    fn a_bar_is_counted_where_there_is_enough_and_lies_above_every_wrong_one_elsewhere() {
-        // 5,000 that the curve is sure of and that are right, then every second one wrong, whatever the curve says.
-        let p = |i: usize| 1.0 - i as f64 * 1e-7;
-        let many: Vec<(f64, bool)> = (0..9000).map(|i| (p(i), i < 5000 || i % 2 == 0)).collect();
-        let (at, counted) = bar(&many, WRONG_CODES);
-        assert!(counted && at > p(5100) && at <= p(4900), "{at}");
-        // All right, but the curve does not expect it of the second half: 5 in 1,000 of all.
-        let doubted: Vec<(f64, bool)> =
-            (0..10_000).map(|i| (if i < 5000 { 0.9995 } else { 0.99 }, true)).collect();
-        assert_eq!(bar(&doubted, WRONG_CODES), (0.9995, true));
-        let few: Vec<(f64, bool)> = vec![(0.9999, true), (0.9995, false), (0.999, true)];
-        let (at, counted) = bar(&few, WRONG_CODES);
-        assert!(!counted && at > 0.9995 && at <= 0.9999, "{at}");
-        // 95 sure ones and 5 of which a hundredth is expected to be wrong: 6 in 10,000 of all.
-        let mixed: Vec<(f64, bool)> = (0..100).map(|i| (if i < 95 { 0.9999 } else { 0.99 }, true)).collect();
-        assert_eq!(bar(&mixed, WRONG_CODES), (0.99, false));
-        assert_eq!(bar(&mixed[90..], WRONG_CODES), (0.9999, false));
-        // Nothing is sure enough.
-        assert_eq!(bar(&[(0.95, true)], WRONG_CODES), (1.0, false));
-    }
-
-    fn judged(of: impl Iterator<Item = (f64, bool)>) -> Vec<Judged<'static>> {
-        of.enumerate().map(|(code, (p, right))| Judged { p, right, gun: None, kind: 0, code }).collect()
-    }
-
-    #[test]
-    fn no_code_is_accepted_that_by_itself_is_less_sure_than_the_least() {
-        // Thousands that are right, most of them far above the others: on average nearly all could be accepted.
-        let many = judged((0..4000).map(|i| (if i < 3970 { 0.9999 } else { 0.9 }, true)));
-        assert_eq!(accepted_from(&many), (LEAST_COUNTED, true));
-        // A hundred are too few to count.
-        let few = judged((0..100).map(|i| (if i < 95 { 0.9999 } else { 0.99 }, true)));
-        assert_eq!(accepted_from(&few), (LEAST_HOPED, false));
-    }
-
-    #[test]
-    fn a_format_with_a_wrong_code_above_the_common_bar_gets_a_higher_one() {
-        let p = |i: usize| 0.9999 - i as f64 * 1e-4;
-        let right = judged((0..100).map(|i| (p(i), true)));
-        let own_bar = |judged: &[Judged<'_>], common| own_bar(&judged.iter().collect::<Vec<_>>(), common);
-        assert_eq!(own_bar(&right, 0.993), 0.993);
-        let one_wrong = judged((0..100).map(|i| (p(i), i != 40)));
-        let at = own_bar(&one_wrong, 0.993);
-        assert!(at > p(40) && at <= p(39), "{at}");
-        // Among 900 of which 0.5 are expected to be wrong, one is no reason to raise it, five are.
-        let of = |wrong: usize| {
-            judged((0..900).map(|i| (0.9999 - i as f64 * 1e-6, i % 150 != 75 || i / 150 >= wrong)))
-        };
-        assert_eq!(own_bar(&of(1), 0.99), 0.99);
-        assert!(own_bar(&of(5), 0.99) > 0.99);
-        // The surest of all is wrong.
-        assert_eq!(own_bar(&judged([(0.9999, false), (0.999, true)].into_iter()), 0.993), 1.0);
-        assert_eq!(own_bar(&[], 0.993), 1.0);
-    }
 
     /// A code that is accepted shows all of its characters; only those of the others are held against their own bar.
     #[test]

@@ -117,16 +117,16 @@ impl<'a> Tally<'a> {
     pub fn add(&mut self, gun: Option<&'a str>, count: u64, of: u64) {
         self.count += count;
         self.of += of;
-        if of > 0 {
-            self.photographs.push((count, of));
+        if of == 0 {
+            return;
         }
+        self.photographs.push((count, of));
         match gun {
-            Some(gun) if of > 0 => {
+            Some(gun) => {
                 let sum = self.guns.entry(gun).or_default();
                 *sum = (sum.0 + count, sum.1 + of);
             }
-            None if of > 0 => self.nameless.push((count, of)),
-            _ => {}
+            None => self.nameless.push((count, of)),
         }
     }
 

@@ -5,6 +5,7 @@
 //! one over guns ([`interval::clustered`]), since wear and drag belong to the gun and its cases fail
 //! together. Where they differ, the wider one is the honest one.
 
+mod bars;
 pub mod by;
 pub mod calibration;
 pub mod figures;

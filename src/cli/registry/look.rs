@@ -33,6 +33,13 @@ pub(super) struct Stats {
 )]
 pub(super) struct ShowLog {
     #[command(flatten)]
+    shown: Shown,
+}
+
+/// Whose log, and how it is shown.
+#[derive(Debug, clap::Args)]
+pub(super) struct Shown {
+    #[command(flatten)]
     place: Place,
     /// Only check that each row follows from the one before
     #[arg(long)]
@@ -92,22 +99,17 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
 const TOP: usize = 10;
 
 pub(super) fn log(args: &ShowLog) -> Result<Outcome, Fatal> {
-    let mut database = store::open(&args.place.registry)?;
-    show_log(&mut *database, Log::Registry, args.verify, args.since.as_deref())
+    show_log(&args.shown, Log::Registry)
 }
 
 /// Prints a log, or only checks it.
-pub(super) fn show_log(
-    database: &mut dyn store::Database,
-    log: Log,
-    verify: bool,
-    since: Option<&str>,
-) -> Result<Outcome, Fatal> {
-    let since = since.map(log::noted).transpose()?;
+pub(super) fn show_log(args: &Shown, log: Log) -> Result<Outcome, Fatal> {
+    let mut database = store::open(&args.place.registry)?;
+    let since = args.since.as_deref().map(log::noted).transpose()?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut result = Ok(());
-    let chain = log::walk(database, log, since.as_deref(), &mut |row| {
-        if !verify && result.is_ok() {
+    let chain = log::walk(&mut *database, log, since.as_deref(), &mut |row| {
+        if !args.verify && result.is_ok() {
             let cells = [&row.time, &row.who, &row.verb, &row.asked, &row.why].map(|t| printable(t));
             let [time, who, verb, asked, why] = cells;
             result = writeln!(out, "{}\t{time}\t{who}\t{verb}\t{asked}\t{}\t{why}", row.id, row.came_back);

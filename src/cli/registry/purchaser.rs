@@ -1,7 +1,7 @@
 //! `microstamp registry purchaser`: purchaser data, behind a key and a log of their own.
 
 use super::super::print;
-use super::look::show_log;
+use super::look::{Shown, show_log};
 use super::{Common, Outcome, Place, Who, say};
 use crate::batch::disk;
 use crate::batch::names::printable;
@@ -59,16 +59,7 @@ enum Act {
         authority: Authority,
     },
     /// Show who asked for purchaser data, when and why
-    Log {
-        #[command(flatten)]
-        place: Place,
-        /// Only check that each row follows from the one before
-        #[arg(long)]
-        verify: bool,
-        /// Hash of a row, noted earlier, that must still be there
-        #[arg(long, value_name = "HASH")]
-        since: Option<String>,
-    },
+    Log(Shown),
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,10 +115,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             }
             print(&text)?;
         }
-        Act::Log { place, verify, since } => {
-            let mut database = store::open(&place.registry)?;
-            return show_log(&mut *database, Log::Purchaser, *verify, since.as_deref());
-        }
+        Act::Log(shown) => return show_log(shown, Log::Purchaser),
     }
     Ok(Outcome::Done)
 }

@@ -70,9 +70,15 @@ fn read_with(schemes: &[Scheme], curve: Curve, views: Vec<View>, presence: f32) 
     };
     let seen = Scores { views, presence, ink: None };
     let curve = |_: &str| curve.clone();
-    let others: Vec<Scheme> =
-        Scheme::all().into_iter().filter(|o| schemes.iter().all(|s| s.id != o.id)).collect();
-    decode(&Face::default(), &mark, &seen, schemes, &others, &curve, &DecodeSettings::default())
+    decode(
+        &Face::default(),
+        &mark,
+        &seen,
+        schemes,
+        &Scheme::others(schemes),
+        &curve,
+        &DecodeSettings::default(),
+    )
 }
 
 #[test]
