@@ -108,7 +108,7 @@ mod tests {
             format!(
                 "features = {FEATURES:?}\n[engine.learned.gun]\ndependence = {dependence:?}\nastray = 0.1\n\
                  [engine.learned.gun.curve]\nbias = 0.0\nweights = {weights:?}\naccept = 0.9\n\
-                 character = [0.0, 1.0]\naccept_character = 0.9"
+                 character = [0.0, 1.0, 0.0]\naccept_character = 0.9"
             )
         };
         assert!(Calibration::parse(&file(0.5, &[1.0; 3])).is_ok());

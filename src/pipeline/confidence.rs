@@ -23,6 +23,10 @@ use serde::{Deserialize, Serialize};
 pub const FEATURES: [&str; 7] =
     ["whole", "weakest", "second", "presence", "ring", "agreement", "contradiction"];
 
+/// Log-odds from which on a character's curve has a slope of its own: 0.95. A character that stands in the wrong place, or
+/// in a code of the wrong format, is wrong however clearly it is seen, which hardly matters where characters are in doubt.
+const CLEAR: f64 = 3.0;
+
 /// A logistic curve over [`FEATURES`], one over a single character's log-odds, and the bars.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,8 +37,8 @@ pub struct Curve {
     pub weights: Vec<f64>,
     /// Least probability at which a whole code is accepted.
     pub accept: f64,
-    /// Log-odds where a character's own log-odds are 0, and a unit of them.
-    pub character: [f64; 2],
+    /// Log-odds where a character's own log-odds are 0, a unit of each of its [`character`] features.
+    pub character: [f64; 3],
     /// Least probability at which a character of a partial code is shown.
     pub accept_character: f64,
 }
@@ -52,7 +56,9 @@ impl Curve {
 
     /// Probability that a character with these log-odds is right.
     pub fn one(&self, log_odds: f64) -> f64 {
-        limited(self.character[0] + self.character[1] * log_odds)
+        let [bias, slope, more] = self.character;
+        let [all, clear] = character(log_odds);
+        limited(bias + slope * all + more * clear)
     }
 }
 
@@ -72,12 +78,17 @@ impl Fitted for Curve {
     /// Takes the scores at their word and accepts only what they are very sure of. One wrong in 1,000 may pass.
     fn unfitted() -> Self {
         let weights = FEATURES.map(|f| f64::from(u8::from(f == "whole"))).to_vec();
-        Self { bias: 0.0, weights, accept: 0.999, character: [0.0, 1.0], accept_character: 0.999 }
+        Self { bias: 0.0, weights, accept: 0.999, character: [0.0, 1.0, 0.0], accept_character: 0.999 }
     }
 }
 
 /// The curves by format.
 pub type Calibration = Curves<String, Curve>;
+
+/// What a character's curve is over: its log-odds, and how far they lie above [`CLEAR`].
+pub(crate) fn character(log_odds: f64) -> [f64; 2] {
+    [log_odds, (log_odds - CLEAR).max(0.0)]
+}
 
 /// Log-odds of each character's most probable symbol, and the two least of them; 0 where there is none.
 pub(crate) fn characters(best: &[usize], positions: &[Vec<f64>], presence: f64) -> (Vec<f64>, [f64; 2]) {
@@ -141,7 +152,7 @@ mod tests {
         assert!(Calibration::parse("features = [\"sum\"]").unwrap_err().contains("whole"));
         let short = format!(
             "features = {FEATURES:?}\n[engine.learned.ifm8]\nbias = 0.0\nweights = [1.0]\n\
-             accept = 0.9\ncharacter = [0.0, 1.0]\naccept_character = 0.9"
+             accept = 0.9\ncharacter = [0.0, 1.0, 0.0]\naccept_character = 0.9"
         );
         assert!(Calibration::parse(&short).unwrap_err().contains("1 weights"));
     }

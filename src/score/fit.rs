@@ -10,7 +10,7 @@ use super::bars::{bar_for_characters, bar_for_codes, own_bar};
 use super::interval::{Rate, Tally};
 use super::logistic::{probability, regression};
 use super::pair::Pair;
-use crate::pipeline::confidence::{Curve, FEATURES};
+use crate::pipeline::confidence::{Curve, FEATURES, character};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,14 +102,14 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
         whole.push(case(features, pair.best_right() == Some(true)));
         let truth: Vec<char> = pair.truth.code.iter().flat_map(|c| c.chars()).collect();
         for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
-            single.push(case(&[*log_odds], truth.len() == each.len() && truth[i] == c));
+            single.push(case(&character(*log_odds), truth.len() == each.len() && truth[i] == c));
         }
     }
     let fits = fit_kinds(&whole, &single, formats.len());
     formats.into_iter().map(String::from).zip(fits).collect()
 }
 
-/// Fits the curves over whole codes and those over their characters, whose only feature is their log-odds: one of each
+/// Fits the curves over whole codes and those over their characters: one of each
 /// for each of the `kinds`, the weights shared.
 pub(super) fn fit_kinds(codes: &[Case<'_>], characters: &[Case<'_>], kinds: usize) -> Vec<Fit> {
     let (codes, characters) = (learn(codes, kinds), learn(characters, kinds));
@@ -137,7 +137,7 @@ fn one_of(kind: usize, codes: &Learned<'_>, characters: &Learned<'_>, common: f6
         bias,
         weights: weights.to_vec(),
         accept,
-        character: [character_bias, character_weights[0]],
+        character: [character_bias, character_weights[0], character_weights[1]],
         accept_character: character_bar,
     };
     let guns: BTreeSet<&str> = judged.iter().filter_map(|j| j.gun).collect();
@@ -247,6 +247,30 @@ mod tests {
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
+    /// Characters with the same log-odds and outcomes as codes of one feature.
+    fn characters_of<'a>(codes: &[Case<'a>]) -> Vec<Case<'a>> {
+        let of = |case: &Case<'a>| Case { features: character(case.features[0]).to_vec(), ..*case };
+        codes.iter().map(of).collect()
+    }
+
+    /// Clear characters that are wrong as often as one in 200, in a wrong place say, must not be taken for surer than
+    /// that, whatever the unclear ones teach.
+    #[test]
+    fn clear_characters_are_no_surer_than_they_are_right() {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let codes: Vec<Case<'_>> = (0..20_000)
+            .map(|code| {
+                let x = rng.random_range(-4.0..9.0);
+                let right = rng.random_bool(1.0 / (1.0 + f64::exp(-x))) && !rng.random_bool(0.005);
+                Case { gun: None, part: code % PARTS, kind: 0, features: vec![x], right, code }
+            })
+            .collect();
+        let curve = &fit_kinds(&codes, &characters_of(&codes), 1)[0].curve;
+        let stated: f64 = (60..90).map(|x| 1.0 - curve.one(f64::from(x) / 10.0)).sum::<f64>() / 30.0;
+        assert!((0.0035..0.008).contains(&stated), "{stated}");
+        assert!(curve.one(3.0) < curve.one(3.1), "{curve:?}");
+    }
+
     /// A code that is accepted shows all of its characters; only those of the others are held against their own bar.
     #[test]
     fn the_bar_for_characters_is_counted_where_no_code_is_accepted() {
@@ -254,11 +278,18 @@ mod tests {
         let (mut codes, mut characters) = (Vec::new(), Vec::new());
         for code in 0..9000 {
             let x = rng.random_range(-6.0..14.0);
-            let case =
-                |x, right| Case { gun: None, part: code % PARTS, kind: 0, features: vec![x], right, code };
-            codes.push(case(x, rng.random_bool(1.0 / (1.0 + f64::exp(-x)))));
+            let case = |features: &[f64], right| Case {
+                gun: None,
+                part: code % PARTS,
+                kind: 0,
+                features: features.to_vec(),
+                right,
+                code,
+            };
+            codes.push(case(&[x], rng.random_bool(1.0 / (1.0 + f64::exp(-x)))));
             // One in 1,000 is wrong in all, one in 400 where the code is in doubt.
-            characters.push(case(rng.random_range(4.0..6.0), x > 6.0 || !rng.random_bool(0.0025)));
+            let right = x > 6.0 || !rng.random_bool(0.0025);
+            characters.push(case(&character(rng.random_range(4.0..6.0)), right));
         }
         let fit = &fit_kinds(&codes, &characters, 1)[0];
         assert!(fit.wrong.of > 3000 && fit.wrong_characters.of <= 9000 - fit.wrong.of, "{fit:?}");
@@ -282,7 +313,7 @@ mod tests {
                 }
             })
             .collect();
-        let fits = fit_kinds(&cases, &cases, 2);
+        let fits = fit_kinds(&cases, &characters_of(&cases), 2);
         for (fit, constant) in fits.iter().zip(constants) {
             assert!(
                 (fit.curve.bias - constant).abs() < 0.15 && (fit.curve.weights[0] - 0.7).abs() < 0.04,

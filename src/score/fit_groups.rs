@@ -11,7 +11,7 @@ use crate::groups::Kind;
 use crate::groups::confidence::{FEATURES, JointCurve};
 use crate::groups::joint::join;
 use crate::groups::reading::read;
-use crate::pipeline::confidence::Fitted;
+use crate::pipeline::confidence::{Fitted, character};
 use crate::pipeline::scheme::Scheme;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ fn cases<'a>(
         };
         whole.push(case(features, cut.known.code() == Some(best)));
         for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
-            single.push(case(&[*log_odds], truth.len() == each.len() && truth[i] == c));
+            single.push(case(&character(*log_odds), truth.len() == each.len() && truth[i] == c));
         }
     }
     (whole, single)

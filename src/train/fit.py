@@ -103,7 +103,7 @@ class Learner:
 
     def drawn(self):
         """A view of a random batch, and its answers."""
-        return self.view(*self.pool.draw(self.batch, self.own.get("having"), self.own.get("odds")))
+        return self.view(*self.pool.draw(self.batch, self.name, self.own.get("having"), self.own.get("odds")))
 
     def step(self, progress):
         """One batch at `progress` 0-1 through the run."""

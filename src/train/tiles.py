@@ -124,6 +124,7 @@ class Pool:
         self.capacity, self.device = capacity, device
         self.count = self.at = 0
         self.grey = self.second = self.labels = self.columns = None
+        self.seen = {}  # how often each network was shown each tile
 
     def put(self, grey, second, labels, names):
         """Adds tiles. The strokes' plane is kept at half the side, which is as fine as it is asked for."""
@@ -143,6 +144,8 @@ class Pool:
             part = part.to(self.device)
             for store, value in ((self.grey, grey), (self.second, second), (self.labels, labels)):
                 store[slots] = value[part]
+            for seen in self.seen.values():
+                seen[slots] = 0
             self.at = (self.at + len(part)) % self.capacity
             self.count = min(self.capacity, self.count + len(part))
 
@@ -150,18 +153,26 @@ class Pool:
         """Grey and second plane (u8) and the labels by name, of the tiles at `index`."""
         return self.grey[index], self.second[index], Labels(self.labels[index], self.columns)
 
-    def draw(self, batch, having=None, odds=None):
-        """A random batch; `having`: only tiles with this label above 0; `odds`: how often each profile is drawn,
-        relative to its share of the tiles."""
-        if having is None and odds is None:
-            return self.take(torch.randint(self.count, (batch,), device=self.device))
+    def draw(self, batch, network, having=None, odds=None):
+        """A random batch for a network; `having`: only tiles with this label above 0; `odds`: how often each profile
+        is drawn, relative to its share of the tiles.
+
+        Tiles that the network has seen less are drawn more often: those that were made first would otherwise be learned
+        by heart before the last are there.
+        """
         labels = self.labels[: self.count]
         weights = torch.ones(self.count, device=self.device)
         if odds is not None:
             weights = torch.tensor(odds, device=self.device)[labels[:, self.columns["tier"]].round().long()]
         if having is not None:
             weights = weights * (labels[:, self.columns[having]] > 0)
-        return self.take(torch.multinomial(weights, batch, replacement=True))
+        if network not in self.seen:
+            self.seen[network] = torch.zeros(self.capacity, device=self.device)
+        seen = self.seen[network]
+        due = weights / (1 + seen[: self.count] / weights.clamp(min=1e-6))
+        index = torch.multinomial(due, batch, replacement=True)
+        seen.index_add_(0, index, torch.ones(batch, device=self.device))
+        return self.take(index)
 
 
 class Labels:

@@ -84,7 +84,7 @@ fn read_with(schemes: &[Scheme], curve: Curve, views: Vec<View>, presence: f32) 
 #[test]
 fn no_character_is_less_probable_than_the_whole_code() {
     // A curve that makes much of the code and little of a character by itself.
-    let curve = Curve { bias: 6.0, character: [0.0, 0.1], ..Curve::unfitted() };
+    let curve = Curve { bias: 6.0, character: [0.0, 0.1, 0.0], ..Curve::unfitted() };
     let r = read_with(&Scheme::all(), curve, vec![view("A7XK2MP4", 0.95)], 1.0).unwrap();
     assert!(r.confidence > 0.99, "{}", r.confidence);
     assert!(r.positions.iter().all(|p| p.p == r.confidence && p.alternatives[0] == (p.char, p.p)));
