@@ -37,7 +37,7 @@ pub struct Curve {
     pub weights: Vec<f64>,
     /// Least probability at which a whole code is accepted.
     pub accept: f64,
-    /// Log-odds where a character's own log-odds are 0, a unit of each of its [`character`] features.
+    /// Log-odds where a character's own log-odds are 0, then what a unit of them is worth, and how much more one above 3.
     pub character: [f64; 3],
     /// Least probability at which a character of a partial code is shown.
     pub accept_character: f64,
