@@ -10,6 +10,7 @@ use crate::error::Fatal;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A pool of `threads` threads.
 ///
@@ -21,7 +22,6 @@ pub fn pool(threads: usize) -> Result<ThreadPool, Fatal> {
         .build()
         .map_err(|e| Fatal::new(format!("cannot start {threads} threads: {e}"), "--threads 1"))
 }
-use std::time::{Duration, Instant};
 
 /// Lanes given up whose threads still live, at the most. Each keeps its photograph's memory: this many
 /// of 10 megapixels have 10 GB or less.
