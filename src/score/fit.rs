@@ -56,7 +56,19 @@ pub(super) struct Case<'a> {
     pub(super) code: usize,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// The characters of a code that is this case, from their log-odds. Those of a code that is longer or shorter than
+    /// the true one are wrong.
+    pub(super) fn characters(&self, log_odds: &[f64], best: &str, truth: Option<&str>) -> Vec<Case<'a>> {
+        let truth: Vec<char> = truth.into_iter().flat_map(str::chars).collect();
+        let one = |(i, (x, c)): (usize, (&f64, char))| Case {
+            features: character(*x).to_vec(),
+            right: truth.len() == log_odds.len() && truth[i] == c,
+            ..*self
+        };
+        log_odds.iter().zip(best.chars()).enumerate().map(one).collect()
+    }
+
     /// The features, then for each kind whether it is this one's.
     fn row(&self, kinds: usize) -> Vec<f64> {
         let own = (0..kinds).map(|kind| f64::from(u8::from(kind == self.kind)));
@@ -90,20 +102,16 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
             continue;
         };
         let (features, each) = pair.result.evidence.split_at(FEATURES.len());
-        let code = whole.len();
-        let case = |features: &[f64], right| Case {
-            code,
+        let case = Case {
+            code: whole.len(),
             gun: pair.gun(),
             part,
             kind,
             features: features.to_vec(),
-            right,
+            right: pair.best_right() == Some(true),
         };
-        whole.push(case(features, pair.best_right() == Some(true)));
-        let truth: Vec<char> = pair.truth.code.iter().flat_map(|c| c.chars()).collect();
-        for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
-            single.push(case(&character(*log_odds), truth.len() == each.len() && truth[i] == c));
-        }
+        single.extend(case.characters(each, best, pair.truth.code.as_deref()));
+        whole.push(case);
     }
     let fits = fit_kinds(&whole, &single, formats.len());
     formats.into_iter().map(String::from).zip(fits).collect()

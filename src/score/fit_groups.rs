@@ -11,7 +11,7 @@ use crate::groups::Kind;
 use crate::groups::confidence::{FEATURES, JointCurve};
 use crate::groups::joint::join;
 use crate::groups::reading::read;
-use crate::pipeline::confidence::{Fitted, character};
+use crate::pipeline::confidence::Fitted;
 use crate::pipeline::scheme::Scheme;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -123,22 +123,17 @@ fn cases<'a>(
         // What a member contradicts is not shown, whatever the curve says.
         let judged = !group.evidence.is_empty() && !group.is_contradicted();
         let Some(best) = group.best.as_ref().filter(|_| judged) else { continue };
-        let truth: Vec<char> = cut.known.code().into_iter().flat_map(str::chars).collect();
         let (features, each) = group.evidence.split_at(FEATURES.len());
-        let gun = cut.known.gun();
-        let code = first + whole.len();
-        let case = |features: &[f64], right| Case {
-            gun,
+        let case = Case {
+            gun: cut.known.gun(),
             part,
             kind: number,
             features: features.to_vec(),
-            right,
-            code,
+            right: cut.known.code() == Some(best),
+            code: first + whole.len(),
         };
-        whole.push(case(features, cut.known.code() == Some(best)));
-        for (i, (log_odds, c)) in each.iter().zip(best.chars()).enumerate() {
-            single.push(case(&character(*log_odds), truth.len() == each.len() && truth[i] == c));
-        }
+        single.extend(case.characters(each, best, cut.known.code()));
+        whole.push(case);
     }
     (whole, single)
 }
