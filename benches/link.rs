@@ -32,7 +32,7 @@ fn main() {
     let gun_of: BTreeMap<&str, &str> =
         truth.rows.iter().filter_map(|row| Some((row.path.as_str(), row.gun.as_deref()?))).collect();
     let readings = results::read(Path::new(out)).unwrap().readings;
-    let gun = |i: usize| gun_of[readings[i].question.reading.as_ref().unwrap().path.as_str()];
+    let gun = |i: usize| gun_of[readings[i].question.reading.as_ref().unwrap().path.as_deref().unwrap()];
     let start = Instant::now();
     let linker = Linker::new(&readings, &|_| None);
     let links = linker.link();

@@ -212,7 +212,7 @@ fn trace_readings(place: &str, out: &Path, truth: &Truth, actor: &Actor) {
         let mut times = Vec::new();
         let (mut first, mut n, mut refused, mut partial, mut not_registered) = (0, 0, 0, 0, 0);
         for question in questions.iter().filter(|q| (least..=most).contains(&q.sure())) {
-            let path = &question.reading.as_ref().unwrap().path;
+            let path = question.reading.as_ref().unwrap().path.as_ref().unwrap();
             let Some(Some(code)) = code_of.get(path.as_str()) else { continue };
             let start = Instant::now();
             let found = trace::trace(&mut *database, std::slice::from_ref(question), &terms, actor).unwrap();

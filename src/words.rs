@@ -53,7 +53,7 @@ pub fn narrowing(formats: &[String], make: Option<&str>, calibre: Option<&str>, 
         parts.push(format!("of {}", named.join(" and ")));
     }
     // A record without days says nothing of this one, and is taken all the same.
-    parts.extend(on.map(|day| format!("in the firearm on {day} as far as it states days")));
+    parts.extend(on.map(|day| format!("in the firearm on {day} or without days")));
     parts.join(", ")
 }
 
@@ -90,19 +90,28 @@ pub fn of_other_formats(n: i64) -> String {
     }
 }
 
-/// Sure characters of a reading that are others in a record; empty where there are none.
-pub fn differing(n: i64) -> String {
+/// Sure characters of a reading that are others in a record, and their places, from 1; empty where there are none.
+pub fn differing(n: i64, places: &[i64]) -> String {
+    let at = places.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let only = if at.is_empty() { at } else { format!(": only if character {at} was misread") };
     match n {
         0 => String::new(),
-        1 => "1 sure character differs".into(),
-        n => format!("{n} sure characters differ"),
+        1 => format!("1 sure character differs{only}"),
+        n => format!("{n} sure characters differ{only}"),
     }
 }
 
-/// What was assumed before anything was looked up.
-pub fn assumed(share: f64, narrowing: &str) -> String {
+/// What was assumed before anything was looked up: the share of unregistered codes, and that of them which differ from a
+/// registered one in one character, where it is known.
+pub fn assumed(share: f64, next_to: Option<f64>, narrowing: &str) -> String {
     let none = if narrowing.is_empty() { "in no registry".into() } else { in_none(narrowing) };
-    format!("Assumed before: {} of codes are {none}.", percent(share))
+    let issued = next_to.map_or_else(String::new, |share| {
+        format!(
+            "; of these {} differ from a registered one in one character, and the others were issued at random",
+            percent(share)
+        )
+    });
+    format!("Assumed before: {} of codes are {none}{issued}.", percent(share))
 }
 
 #[cfg(test)]
@@ -135,14 +144,14 @@ mod tests {
         let some = narrowing(&[], Some("Glock"), Some("9mm"), Some("2024-05-31"));
         assert_eq!(
             in_none(&some),
-            "in no record of make Glock and calibre 9mm, in the firearm on 2024-05-31 as far as it states days"
+            "in no record of make Glock and calibre 9mm, in the firearm on 2024-05-31 or without days"
         );
         let formats = ["ifm8", "ifm8-323"].map(String::from);
         assert_eq!(
             narrowing(&formats, Some("Glock"), None, None),
             "of format ifm8 or ifm8-323 and make Glock"
         );
-        assert!(!assumed(0.5, &some).contains("registry"));
+        assert!(!assumed(0.5, None, &some).contains("registry"));
         assert!(
             left_out(&some, Some(0), false)
                 .starts_with("Left out: 0 compatible records that are not of make")

@@ -205,6 +205,72 @@ fn a_scene_with_another_guns_case_is_refused_and_said_so() {
 }
 
 #[test]
+fn what_many_clear_photographs_agree_on_leaves_the_other_symbols_next_to_nothing() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let lines: Vec<String> = (0..12).map(|i| line(&format!("17/{i}.png"), "A7CK2MP4")).collect();
+    fs::write(out.join("results.jsonl"), lines.join("\n") + "\n").unwrap();
+    group(&out, &["--group-by", "^([^/]+)/"]).assert().code(0);
+    for place in &of(&out)[0].positions {
+        let sum: f64 = place.alternatives.iter().map(|(_, p)| p).sum();
+        assert!(sum < 1.001 && place.alternatives[1].1 < 0.001, "{place:?}");
+    }
+}
+
+#[test]
+fn what_was_read_together_is_looked_up_in_a_registry_as_one() {
+    let (dir, out) = scenes();
+    let (together, registry) = (dir.path().join("together"), dir.path().join("lab.sqlite"));
+    group(&out, &["--group-by", "^([^/]+)/", "--same-gun", "-o", together.to_str().unwrap()])
+        .assert()
+        .code(0);
+    let lab = |args: &[&str]| {
+        let mut command = microstamp();
+        command.args(args).arg("--registry").arg(&registry);
+        command
+    };
+    lab(&["registry", "init"]).assert().code(0);
+    let add = ["--code", "A7CK2MP4", "--format", "ifm8", "--make", "Colt", "--serial", "C1"];
+    lab(&[&["registry", "add"], &add[..]].concat()).assert().code(0);
+    let answers = dir.path().join("answers");
+    let asked = ["trace", together.to_str().unwrap(), "--groups", "--why", "case 1"];
+    let run = lab(&asked).arg("-o").arg(&answers).assert().code(0);
+    let text = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    assert!(text.contains("| group ") && text.contains("2 groups looked up"), "{text}");
+    let lines = fs::read_to_string(answers.join("traces.jsonl")).unwrap();
+    let traces: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!((&traces[0]["group"], &traces[0]["path"]), (&"17".into(), &serde_json::Value::Null));
+    assert_eq!(traces[0]["candidates"][0]["serial"], "C1");
+    // Photographs that contradict each other lead nowhere.
+    assert_eq!((&traces[1]["asked"], &traces[1]["compatible"]), (&"????????".into(), &0.into()));
+    let log = lab(&["registry", "log"]).assert().code(0);
+    assert!(String::from_utf8_lossy(&log.get_output().stdout).contains("read together: 17"));
+    // Groups of other results than those that lie beside them are none.
+    fs::copy(together.join(FILES[0]), out.join(FILES[0])).unwrap();
+    let results = fs::read_to_string(out.join("results.jsonl")).unwrap();
+    fs::write(out.join("results.jsonl"), results + "\n").unwrap();
+    let refused = told(&mut lab(&["trace", out.to_str().unwrap(), "--groups", "--why", "case 1"]), 2);
+    assert!(refused.contains("other results"), "{refused}");
+    assert!(
+        told(&mut lab(&["trace", "A7CK2MP4", "--groups", "--why", "case 1"]), 2).contains("without --groups")
+    );
+}
+
+#[test]
+fn somebodys_own_table_of_groups_stays() {
+    let (dir, out) = scenes();
+    let own = out.join("groups.csv");
+    let table = "path,group,remark\n17/a.png,item 1,mine\n17/b.png,item 1,\n";
+    fs::write(&own, table).unwrap();
+    let refused = told(&mut group(&out, &["--groups", own.to_str().unwrap()]), 2);
+    assert!(refused.contains("stays as it is"), "{refused}");
+    assert_eq!(fs::read_to_string(&own).unwrap(), table);
+    let elsewhere = dir.path().join("together");
+    group(&out, &["--groups", own.to_str().unwrap(), "-o", elsewhere.to_str().unwrap()]).assert().code(0);
+}
+
+#[test]
 fn a_table_groups_what_no_pattern_can() {
     let (dir, out) = scenes();
     let table = dir.path().join("groups.csv");
@@ -227,7 +293,12 @@ fn a_grouping_that_cannot_be_meant_ends_before_anything_is_read_and_says_what_to
     let table = dir.path().join("groups.csv");
     fs::write(&table, "path,group\n17/x.png,item 1\n").unwrap();
     let table = table.to_str().unwrap();
+    let [twice, open] = ["twice.csv", "open.csv"].map(|name| dir.path().join(name));
+    fs::write(&twice, "path,group,group\n17/a.png,item 1,item 2\n").unwrap();
+    fs::write(&open, "path,group\n17/a.png,\"item 1\n17/b.png,item 2\n").unwrap();
     for (asked, named) in [
+        (vec!["--groups", twice.to_str().unwrap()], "two columns are called `group`"),
+        (vec!["--groups", open.to_str().unwrap()], "a quotation mark is not closed"),
         (vec!["--group-by", "^case"], "try: --group-by '^([^/]+)/'"),
         (vec!["--group-by", "(case"], "is no regular expression"),
         (vec!["--groups", table], "line 2: no photograph 17/x.png"),

@@ -15,7 +15,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("canvas", &["error", "pipeline"]),
     ("batch", &["error", "settings", "pipeline"]),
     ("groups", &["error", "settings", "pipeline", "batch"]),
-    ("casework", &["error", "settings", "pipeline", "batch", "words"]),
+    ("casework", &["error", "settings", "pipeline", "batch", "groups", "words"]),
     ("report", &["error", "settings", "pipeline", "batch", "groups", "canvas", "words"]),
     ("score", &["error", "settings", "pipeline", "batch", "groups", "canvas"]),
     ("bench", &["error", "settings", "pipeline", "batch", "score"]),

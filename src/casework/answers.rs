@@ -11,9 +11,10 @@ use std::path::Path;
 pub const FILES: [&str; 2] = ["traces.jsonl", "traces.csv"];
 
 /// Columns of `traces.csv` that say the same for every record of a question.
-const OF_QUESTION: [&str; 19] = [
+const OF_QUESTION: [&str; 20] = [
     "asked",
     "path",
+    "group",
     "sha256",
     "best",
     "reading_p",
@@ -84,6 +85,7 @@ fn of_question(trace: &Trace) -> [String; OF_QUESTION.len()] {
     [
         trace.asked.clone(),
         text(trace.path.as_ref()),
+        text(trace.group.as_ref()),
         text(trace.sha256.as_ref()),
         text(trace.best.as_ref()),
         trace.reading_p.map(|p| p.to_string()).unwrap_or_default(),

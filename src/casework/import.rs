@@ -213,7 +213,7 @@ fn same_firearm(a: &str, b: &str) -> String {
 /// would count twice. The day on which one ends and the other begins is none.
 fn overlapping(a: &str, b: &str) -> String {
     let begins_before_end =
-        |a: &str, b: &str| format!("({a}.{FROM} = '' OR {b}.to_date = '' OR {a}.{FROM} < {b}.to_date)");
+        |a: &str, b: &str| format!("({a}.{FROM} = '' OR {b}.{TO} = '' OR {a}.{FROM} < {b}.{TO})");
     format!(
         "{} AND {a}.{FROM} <> {b}.{FROM} AND {} AND {}",
         same_firearm(a, b),
@@ -222,8 +222,9 @@ fn overlapping(a: &str, b: &str) -> String {
     )
 }
 
-/// The column with the first day of an entry.
+/// The columns with the first day of an entry, and the day after its last.
 const FROM: &str = "from_date";
+const TO: &str = "to_date";
 
 /// Those of some columns that do not make an entry.
 fn content<'a>(stated: &[&'a str]) -> impl Iterator<Item = &'a str> {
@@ -248,8 +249,9 @@ fn tally(database: &mut dyn Database, sign: i8, from: &str) -> Result<(), Fatal>
 /// `stated` are compared and replaced: a table without them says nothing of them.
 ///
 /// Each row that is not to be added gets a verdict first: `known` (there already, word for word), `twice`
-/// (in this file before, with other data), `differs` (registered already, with other data); `overlaps`, and `mingled` where
-/// it is more than one row of either that overlaps (registered already, over other days); `mixed` (so in this file before).
+/// (in this file before, with other data), `differs` (registered already, with other data), `crowds` where it then would
+/// overlap another time of the firearm; `overlaps`, and `mingled` where it is more than one row of either that overlaps
+/// (registered already, over other days); `mixed` (so in this file before).
 fn merge(
     database: &mut dyn Database,
     rejects: &mut Rejects<'_>,
@@ -338,6 +340,15 @@ fn merge_locked(
         let registered = "staging AS s JOIN record AS r ON r.code = s.code";
         database
             .execute(&format!("{} ON CONFLICT (line) DO NOTHING", verdict("differs", registered)), &[])?;
+        if stated.contains(&TO) {
+            // In the place of what is registered it would count twice beside the firearm's other times.
+            let crowds = format!(
+                "UPDATE verdict SET verdict = 'crowds' WHERE verdict = 'differs' AND line IN (\
+                 SELECT s.line FROM {registered} WHERE {})",
+                overlapping("s", "r")
+            );
+            database.execute(&crowds, &[])?;
+        }
         let overlaps = format!(
             "INSERT INTO verdict SELECT s.line, min(CASE WHEN {} THEN 'known' ELSE 'overlaps' END) \
              FROM {registered} WHERE {} GROUP BY s.line ON CONFLICT (line) DO NOTHING",
@@ -374,6 +385,9 @@ fn merge_locked(
         let reason = match row[1].text() {
             "twice" => "it stands in this file before, with other data",
             "mixed" => "it stands in this file before, from another day on, and the times overlap",
+            "crowds" => {
+                "its days would overlap another time over which the firearm is registered with this code"
+            }
             "mingled" => {
                 "the firearm is registered already with this code, from other days on, and more than two times overlap"
             }

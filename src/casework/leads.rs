@@ -11,6 +11,10 @@ use std::path::Path;
 
 /// Version of the layout of a line of `leads.jsonl`.
 pub const SCHEMA: u32 = 1;
+/// Names of the files, lines and table.
+pub const FILES: [&str; 2] = ["leads.jsonl", "leads.csv"];
+/// First columns of the table.
+const HEAD: [&str; 6] = ["kind", "group", "shared", "log10_lr", "agree", "same_scene"];
 
 /// One reading of a lead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -40,7 +44,7 @@ pub struct PairLead {
     pub a: Member,
     /// The second.
     pub b: Member,
-    /// The code they share, `?` where it is not sure.
+    /// The code they share, as [`Linker::shared`] has it.
     pub shared: String,
     /// Logarithm to base 10 of the likelihood ratio for one code.
     pub log10_lr: f64,
@@ -50,6 +54,10 @@ pub struct PairLead {
     pub same_scene: bool,
     /// Group that both belong to; null where they belong to none, or to two.
     pub group: Option<usize>,
+    /// Pairs of readings that were compared.
+    pub compared: u64,
+    /// Least `log10_lr` of a lead.
+    pub log10_bar: f64,
     /// SHA-256 of each `results.jsonl` whose readings were compared.
     pub results_sha256: Vec<String>,
 }
@@ -63,12 +71,16 @@ pub struct GroupLead {
     pub kind: &'static str,
     /// 1, 2, 3, ..., the largest group first.
     pub id: usize,
-    /// The code they share, `?` where it is not sure.
+    /// The code they share, as [`Linker::shared`] has it.
     pub shared: String,
     /// Number of scenes.
     pub scenes: usize,
     /// The readings.
     pub members: Vec<Member>,
+    /// Pairs of readings that were compared.
+    pub compared: u64,
+    /// Least `log10_lr` of a lead.
+    pub log10_bar: f64,
     /// SHA-256 of each `results.jsonl` whose readings were compared.
     pub results_sha256: Vec<String>,
 }
@@ -91,6 +103,11 @@ pub fn scene(path: &str, depth: usize) -> String {
     if parts.is_empty() { ".".into() } else { parts.join("/") }
 }
 
+/// Three decimals.
+fn thousandths(x: f64) -> f64 {
+    (x * 1000.0).round() / 1000.0
+}
+
 impl Leads {
     /// Puts what was found into words; `hashes` of the results that the readings stand in.
     pub fn new(
@@ -103,7 +120,7 @@ impl Leads {
         let member = |i: usize| {
             let read = &readings[i];
             let source = read.question.reading.as_ref();
-            let path = source.map(|s| s.path.clone()).unwrap_or_default();
+            let path = source.and_then(|s| s.path.clone()).unwrap_or_default();
             Member {
                 out: read.out.clone(),
                 scene: scene(&path, depth),
@@ -125,9 +142,11 @@ impl Leads {
                     kind: "pair",
                     same_scene: (&a.out, &a.scene) == (&b.out, &b.scene),
                     shared: linker.shared(&[pair.a, pair.b]),
-                    log10_lr: (pair.log10_lr * 1000.0).round() / 1000.0,
+                    log10_lr: thousandths(pair.log10_lr),
                     agree: linker.agree(pair.a, pair.b),
                     group: group_of(pair.a).filter(|g| group_of(pair.b) == Some(*g)),
+                    compared: links.compared,
+                    log10_bar: thousandths(links.bar),
                     results_sha256: hashes.to_vec(),
                     a,
                     b,
@@ -150,6 +169,8 @@ impl Leads {
                     shared: linker.shared(numbers),
                     scenes: scenes.len(),
                     members,
+                    compared: links.compared,
+                    log10_bar: thousandths(links.bar),
                     results_sha256: hashes.to_vec(),
                 }
             })
@@ -179,10 +200,16 @@ impl Leads {
             lines.push(b'\n');
         }
         let table = self.table().map_err(|e| full(&e))?;
-        for (name, bytes) in [("leads.jsonl", &lines), ("leads.csv", &table)] {
+        for (name, bytes) in FILES.into_iter().zip([&lines, &table]) {
             disk::replace(&folder.join(name), bytes).map_err(|e| full(&e))?;
         }
         Ok(())
+    }
+
+    /// Whether a file with the name of one that is written is such a file: somebody's own table may be called so.
+    pub fn is_one(name: &str, bytes: &[u8]) -> bool {
+        let begins = if name == FILES[1] { HEAD.join(",") } else { "{\"schema\":".into() };
+        bytes.starts_with(begins.as_bytes())
     }
 
     /// The same, flat: a row a pair, and a row for each reading of a group.
@@ -190,7 +217,7 @@ impl Leads {
         let mut table = csv::Writer::from_writer(Vec::new());
         let names =
             |side: &str| ["out", "scene", "path", "sha256", "code", "status"].map(|n| format!("{side}_{n}"));
-        let head = ["kind", "group", "shared", "log10_lr", "agree", "same_scene"].map(String::from);
+        let head = HEAD.map(String::from);
         table.write_record(head.iter().chain(&names("a")).chain(&names("b")))?;
         let cells = |m: &Member| {
             let sha256 = m.sha256.as_deref().unwrap_or_default();

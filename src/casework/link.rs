@@ -24,7 +24,8 @@ use std::cmp::Ordering;
 
 /// Least probability of one code at which a pair is a lead: one false lead in a thousand.
 pub const SURE: f64 = 0.999;
-/// Least probability at which a symbol of a shared code is written down.
+/// Least probability, by all readings together, at which a character that one of them is sure of stands in the code that
+/// they share.
 const SHOWN: f64 = 0.99;
 
 /// Ratio, as its logarithm to base 10, below which two readings speak against being of one pin: 10 to 1.
@@ -113,18 +114,22 @@ impl<'a> Linker<'a> {
         mixed(same, self.marks[a].astray, self.marks[b].astray).log10()
     }
 
-    /// The code that readings share, `?` where it is not sure.
+    /// The code that readings share: the characters that one of them at least is sure of and that all together leave
+    /// probable, else `?`. What several unsure readings add up to is for a joint reading to say, which is calibrated.
     pub fn shared(&self, members: &[usize]) -> String {
         let Some(&first) = members.first() else { return String::new() };
         let pooled = self.pooled(members);
         let alphabet = &self.readings[first].question.alphabet;
-        pooled
-            .weighted
-            .chunks(alphabet.len())
-            .map(|place| {
+        let sure = |at: usize| {
+            let mut asked = members.iter().map(|m| &self.readings[*m].question.asked);
+            asked.find_map(|code| code.chars().nth(at).filter(|c| *c != '?'))
+        };
+        let places = pooled.weighted.chunks(alphabet.len()).enumerate();
+        places
+            .map(|(at, place)| {
                 let sum: f64 = place.iter().sum();
-                let top = (0..place.len()).max_by(|i, j| place[*i].total_cmp(&place[*j]).then(j.cmp(i)));
-                top.filter(|top| place[*top] >= SHOWN * sum).map_or('?', |top| alphabet[top])
+                let own = sure(at).and_then(|c| alphabet.iter().position(|a| *a == c));
+                own.filter(|own| place[*own] >= SHOWN * sum).map_or('?', |own| alphabet[own])
             })
             .collect()
     }
@@ -246,7 +251,13 @@ mod tests {
             .iter()
             .map(|code| {
                 let question = Question::typed(code, &Scheme::all()[..1]).unwrap();
-                let reading = Some(Source { path: "x".into(), sha256: None, best: None, reading_p: 1.0 });
+                let reading = Some(Source {
+                    path: Some("x".into()),
+                    group: None,
+                    sha256: None,
+                    best: None,
+                    reading_p: 1.0,
+                });
                 MarkRead {
                     out: "out".into(),
                     status: Status::Partial,
@@ -271,6 +282,17 @@ mod tests {
         // One character that differs leaves only that a mark was found wrongly.
         assert!(linker.log10_lr(0, 3) < -5.0);
         assert_eq!((linker.shared(&[1, 2]).as_str(), linker.agree(1, 2)), ("A7CK2MP4", 4));
+    }
+
+    #[test]
+    fn what_no_reading_is_sure_of_is_not_shown_though_all_of_them_together_would_be() {
+        let mut both = readings(&["A7CK2MP4", "A7CK2MP4"]);
+        for read in &mut both {
+            let place = &mut read.question.places[7];
+            place.iter_mut().for_each(|p| *p = 0.05 / 32.0 + *p * (0.95 - 0.05 / 32.0));
+            read.question.asked = "A7CK2MP?".into();
+        }
+        assert_eq!(Linker::new(&both, &|_| None).shared(&[0, 1]), "A7CK2MP?");
     }
 
     #[test]

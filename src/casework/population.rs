@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Records looked at to count symbols: their shares are then known to about a thousandth.
 const SAMPLE: i64 = 50_000;
-/// Places in the registry from which they are taken.
-const RUNS: i64 = 100;
+/// Ids times the first, modulo the second, have no pattern that a registry's rows could share.
+const SCATTER: i64 = 7919;
+const PRIME: i64 = 1_000_003;
 
 /// Numbers of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -205,33 +206,23 @@ pub fn shares(
     alphabet: &[char],
     length: usize,
 ) -> Result<Option<Vec<Vec<f64>>>, Fatal> {
-    let mut last = 0;
-    database.query("SELECT id FROM record ORDER BY id DESC LIMIT 1", &[], &mut |row| {
-        last = row[0].int();
+    let registered = Population::count(database)?.by(0).into_iter().find(|(id, _)| id == format);
+    let Some((_, registered)) = registered.filter(|(_, records)| *records > 0) else { return Ok(None) };
+    let mut counts = vec![vec![1.0; alphabet.len()]; length];
+    // Rows of a format may lie side by side or be every second one: ids are scattered before some are taken.
+    let sql = format!("SELECT code FROM record WHERE format = $1 AND id * {SCATTER} % {PRIME} % $2 = 0");
+    let one_in = (registered / SAMPLE).max(1);
+    database.query(&sql, &[format.into(), one_in.into()], &mut |row| {
+        for (place, c) in counts.iter_mut().zip(row[0].text().chars()) {
+            if let Some(symbol) = alphabet.iter().position(|a| *a == c) {
+                place[symbol] += 1.0;
+            }
+        }
         Ok(())
     })?;
-    let mut counts = vec![vec![1.0; alphabet.len()]; length];
-    let mut seen = 0;
-    // Ids that follow each other are read at once; such runs lie evenly over all.
-    let runs = last.clamp(1, RUNS);
-    let length_of_run = (last.min(SAMPLE) / runs).max(1);
-    for run in 0..runs {
-        let from = last * run / runs;
-        let to = from + length_of_run;
-        let sql = "SELECT code FROM record WHERE id > $1 AND id <= $2 AND format = $3";
-        database.query(sql, &[from.into(), to.into(), Value::from(format)], &mut |row| {
-            seen += 1;
-            for (place, c) in counts.iter_mut().zip(row[0].text().chars()) {
-                if let Some(symbol) = alphabet.iter().position(|a| *a == c) {
-                    place[symbol] += 1.0;
-                }
-            }
-            Ok(())
-        })?;
-    }
     for place in &mut counts {
         let sum: f64 = place.iter().sum();
         place.iter_mut().for_each(|n| *n /= sum);
     }
-    Ok((seen > 0).then_some(counts))
+    Ok(Some(counts))
 }

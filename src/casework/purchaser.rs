@@ -130,8 +130,9 @@ impl<'a> Vault<'a> {
             self.database.commit()?;
             Ok(counts)
         });
-        if put.is_err() {
-            self.database.rollback();
+        match put {
+            Ok(_) => self.unclaimed = false,
+            Err(_) => self.database.rollback(),
         }
         put
     }
@@ -186,9 +187,7 @@ impl<'a> Vault<'a> {
             ));
         }
         let event = Event { verb: "key", asked: "the registry's key from now on".into(), came_back: 0 };
-        log::append(self.database, Log::Purchaser, actor, &[event])?;
-        self.unclaimed = false;
-        Ok(())
+        log::append(self.database, Log::Purchaser, actor, &[event])
     }
 
     /// The sales of a firearm, its make and serial spelt with any letters, capital or not; logged before they are given.

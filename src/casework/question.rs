@@ -2,6 +2,7 @@
 
 use crate::batch::Record;
 use crate::error::Fatal;
+use crate::groups::Group;
 use crate::pipeline::scheme::Scheme;
 
 /// Least probability of a symbol: the last decimal of results.jsonl. Keeps a number that was rounded to
@@ -27,12 +28,14 @@ pub struct Question {
     pub reading: Option<Source>,
 }
 
-/// Which photograph a question comes from.
+/// Which photograph a question comes from, or which photographs that were read together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source {
-    /// As in the results.
-    pub path: String,
-    /// As in the results.
+    /// The photograph, as in the results; `None` for several.
+    pub path: Option<String>,
+    /// The group's name; `None` for one photograph.
+    pub group: Option<String>,
+    /// Of the photograph, as in the results.
     pub sha256: Option<String>,
     /// The most probable code.
     pub best: Option<String>,
@@ -83,6 +86,41 @@ impl Question {
     /// A sentence where it contradicts itself or its format.
     pub fn read(record: &Record, schemes: &[Scheme]) -> Result<Option<Self>, String> {
         let (Some(code), Some(format)) = (&record.code, &record.format) else { return Ok(None) };
+        let positions = record.positions.iter().map(|p| listed(p.char, p.p, &p.alternatives));
+        let source = Source {
+            path: Some(record.path.clone()),
+            group: None,
+            sha256: record.sha256.clone(),
+            best: record.best.clone(),
+            reading_p: record.confidence,
+        };
+        Self::of((code, format), &positions.collect::<Vec<_>>(), source, schemes).map(Some)
+    }
+
+    /// What photographs that were read together say; `None` where they hold no code.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn joint(group: &Group, schemes: &[Scheme]) -> Result<Option<Self>, String> {
+        let (Some(code), Some(format)) = (&group.code, &group.format) else { return Ok(None) };
+        let positions = group.positions.iter().map(|p| listed(p.char, p.p, &p.alternatives));
+        let source = Source {
+            path: None,
+            group: Some(group.group.clone()),
+            sha256: None,
+            best: group.best.clone(),
+            reading_p: group.confidence,
+        };
+        Self::of((code, format), &positions.collect::<Vec<_>>(), source, schemes).map(Some)
+    }
+
+    /// A code as it was read in a format, with the symbols that are listed for each place.
+    fn of(
+        (code, format): (&str, &str),
+        positions: &[Vec<(char, f64)>],
+        source: Source,
+        schemes: &[Scheme],
+    ) -> Result<Self, String> {
         let scheme = schemes
             .iter()
             .find(|s| s.id == *format)
@@ -94,37 +132,25 @@ impl Question {
         if let Some(c) = code.chars().find(|c| *c != '?' && !alphabet.contains(c)) {
             return Err(format!("code `{code}`: `{c}` is never issued in {format}"));
         }
-        let reading = Some(Source {
-            path: record.path.clone(),
-            sha256: record.sha256.clone(),
-            best: record.best.clone(),
-            reading_p: record.confidence,
-        });
-        let formats = vec![format.clone()];
-        if record.positions.is_empty() {
+        let confidence = source.reading_p;
+        let (asked, formats, reading) = (code.to_string(), vec![format.to_string()], Some(source));
+        if positions.is_empty() {
             // A program that gives no probabilities is taken at its word.
             let places = code.chars().map(|c| certain(c, &alphabet)).collect();
-            return Ok(Some(Self { asked: code.clone(), formats, alphabet, places, astray: 0.0, reading }));
+            return Ok(Self { asked, formats, alphabet, places, astray: 0.0, reading });
         }
-        if record.positions.len() != scheme.len() {
-            return Err(format!("{} positions, {format} has {}", record.positions.len(), scheme.len()));
+        if positions.len() != scheme.len() {
+            return Err(format!("{} positions, {format} has {}", positions.len(), scheme.len()));
         }
-        let mut places = Vec::new();
-        for position in &record.positions {
-            let mut listed = position.alternatives.clone();
-            if !listed.iter().any(|(c, _)| *c == position.char) {
-                listed.push((position.char, position.p));
-            }
-            if listed.iter().any(|(_, p)| !(0.0..=1.0).contains(p)) {
-                return Err(format!("a probability of `{}` is not between 0 and 1", position.char));
-            }
-            places.push(spread(&listed, &alphabet));
+        if let Some((c, _)) = positions.iter().flatten().find(|(_, p)| !(0.0..=1.0).contains(p)) {
+            return Err(format!("a probability of `{c}` is not between 0 and 1"));
         }
-        let astray = astray(&places, record.confidence);
+        let mut places: Vec<Vec<f64>> = positions.iter().map(|listed| spread(listed, &alphabet)).collect();
+        let astray = astray(&places, confidence);
         for place in &mut places {
             straighten(place, astray);
         }
-        Ok(Some(Self { asked: code.clone(), formats, alphabet, places, astray, reading }))
+        Ok(Self { asked, formats, alphabet, places, astray, reading })
     }
 
     /// Characters that are known or were read as sure.
@@ -141,10 +167,27 @@ impl Question {
         p
     }
 
+    /// Probability, if the mark was found as it should be, of a code that differs from this one in one character, each
+    /// such code being as likely before; 0 as for [`Self::probability`].
+    pub fn next_to(&self, code: &str) -> f64 {
+        let of = |(c, place): (char, &Vec<f64>)| self.alphabet.iter().position(|a| *a == c).map(|i| place[i]);
+        let own: Option<Vec<f64>> = code.chars().zip(&self.places).map(of).collect();
+        let Some(own) = own.filter(|own| own.len() == self.places.len()) else { return 0.0 };
+        let but = |i: usize| own.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p).product::<f64>();
+        let others = (self.alphabet.len().max(2) - 1) as f64 * own.len().max(1) as f64;
+        own.iter().enumerate().map(|(i, p)| but(i) * (1.0 - p)).sum::<f64>() / others
+    }
+
     /// Probability of one code before anything was read, if codes are issued at random.
     pub fn random(&self) -> f64 {
         (self.alphabet.len() as f64).powi(-(self.places.len() as i32))
     }
+}
+
+/// The symbols that are listed for a place, the most probable one among them.
+fn listed(top: char, p: f64, alternatives: &[(char, f64)]) -> Vec<(char, f64)> {
+    let top = (!alternatives.iter().any(|(c, _)| *c == top)).then_some((top, p));
+    alternatives.iter().copied().chain(top).collect()
 }
 
 /// A character that is known, or one that is not at all.
@@ -219,6 +262,22 @@ mod tests {
         assert!((question.astray - 0.001 * 33.0 / 32.0).abs() < 1e-6, "{}", question.astray);
         assert!(of(0, 'A') > 0.9994);
         assert_eq!(question.sure(), 3);
+    }
+
+    #[test]
+    fn what_stands_next_to_a_code_is_every_code_with_another_character_in_one_place() {
+        let record = record(&[0.999, 0.9, 0.8, 0.7, 0.6, 0.5], 0.2);
+        let question = Question::read(&record, &Scheme::all()).unwrap().unwrap();
+        let (mut sum, mut codes) = (0.0, 0);
+        for (i, other) in (0..6).flat_map(|i| question.alphabet.iter().map(move |c| (i, *c))) {
+            let code: String =
+                "A4AZAB".chars().enumerate().map(|(j, c)| if i == j { other } else { c }).collect();
+            if code != "A4AZAB" {
+                (sum, codes) = (sum + question.probability(&code), codes + 1);
+            }
+        }
+        assert!((question.next_to("A4AZAB") / (sum / f64::from(codes)) - 1.0).abs() < 1e-9);
+        assert_eq!((question.next_to("A4AZA"), question.next_to("A4AZAO")), (0.0, 0.0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::question::Question;
 use crate::batch::{self, results::AGAIN};
 use crate::error::Fatal;
+use crate::groups;
 use crate::pipeline::decode::Status;
 use crate::pipeline::scheme::Scheme;
 use std::path::Path;
@@ -27,6 +28,26 @@ pub struct Results {
     pub without: usize,
     /// SHA-256 of the file.
     pub sha256: String,
+}
+
+/// Reads what the photographs of a folder say together, and how many groups say nothing.
+///
+/// # Errors
+/// [`Fatal`] where there are no groups, they were read from other results than lie beside them, or a line contradicts itself.
+pub fn read_joint(folder: &Path) -> Result<(Vec<Question>, usize), Fatal> {
+    let schemes = Scheme::all();
+    let (mut questions, mut without) = (Vec::new(), 0);
+    for group in groups::read_alone(folder)? {
+        let wrong = |why: String| {
+            let hint = "`microstamp group OUT --group-by PATTERN` once more";
+            Fatal::new(format!("{}: group {}: {why}", folder.display(), group.group), hint)
+        };
+        match Question::joint(&group, &schemes).map_err(wrong)? {
+            Some(question) => questions.push(question),
+            None => without += 1,
+        }
+    }
+    Ok((questions, without))
 }
 
 /// Reads the results of a folder.

@@ -1,9 +1,9 @@
 //! `microstamp link`: readings of one firearm's pin, across scenes and runs.
 
-use super::{Common, Outcome, keep_from_evidence, print, remark_if_changed, remark_if_several};
+use super::{Common, Outcome, keep_from_evidence, keep_others, print, remark_if_changed, remark_if_several};
 use crate::batch::names::printable;
 use crate::batch::pool;
-use crate::casework::leads::{Leads, Member};
+use crate::casework::leads::{self, Leads, Member};
 use crate::casework::link::Linker;
 use crate::casework::results::{self, MarkRead};
 use crate::casework::{population, store};
@@ -52,7 +52,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         args.outs.iter().filter(|out| seen.insert(std::fs::canonicalize(out).unwrap_or((*out).clone())))
     {
         let inputs = remark_if_changed(out).map_or_else(Vec::new, |run| run.inputs);
-        remark_if_several(inputs.len());
+        remark_if_several(inputs.len(), common);
         evidence.extend(inputs);
         let read = results::read(out)?;
         without += read.without;
@@ -61,6 +61,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     let folder = args.out.as_ref().unwrap_or(&args.outs[0]);
     keep_from_evidence(&evidence, folder)?;
+    for name in leads::FILES {
+        keep_others(&folder.join(name), |bytes| Leads::is_one(name, bytes))?;
+    }
     let twice = drop_same_files(&mut readings);
     let shares = shares(args.registry.as_deref())?;
     let linker = Linker::new(&readings, &|format| shares.get(format).cloned());
@@ -168,7 +171,7 @@ fn table(leads: &Leads, several: bool) -> String {
         vec![a, b, lead.shared.clone(), format!("10^{:.1}", lead.log10_lr), pairs.to_string()]
     });
     section(
-        &["scene", "scene", "shared code", "likelihood ratio, at most", "pairs"],
+        &["scene", "scene", "shared code", "strongest pair, one code against two", "pairs"],
         scenes.collect(),
         "pairs of scenes",
     );

@@ -3,6 +3,7 @@
 use super::registry::{Place, Who};
 use super::{Common, Outcome, keep_from_evidence, print, remark_if_changed, unwritable};
 use crate::batch::names::printable;
+use crate::batch::output::FILES;
 use crate::casework::answers;
 use crate::casework::entry::is_day;
 use crate::casework::population::Filter;
@@ -26,10 +27,11 @@ use std::path::{Path, PathBuf};
         a code names a firing pin, not a firearm, an owner or a shooter.",
     after_help = "Examples:\n  microstamp trace A7CK2MP4 --registry lab.sqlite --why \"case 2026-117\"\n  \
         microstamp trace 'A7?K2MP?' --registry lab.sqlite --why \"case 2026-117\" \\\n    --calibre 9mm\n  \
-        microstamp trace out --registry lab.sqlite --why \"case 2026-117\" -o leads"
+        microstamp trace out --registry lab.sqlite --why \"case 2026-117\" -o leads\n  \
+        microstamp trace together --groups --registry lab.sqlite --why \"case 2026-117\""
 )]
 pub struct Args {
-    /// Code, `?` for each unknown character; or a folder that `decode` wrote
+    /// Code, `?` for each unknown character; or a folder that `decode` wrote, or with --groups `group`
     #[arg(value_name = "CODE|OUT")]
     what: String,
     #[command(flatten)]
@@ -45,16 +47,19 @@ pub struct Args {
     /// Only this photograph of the folder OUT, as results.jsonl names it; may be given several times
     #[arg(long, value_name = "PATH")]
     photo: Vec<String>,
+    /// What the folder's photographs say together (groups.jsonl), in the place of each alone
+    #[arg(long, conflicts_with = "photo")]
+    groups: bool,
     /// Only firearms of this calibre
     #[arg(long)]
     calibre: Option<String>,
     /// Only firearms of this make
     #[arg(long)]
     make: Option<String>,
-    /// Only components that were in the firearm on this day, YYYY-MM-DD
+    /// Only components that were in the firearm on this day, YYYY-MM-DD, its first and last day included
     #[arg(long, value_name = "DAY")]
     on: Option<String>,
-    /// Share of codes, 0-1, that are in no registry: what is assumed before anything is looked up
+    /// Share of codes, above 0 and below 1, that are in no registry: what is assumed before anything is looked up
     #[arg(long, value_name = "SHARE", default_value_t = UNREGISTERED)]
     unregistered: f64,
 }
@@ -80,11 +85,26 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
                 "the folder without --format: each reading has its own",
             ));
         }
-        evidence = remark_if_changed(folder).map_or_else(Vec::new, |run| run.inputs);
-        let read = results::read(folder)?;
-        without = read.without;
-        choose(args, read.readings.into_iter().map(|r| r.question).collect())?
+        // What `group -o` wrote elsewhere has no run.json, and none is missed.
+        let is_run = !args.groups || folder.join(FILES[0]).exists();
+        evidence =
+            is_run.then(|| remark_if_changed(folder)).flatten().map_or_else(Vec::new, |run| run.inputs);
+        if args.groups {
+            let questions;
+            (questions, without) = results::read_joint(folder)?;
+            questions
+        } else {
+            let read = results::read(folder)?;
+            without = read.without;
+            choose(args, read.readings.into_iter().map(|r| r.question).collect())?
+        }
     } else {
+        if args.groups {
+            return Err(Fatal::new(
+                format!("--groups asks for a folder, and {} is none", args.what),
+                "the code without --groups, or the folder that `group` or `decode --group-by` wrote",
+            ));
+        }
         if args.what.contains(['/', '\\']) {
             return Err(Fatal::new(
                 format!("there is no folder {}", args.what),
@@ -110,6 +130,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let mut database = store::open(&args.place.registry)?;
     let traces = trace::trace(&mut *database, &questions, &terms, &actor)?;
     // The rows in its log are on the disk before an answer is shown.
+    database.to_disk()?;
     drop(database);
     if let Some(out) = &args.out {
         answers::write(out, &traces)?;
@@ -166,7 +187,7 @@ fn terms(args: &Args, formats: &[String]) -> Result<Terms, Fatal> {
 
 /// The questions of the photographs asked for, or of all.
 fn choose(args: &Args, questions: Vec<Question>) -> Result<Vec<Question>, Fatal> {
-    let path_of = |q: &Question| q.reading.as_ref().map(|r| r.path.clone()).unwrap_or_default();
+    let path_of = |q: &Question| q.reading.as_ref().and_then(|r| r.path.clone()).unwrap_or_default();
     if let Some(lacking) = args.photo.iter().find(|p| !questions.iter().any(|q| path_of(q) == **p)) {
         return Err(Fatal::new(
             format!("{} has no reading of `{lacking}`", args.what),
@@ -220,6 +241,7 @@ fn one(trace: &Trace, narrowing: &str) -> String {
     let mut table = table(&[
         "probability",
         "code",
+        "format",
         "make",
         "model",
         "calibre",
@@ -247,6 +269,7 @@ fn one(trace: &Trace, narrowing: &str) -> String {
             };
             let cells = [
                 &e.code,
+                &e.format,
                 &e.make,
                 &e.model,
                 &e.calibre,
@@ -272,8 +295,8 @@ fn one(trace: &Trace, narrowing: &str) -> String {
         let more = thousands((trace.candidates.len() - SHOWN) as i64);
         let _ = writeln!(text, "\n{more} more records are compatible: -o DIR writes all of them");
     }
-    let assumed = words::assumed(trace.unregistered_share, narrowing);
-    let _ = writeln!(text, "\n{assumed} A record is a lead.");
+    let assumed = words::assumed(trace.unregistered_share, Some(trace.next_to_share), narrowing);
+    let _ = writeln!(text, "\nEvery character typed is taken as certain. {assumed} A record is a lead.");
     text
 }
 
@@ -282,17 +305,23 @@ fn nothing_compared(narrowing: &str) -> String {
     format!("The registry holds no record {narrowing}: is it spelt as it is there?")
 }
 
-/// The answers to a folder's readings, a row a photograph; `without` is the number of those that have none,
+/// The answers to a folder's readings, a row a photograph or group; `without` is the number of those that have none,
 /// where all were asked for.
 fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64)) -> String {
     let none = words::in_none(narrowing);
-    let mut header = vec!["photograph", "code", "reading", "compatible", "by chance", &none, "unread"];
+    let what = if traces.iter().any(|t| t.group.is_some()) { "group" } else { "photograph" };
+    let mut header = vec![what, "code", "reading", "compatible", "by chance", &none, "unread"];
     if !narrowing.is_empty() {
         header.push("left out");
     }
     header.push("most probable record");
     let mut table = table(&header);
     for trace in traces {
+        let none_sure = trace.asked.chars().all(|c| c == '?');
+        let other_format = match trace.other_format {
+            0 => String::new(),
+            n => format!("; {} of another format", counted(n as i64, "compatible record")),
+        };
         let first = match (&trace.refused, trace.candidates.first()) {
             (Some(why), _) => format!("not looked up: {why}"),
             (None, Some(c)) => {
@@ -300,20 +329,18 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
                 let alike =
                     trace.candidates.iter().skip(1).take_while(|o| o.posterior == c.posterior).count();
                 let alike = if alike > 0 { format!(", as probable as {alike} more") } else { String::new() };
-                let differs = match words::differing(c.differs as i64) {
+                let differs = match words::differing(c.differs as i64, &c.differs_at) {
                     none if none.is_empty() => none,
                     differs => format!(", {differs}"),
                 };
-                format!("{} {}{alike}{differs}", percent(c.posterior), cells.join(" "))
+                let hardly = if none_sure { ", hardly a lead: no character is sure" } else { "" };
+                format!("{} {}{alike}{differs}{hardly}{other_format}", percent(c.posterior), cells.join(" "))
             }
-            (None, None) if trace.other_format > 0 => {
-                format!("none; {} of another format", counted(trace.other_format as i64, "compatible record"))
-            }
-            (None, None) => "none".into(),
+            (None, None) => format!("none{other_format}"),
         };
         let looked_up = |answer: String| if trace.refused.is_some() { "-".into() } else { answer };
         let mut row = vec![
-            printable(trace.path.as_deref().unwrap_or_default()),
+            printable(trace.path.as_deref().or(trace.group.as_deref()).unwrap_or_default()),
             trace.asked.clone(),
             trace.reading_p.map(percent).unwrap_or_default(),
             looked_up(thousands(trace.compatible as i64)),
@@ -339,8 +366,9 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
     let looked_up = traces.len() - refused;
     let refused = if refused > 0 { format!(", {} not", thousands(refused as i64)) } else { String::new() };
     format!(
-        "{table}\n\n{} looked up{refused}{without}.{only} {} A record is a lead.\n",
-        counted(looked_up as i64, "photograph"),
-        words::assumed(share, narrowing)
+        "{table}\n\n{} looked up{refused}{without}.{only} {} Unread: the mark was found wrongly, or shows none of the codes \
+         that were searched. A record is a lead.\n",
+        counted(looked_up as i64, what),
+        words::assumed(share, traces.first().map(|t| t.next_to_share), narrowing)
     )
 }

@@ -13,7 +13,7 @@ pub mod naming;
 mod output;
 pub mod reading;
 
-pub use output::{FILES, SCHEMA, read_groups, write};
+pub use output::{FILES, SCHEMA, read_alone, read_groups, write};
 pub use reading::{Group, Kind, Member, Place};
 
 use crate::batch::Record;

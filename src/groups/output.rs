@@ -1,9 +1,9 @@
 //! `groups.jsonl` and, flat, `groups.csv`.
 
 use super::reading::{Group, Member};
-use crate::batch::disk::{csv_row, replace};
+use crate::batch::disk::{csv_row, replace, sha256_of};
 use crate::batch::names::cell;
-use crate::batch::output::GROUP_FILES;
+use crate::batch::output::{GROUP_COLUMNS, GROUP_FILES};
 use crate::batch::record::word;
 use crate::error::Fatal;
 use std::path::Path;
@@ -12,21 +12,6 @@ use std::path::Path;
 pub const SCHEMA: u32 = 1;
 /// Names of the files, lines and table.
 pub const FILES: [&str; 2] = GROUP_FILES;
-
-const COLUMNS: [&str; 12] = [
-    "group",
-    "kind",
-    "status",
-    "code",
-    "best",
-    "confidence",
-    "format",
-    "p",
-    "members",
-    "taken",
-    "left_out",
-    "warnings",
-];
 
 /// Writes both files into `folder`, each whole or not at all.
 ///
@@ -39,7 +24,7 @@ pub fn write(groups: &[Group], folder: &Path) -> Result<(), Fatal> {
             "-o with a folder that exists and is yours, and room on the disk",
         )
     };
-    let (mut lines, mut table) = (Vec::new(), csv_row(&COLUMNS));
+    let (mut lines, mut table) = (Vec::new(), csv_row(&GROUP_COLUMNS));
     for group in groups {
         serde_json::to_writer(&mut lines, group).map_err(|e| unwritable(FILES[0], &e.into()))?;
         lines.push(b'\n');
@@ -70,6 +55,20 @@ fn row(group: &Group) -> [String; 12] {
         names(&|m| m.warnings.iter().any(|w| w == "left_out")),
         group.warnings.join(" "),
     ]
+}
+
+/// Reads `groups.jsonl` of a folder: where `results.jsonl` lies beside it, as [`read_groups`]; else of one run all the same.
+///
+/// # Errors
+/// As [`read_groups`].
+pub fn read_alone(folder: &Path) -> Result<Vec<Group>, Fatal> {
+    let beside = sha256_of(&folder.join(crate::batch::output::FILES[0])).ok();
+    let first = || {
+        let text = std::fs::read_to_string(folder.join(FILES[0])).ok()?;
+        let line: serde_json::Value = serde_json::from_str(text.lines().next()?).ok()?;
+        line["results_sha256"].as_str().map(String::from)
+    };
+    read_groups(folder, &beside.or_else(first).unwrap_or_default())
 }
 
 /// Reads `groups.jsonl` of a folder, which must have been read from the `results.jsonl` with this SHA-256:

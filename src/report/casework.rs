@@ -57,6 +57,8 @@ pub struct Casework {
 struct Trace {
     asked: String,
     path: Option<String>,
+    /// Name of the photographs that it was read from together.
+    group: Option<String>,
     file: Option<String>,
     best: String,
     reading_p: String,
@@ -162,10 +164,14 @@ impl Casework {
                 None => members().any(differs),
             }
         };
-        (
-            self.leads.iter().flatten().filter(lead).count(),
-            self.traces.iter().flatten().filter(|line| other(&line["sha256"], &line["asked"])).count(),
-        )
+        // A group of another name may be another folder's.
+        let joint = |line: &Value| {
+            let named = |group: &&groups::Group| line["group"].as_str() == Some(&group.group);
+            let group = self.together.iter().flatten().find(named);
+            group.is_some_and(|group| group.code.as_deref() != line["asked"].as_str())
+        };
+        let trace = |line: &&Value| other(&line["sha256"], &line["asked"]) || joint(line);
+        (self.leads.iter().flatten().filter(lead).count(), self.traces.iter().flatten().filter(trace).count())
     }
 
     /// Traces of photographs that this run has not.
@@ -194,7 +200,19 @@ impl Casework {
             site.page(
                 "leads.html",
                 "leads.html",
-                json!({ "head": head("Leads", ""), "sha256": self.hash(FILES[0]), "panels": scenes.panels, "left_out": scenes.left_out, "outdated": old_leads, "pair_count": pairs.len(), "group_count": groups.len(), "pairs": pairs.iter().take(MOST).collect::<Vec<_>>(), "groups": groups.iter().take(MOST).collect::<Vec<_>>() }),
+                json!({
+                    "head": head("Leads", ""),
+                    "sha256": self.hash(FILES[0]),
+                    "panels": scenes.panels,
+                    "left_out": scenes.left_out,
+                    "outdated": old_leads,
+                    "pair_count": pairs.len(),
+                    "group_count": groups.len(),
+                    "compared": lines.first().and_then(|line| line["compared"].as_i64()).map(words::thousands),
+                    "bar": lines.first().map(|line| number(line, "log10_bar", 1)),
+                    "pairs": pairs.iter().take(MOST).collect::<Vec<_>>(),
+                    "groups": groups.iter().take(MOST).collect::<Vec<_>>(),
+                }),
             )?;
         }
         if let Some(lines) = &self.traces {
@@ -203,7 +221,13 @@ impl Casework {
             site.page(
                 "traces.html",
                 "traces.html",
-                json!({ "head": head, "sha256": self.hash(FILES[1]), "traces": traces, "count": lines.len(), "outdated": old_traces }),
+                json!({
+                    "head": head,
+                    "sha256": self.hash(FILES[1]),
+                    "traces": traces,
+                    "count": lines.len(),
+                    "outdated": old_traces,
+                }),
             )?;
         }
         Ok(())
@@ -258,6 +282,11 @@ fn number(line: &Value, name: &str, decimals: usize) -> String {
     line[name].as_f64().map_or_else(|| "-".into(), |v| format!("{v:.decimals$}"))
 }
 
+/// The whole numbers of a list.
+fn whole_numbers(list: &Value) -> Vec<i64> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
+}
+
 fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
     let none_sure = line["asked"].as_str().is_some_and(|code| code.chars().all(|c| c == '?'));
     let candidate = |c: &Value| Candidate {
@@ -265,7 +294,7 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
         differs: match c["differs"].as_i64() {
             Some(0) if none_sure => "no character is sure".into(),
             Some(0) => "none".into(),
-            n => n.map_or_else(|| "-".into(), words::differing),
+            n => n.map_or_else(|| "-".into(), |n| words::differing(n, &whole_numbers(&c["differs_at"]))),
         },
         fields: RECORD
             .iter()
@@ -289,6 +318,7 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
     Trace {
         asked: field(line, "asked"),
         path: line["path"].as_str().map(text),
+        group: line["group"].as_str().map(text),
         file: line["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned(),
         best: field(line, "best"),
         reading_p: chance(line, "reading_p"),
@@ -304,7 +334,7 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
         unread: chance(line, "unread"),
         assumed: line["unregistered_share"]
             .as_f64()
-            .map(|share| words::assumed(share, &narrowing))
+            .map(|share| words::assumed(share, line["next_to_share"].as_f64(), &narrowing))
             .unwrap_or_default(),
         narrowing,
         candidates: line["candidates"].as_array().into_iter().flatten().map(candidate).collect(),
@@ -375,11 +405,16 @@ mod tests {
             "asked": "A7?K2MP4", "path": "a.png", "reading_p": 0.7, "not_registered": 1e-7, "unread": 0.1234,
             "records": 5, "compatible": 1, "by_chance": 0.04, "unregistered_share": 0.25, "refused": null,
             "narrowed": null, "left_out": null,
-            "candidates": [{ "posterior": 0.999999, "differs": 2, "code": "A7BK2MP5" }],
+            "candidates": [{ "posterior": 0.999999, "differs": 2, "differs_at": [4, 8], "code": "A7BK2MP5" }],
         }));
-        for words in
-            ["&gt; 99.99 %", "&lt; 0.01 %", "12.34 %", "2 sure characters differ", "25.00 %", "70.00 %"]
-        {
+        for words in [
+            "&gt; 99.99 %",
+            "&lt; 0.01 %",
+            "12.34 %",
+            "only if character 4, 8 was misread",
+            "25.00 %",
+            "70.00 %",
+        ] {
             assert!(read.contains(words), "{words}: {read}");
         }
         assert!(read.contains("not registered") && read.contains("of codes are in no registry"), "{read}");

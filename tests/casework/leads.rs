@@ -2,7 +2,7 @@
 
 use crate::common::microstamp;
 use crate::lab::{Lab, labs, lines, many, whole};
-use microstamp::casework::population::{Filter, Population};
+use microstamp::casework::population::{self, Filter, Population};
 use microstamp::casework::question::Question;
 use microstamp::casework::store;
 use microstamp::casework::trace::{self, Terms, UNREGISTERED};
@@ -121,6 +121,47 @@ fn a_reading_leads_to_its_record_by_the_probabilities_of_its_characters() {
         assert!(text.contains("\n1 photograph looked up. ") && !text.contains("without a code"), "{text}");
         lab.refused(&["trace", &out, "--why", "x", "--photo", "z.png"], "has no reading of `z.png`");
         lab.refused(&["trace", "A7CK2MP4", "--why", "x", "--photo", "a"], "chooses from a folder");
+    }
+}
+
+/// The record of a neighbouring code is a lead where a code is not registered, and no more: codes issued in sequence have
+/// neighbours.
+#[test]
+fn a_record_that_contradicts_a_sure_character_is_never_all_but_certain() {
+    for lab in Lab::with_entries() {
+        // Registered is A7DK2MP5: the last character is read as 4, sure but for a little that is left to 5.
+        let line = reading("s1/a.png", "01", "A7DK2MP4", "A7DK2MP4", 0.996, (0.5, 'D'))
+            .replace("[\"8\",", "[\"5\",");
+        let out = out_folder(&lab, "next", &[line]);
+        let trace = &lab.traces(&[&out])[0];
+        let first = &trace["candidates"][0];
+        assert_eq!((&first["code"], &first["differs_at"]), (&"A7DK2MP5".into(), &serde_json::json!([8])));
+        let p = first["posterior"].as_f64().unwrap();
+        assert!((0.5..0.95).contains(&p), "{trace}");
+        let text = lab.ok(&["trace", &out, "--why", "x"]);
+        assert!(text.contains("only if character 8 was misread"), "{text}");
+    }
+}
+
+#[test]
+fn how_common_symbols_are_is_counted_for_each_format_however_its_rows_came() {
+    for lab in labs() {
+        // A format's few rows between many of another.
+        let few = "AAAAAA,ifm6,Colt,X1\nAAAAA2,ifm6,Colt,X2\nAAAA22,ifm6,Colt,X3\n";
+        let table = many(3000, 0) + few + &many(3000, 3000)["code,format,make,serial\n".len()..];
+        lab.ok(&["registry", "import", &lab.file("all.csv", &table), "--quiet"]);
+        let mut database = store::open(&lab.place).unwrap();
+        let mut of = |format: &str, length: usize| {
+            let alphabet: Vec<char> = Scheme::all()[0].alphabet.chars().collect();
+            population::shares(&mut *database, format, &alphabet, length).unwrap()
+        };
+        let shares = of("ifm6", 6).unwrap();
+        assert!(
+            (shares[0][0] - 4.0 / 36.0).abs() < 1e-9 && (shares[5][0] - 2.0 / 36.0).abs() < 1e-9,
+            "{shares:?}"
+        );
+        assert!((of("ifm8", 8).unwrap()[0][0] - 1.0 / 33.0).abs() < 1e-3);
+        assert_eq!(of("ifm8-narrow", 8), None);
     }
 }
 

@@ -171,6 +171,13 @@ fn a_component_is_not_registered_twice_over_one_time() {
         // Over both of them, nobody can tell which it replaces; twice in a file, neither.
         let over = put("over.csv", "A7CK2MP4,ifm8,Beretta,BER1,9mm,2024-01-01,\n");
         lab.differs(&["registry", "import", &over, "--replace"], "1 row rejected");
+        // Nor may the first grow into the second.
+        let longer = put("longer.csv", "A7CK2MP4,ifm8,Beretta,BER1,9mm,2024-03-02,2026-01-31\n");
+        lab.differs(&["registry", "import", &longer, "--replace"], "1 row rejected");
+        let rejects = std::fs::read_to_string(lab.path("longer.csv.rejects.csv")).unwrap();
+        assert!(rejects.contains("its days would overlap"), "{rejects}");
+        let shorter = put("shorter.csv", "A7CK2MP4,ifm8,Beretta,BER1,9mm,2024-03-02,2025-06-01\n");
+        lab.ok(&["registry", "import", &shorter, "--replace"]);
         let twice =
             put("twice.csv", "ZZZZ2222,ifm8,Colt,C1,,2024-01-01,\nZZZZ2222,ifm8,Colt,C1,,2024-02-01,\n");
         lab.differs(&["registry", "import", &twice], "1 row rejected");

@@ -103,6 +103,12 @@ pub trait Database {
     /// [`Fatal`] where it could not be written; then nothing of it was.
     fn commit(&mut self) -> Result<(), Fatal>;
 
+    /// Waits until what was landed has reached the disk, which another program that has the registry open may put off.
+    ///
+    /// # Errors
+    /// [`Fatal`] where it could not be written.
+    fn to_disk(&mut self) -> Result<(), Fatal>;
+
     /// Takes the change back. Where even that fails the store does so itself when the connection ends.
     fn rollback(&mut self);
 

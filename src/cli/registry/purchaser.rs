@@ -98,6 +98,7 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             let mut vault = Vault::open(&mut *database, &authority.key, &actor)?;
             let sales = vault.show(make, serial, &actor)?;
             // Its row in the log is on the disk before anything is shown.
+            database.to_disk()?;
             drop(database);
             let mut text = String::new();
             for sale in &sales {
