@@ -11,10 +11,10 @@ use crate::pipeline::engine::learned::Learned;
 use crate::pipeline::engine::{Engine, Identity, Scores, View};
 use crate::pipeline::geometry::Pose;
 use crate::pipeline::mark::{Mark, TILE_PX, TILE_SPAN};
+use crate::pipeline::photo::sha256;
 use crate::pipeline::scheme::Scheme;
 use crate::settings::LearnedSettings;
 use ndarray::Array2;
-use sha2::{Digest, Sha256};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use tesseract_rs::{TessPageIteratorLevel, TessPageSegMode, TesseractAPI, TesseractError};
@@ -71,7 +71,7 @@ impl Tesseract {
                 "apt-get install tesseract-ocr-eng, or set TESSDATA_PREFIX to their folder",
             ));
         };
-        let sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let sha256 = sha256(&bytes);
         let schemes = Scheme::all();
         // Weights without a reader leave the search for cells to the edges.
         let engine = Self { data, sha256, learned: Learned::new(learned).ok(), schemes };

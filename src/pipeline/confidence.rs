@@ -80,6 +80,21 @@ impl Fitted for Curve {
         let weights = FEATURES.map(|f| f64::from(u8::from(f == "whole"))).to_vec();
         Self { bias: 0.0, weights, accept: 0.999, character: [0.0, 1.0, 0.0], accept_character: 0.999 }
     }
+
+    fn check(&self) -> Result<(), String> {
+        let [bias, slope, more] = self.character;
+        // Or what is seen more clearly would count as less sure.
+        if !self.weights.iter().chain([&self.bias]).all(|w| w.is_finite()) {
+            return Err("a curve whose weights are no numbers".into());
+        }
+        if !(bias.is_finite() && slope > 0.0 && slope + more > 0.0) {
+            return Err(format!("a curve of characters that does not rise: {:?}", self.character));
+        }
+        if ![self.accept, self.accept_character].iter().all(|bar| (0.0..=1.0).contains(bar)) {
+            return Err("bars are probabilities, 0-1".into());
+        }
+        Ok(())
+    }
 }
 
 /// The curves by format.
@@ -155,5 +170,20 @@ mod tests {
              accept = 0.9\ncharacter = [0.0, 1.0, 0.0]\naccept_character = 0.9"
         );
         assert!(Calibration::parse(&short).unwrap_err().contains("1 weights"));
+    }
+
+    #[test]
+    fn a_curve_that_calls_a_clearer_character_less_sure_is_refused() {
+        let mut file = Calibration::default();
+        let mut refusal = |curve: Curve| {
+            file.engine = BTreeMap::from([("own".into(), BTreeMap::from([("ifm8".into(), curve)]))]);
+            Calibration::parse(&toml::to_string(&file).unwrap()).err()
+        };
+        let curve = Curve::unfitted();
+        assert_eq!(refusal(curve.clone()), None);
+        for character in [[0.0, -0.1, 0.5], [0.0, 0.4, -0.5]] {
+            assert!(refusal(Curve { character, ..curve.clone() }).unwrap().contains("does not rise"));
+        }
+        assert!(refusal(Curve { accept: 1.5, ..curve }).unwrap().contains("bars"));
     }
 }

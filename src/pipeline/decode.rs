@@ -21,7 +21,7 @@ pub enum Status {
     Partial,
     /// A mark, none sure.
     Unreadable,
-    /// A primer without a microstamp, or no primer.
+    /// No mark was seen: a primer without a microstamp, no primer, or a mark that was missed.
     NoMark,
     /// The file or the tool failed.
     Failed,
@@ -241,7 +241,9 @@ fn position(fused: &Fused<'_>, i: usize, best: usize, p: f64, settings: &DecodeS
 /// The symbols, the most probable first, where `best` has been given the probability `p`. The others share what that
 /// leaves in the proportions that they had, and none gets more than `best`: what is left over then is nobody's.
 pub fn listed(raw: &[f64], best: usize, p: f64) -> Vec<(usize, f64)> {
-    let rest = (1.0 - p) / (1.0 - raw[best]).max(f64::MIN_POSITIVE);
+    // Summed, since what several photographs agree on leaves less than 1 less its probability can tell from nothing.
+    let others: f64 = raw.iter().enumerate().filter(|(s, _)| *s != best).map(|(_, p)| p).sum();
+    let rest = if others > 0.0 { (1.0 - p) / others } else { 0.0 };
     let mut order: Vec<usize> = (0..raw.len()).filter(|s| *s != best).collect();
     order.sort_by(|a, b| raw[*b].total_cmp(&raw[*a]).then(a.cmp(b)));
     std::iter::once((best, p)).chain(order.into_iter().map(|s| (s, (rest * raw[s]).min(p)))).collect()

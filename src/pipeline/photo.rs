@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Grey values as the camera stored them; colour is folded to grey (Rec. 601 weights).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Pixels {
     /// 0-255.
     Eight(Array2<u8>),

@@ -28,7 +28,8 @@ impl Settings {
     /// As [`Settings::read`].
     pub fn parse(text: &str) -> Result<Self, Fatal> {
         let no_toml = |e: toml::de::Error| {
-            let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let before = |at: usize| text.bytes().take(at).filter(|b| *b == b'\n').count();
+            let line = e.span().map_or(1, |span| 1 + before(span.start));
             let why = e.message().lines().collect::<Vec<_>>().join(" ");
             Fatal::new(format!("line {line}: {why}"), "correct this line of the settings")
         };
@@ -217,6 +218,14 @@ mod tests {
         assert_eq!(settings.photo.max_um_per_px, PhotoSettings::default().max_um_per_px);
         assert_eq!(Settings::parse("").unwrap(), Settings::default());
         assert_eq!(Settings::parse("[photo]\n").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_the_line_on_which_it_stands() {
+        let twice = Settings::parse("[photo]\nmax_megapixels = 20.0\nmax_megapixels = 30.0\n").unwrap_err();
+        assert!(twice.what.starts_with("line 3: "), "{twice}");
+        let broken = Settings::parse("x = = 1").unwrap_err();
+        assert!(broken.what.starts_with("line 1: "), "{broken}");
     }
 
     #[test]

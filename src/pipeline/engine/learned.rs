@@ -19,7 +19,7 @@ use crate::error::{Failure, Fatal};
 use crate::pipeline::geometry::Pose;
 use crate::pipeline::mark::{Hypothesis, Mark};
 use crate::pipeline::net::networks::{Networks, Reader};
-use crate::pipeline::net::{sigmoid, softmax};
+use crate::pipeline::net::{log_softmax, sigmoid};
 use crate::pipeline::scheme::Scheme;
 use crate::pipeline::tile::{Prepared, prepare};
 use crate::settings::LearnedSettings;
@@ -241,13 +241,6 @@ fn quads(scheme: &Scheme, block: &Block) -> Vec<[(f64, f64); 4]> {
 
 fn add(sums: &mut [f32], values: &[f32]) {
     sums.iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
-}
-
-fn log_softmax(logits: &[f32]) -> Vec<f32> {
-    let mut p = logits.to_vec();
-    softmax(&mut p);
-    // No symbol is ruled out altogether by the limits of half a float.
-    p.iter().map(|p| p.max(1e-12).ln()).collect()
 }
 
 fn log_sigmoid(x: f32) -> f32 {

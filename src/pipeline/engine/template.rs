@@ -11,6 +11,7 @@ use super::grid::{self, Grid, Sums};
 use super::{Engine, Identity, Scores, View};
 use crate::error::Failure;
 use crate::pipeline::mark::{Mark, TILE_SPAN};
+use crate::pipeline::net::log_softmax;
 use crate::pipeline::scheme::Scheme;
 use glyphs::{COLUMNS, Glyphs, HEIGHT, Picture, ROWS};
 use image::imageops::{FilterType, resize};
@@ -83,7 +84,7 @@ impl Engine for Template {
                         + SUM * sum(&found)
                         + WORST * worst
                         + (GRID * grid.score) as f32,
-                    symbols: found.iter().map(|a| a.iter().map(|x| SHARPNESS * x).collect()).collect(),
+                    symbols: found.iter().map(|a| log_softmax(&sharper(a))).collect(),
                     gear: None,
                     quads: grid.quads(scheme),
                 });
@@ -91,6 +92,11 @@ impl Engine for Template {
         }
         Ok(Scores { views, presence: mark.presence, ink: None })
     }
+}
+
+/// What agreements are worth as logarithms of odds.
+fn sharper(agreements: &[f32]) -> Vec<f32> {
+    agreements.iter().map(|a| SHARPNESS * a).collect()
 }
 
 /// Agreement of each cell with its best character.

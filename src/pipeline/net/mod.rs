@@ -21,7 +21,7 @@ mod tests;
 pub use abreast::Abreast;
 pub use file::WeightsError;
 pub use networks::Networks;
-pub use ops::{sigmoid, softmax};
+pub use ops::{log_softmax, sigmoid, softmax};
 
 use file::WeightsFile;
 use plan::{Kind, Plan};

@@ -173,6 +173,14 @@ pub fn softmax(row: &mut [f32]) {
     });
 }
 
+/// The logarithms of the probabilities that [`softmax`] makes of logits.
+pub fn log_softmax(logits: &[f32]) -> Vec<f32> {
+    let mut p = logits.to_vec();
+    softmax(&mut p);
+    // No symbol is ruled out altogether by the limits of half a float.
+    p.iter().map(|p| p.max(1e-12).ln()).collect()
+}
+
 /// The probability whose log-odds are `x`.
 pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())

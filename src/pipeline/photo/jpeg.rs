@@ -14,16 +14,28 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     room(outline.width.into(), outline.height.into(), settings)?;
     // One byte a pixel, of however many channels: their colours are packed far better than their light.
     ratio(f64::from(outline.width) * f64::from(outline.height), bytes.len(), settings)?;
-    if !outline.complete {
+    let Some(end) = outline.end else {
         // The decoder would paint the missing part grey.
         return Err(broken("JPEG", "the end of the picture is missing"));
-    }
+    };
     // Not strict, the decoder paints grey what it cannot read; strict, it also refuses what is odd but whole.
-    let (pixels, warnings) = match picture(bytes, true) {
-        Ok(pixels) => (pixels, Vec::new()),
-        Err(_) => (picture(bytes, false)?, vec!["damaged_file".into()]),
+    let strict = picture(bytes, true).ok();
+    let strict = strict.filter(|pixels| !outline.strays && !misses_data(&bytes[..end], pixels));
+    let (pixels, warnings) = match strict {
+        Some(pixels) => (pixels, Vec::new()),
+        None => (picture(bytes, false)?, vec!["damaged_file".into()]),
     };
     Ok(Raster::new(pixels, outline.scale.into_iter().collect(), warnings))
+}
+
+/// Whether a picture's `data`, less its end marker, end before the picture does, which the decoder passes over: then it shows
+/// something else where other data follow.
+fn misses_data(data: &[u8], pixels: &Pixels) -> bool {
+    // The decoder goes on with zeros, which are a code in every table: other short codes, then what has no pattern, and no
+    // marker.
+    let more = (0u32..64).map(|i| if i < 16 { 0x55 } else { (i * i * 41 + i * 73 + 19) as u8 % 0xfb });
+    let longer: Vec<u8> = data.iter().copied().chain(more).chain([0xff, 0xd9]).collect();
+    !picture(&longer, false).is_ok_and(|other| other == *pixels)
 }
 
 fn picture(bytes: &[u8], strict: bool) -> Result<Pixels, Failure> {
@@ -56,8 +68,10 @@ fn picture(bytes: &[u8], strict: bool) -> Result<Pixels, Failure> {
 pub struct Outline {
     pub width: u16,
     pub height: u16,
-    /// Whether the stream ends with its end marker.
-    pub complete: bool,
+    /// Where its end marker stands; `None` where there is none.
+    pub end: Option<usize>,
+    /// Whether a restart marker stands where none was announced.
+    pub strays: bool,
     /// What the JFIF header states.
     pub scale: Option<Scale>,
 }
@@ -65,7 +79,8 @@ pub struct Outline {
 /// Walks the markers (ITU-T T.81, annex B); `None` where no frame begins.
 pub fn outline(bytes: &[u8]) -> Option<Outline> {
     let mut size = None;
-    let mut complete = false;
+    let mut end = None;
+    let (mut restarts, mut announced) = (false, false);
     let mut stated = None;
     let mut at = 2;
     while at + 1 < bytes.len() {
@@ -76,15 +91,20 @@ pub fn outline(bytes: &[u8]) -> Option<Outline> {
         let marker = bytes[at + 1];
         match marker {
             // A stuffed zero, fill bytes, restart markers: part of the data.
-            0x00 | 0x01 | 0xd0..=0xd8 => at += 2,
+            0x00 | 0x01 | 0xd8 => at += 2,
+            0xd0..=0xd7 => {
+                restarts = true;
+                at += 2;
+            }
             0xff => at += 1,
             0xd9 => {
-                complete = true;
+                end = Some(at);
                 break;
             }
             _ => {
                 let word = |i: usize| Some(u16::from_be_bytes([*bytes.get(i)?, *bytes.get(i + 1)?]));
                 let length = word(at + 2)?;
+                announced |= marker == 0xdd && word(at + 4)? > 0;
                 let frame = matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
                 if frame && size.is_none() {
                     size = Some((word(at + 7)?, word(at + 5)?));
@@ -103,5 +123,5 @@ pub fn outline(bytes: &[u8]) -> Option<Outline> {
             }
         }
     }
-    size.map(|(width, height)| Outline { width, height, complete, scale: stated })
+    size.map(|(width, height)| Outline { width, height, end, strays: restarts && !announced, scale: stated })
 }

@@ -347,13 +347,39 @@ fn a_camera_s_raw_file_is_not_read_from_its_reduced_copy() {
 }
 
 #[test]
+fn bytes_whose_bits_stand_in_reverse_are_refused() {
+    let reversed = [
+        (256, 4, vec![5]),
+        (257, 4, vec![3]),
+        (258, 3, vec![8]),
+        (262, 3, vec![1]),
+        (266, 3, vec![2]),
+        (273, 4, vec![8]),
+        (277, 3, vec![1]),
+        (278, 4, vec![3]),
+        (279, 4, vec![15]),
+    ];
+    let failure = read(raw_tiff(false, &reversed, &ramp())).unwrap_err();
+    assert!(failure.reason.contains("FillOrder"), "{failure}");
+}
+
+#[test]
 fn a_jpeg_that_cannot_be_read_without_gaps_is_marked_as_damaged() {
     let grain =
         ::image::GrayImage::from_fn(160, 160, |x, y| ::image::Luma([(x * 37 + y * 91 + x * y) as u8]));
     let mut jpeg = encode(&DynamicImage::ImageLuma8(grain), ImageFormat::Jpeg);
     assert!(read(jpeg.clone()).unwrap().warnings.is_empty());
-    // No code is made of ones alone: the decoder paints what follows.
+    // Ended early, with an end marker all the same, and a header that states twice the rows.
     let middle = jpeg.len() / 2;
+    let ended = [&jpeg[..middle], &[0xff, 0xd9]].concat();
+    assert_eq!(read(ended).unwrap().warnings, ["damaged_file"]);
+    let stray = [&jpeg[..middle], &[0xff, 0xd0], &jpeg[middle..]].concat();
+    assert_eq!(read(stray).unwrap().warnings, ["damaged_file"]);
+    let frame = jpeg.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
+    let mut taller = jpeg.clone();
+    taller[frame + 5..frame + 7].copy_from_slice(&320u16.to_be_bytes());
+    assert_eq!(read(taller).unwrap().warnings, ["damaged_file"]);
+    // No code is made of ones alone: the decoder paints what follows.
     for pair in jpeg[middle..middle + 40].chunks_exact_mut(2) {
         pair.copy_from_slice(&[0xff, 0]);
     }

@@ -160,6 +160,10 @@ fn picture(
             return Err(unsupported("TIFF", "a plane a channel in tiles that overhang the picture"));
         }
     }
+    // The decoder takes the first bit of every byte for the highest whatever the file says.
+    if reader.find_tag_unsigned::<u16>(Tag::FillOrder).ok().flatten() == Some(2) {
+        return Err(unsupported("TIFF", "bytes whose bits stand in reverse (FillOrder 2)"));
+    }
     let channels: u16 = reader.find_tag_unsigned(Tag::SamplesPerPixel).map_err(bad)?.unwrap_or(1);
     if channels > MAX_CHANNELS {
         return Err(unsupported("TIFF", format!("{channels} channels")));

@@ -2,8 +2,8 @@
 
 use super::cells::{Cell, Offset, upright};
 use super::floor::Floor;
-use super::{Learned, add, log_sigmoid, log_softmax};
-use crate::pipeline::net::softmax;
+use super::{Learned, add, log_sigmoid};
+use crate::pipeline::net::{log_softmax, softmax};
 use crate::pipeline::tile::Prepared;
 use crate::settings::LearnedSettings;
 
