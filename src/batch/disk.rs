@@ -35,8 +35,13 @@ impl Draft {
         let mut draft = path.as_os_str().to_owned();
         draft.push(".part");
         let draft = PathBuf::from(draft);
+        // What a run before left there, or a link to a file that is none of ours.
+        match std::fs::remove_file(&draft) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
         Ok(Self {
-            file: io::BufWriter::new(File::create(&draft)?),
+            file: io::BufWriter::new(File::create_new(&draft)?),
             draft,
             path: path.into(),
             published: false,
@@ -67,7 +72,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.published {
-            // Nothing is lost if it stays: the next run writes over it.
+            // Nothing is lost if it stays: the next run removes it.
             let _ = std::fs::remove_file(&self.draft);
         }
     }
@@ -185,6 +190,18 @@ mod tests {
         drop(draft);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_draft_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let [path, photograph] = ["a.csv", "photograph.png"].map(|name| dir.path().join(name));
+        std::fs::write(&photograph, b"evidence").unwrap();
+        std::os::unix::fs::symlink(&photograph, dir.path().join("a.csv.part")).unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&photograph).unwrap(), b"evidence");
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
     }
 
     #[test]

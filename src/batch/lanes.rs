@@ -23,7 +23,7 @@ pub fn pool(threads: usize) -> Result<ThreadPool, Fatal> {
         .map_err(|e| Fatal::new(format!("cannot start {threads} threads: {e}"), "--threads 1"))
 }
 
-/// Lanes given up whose threads still live, at the most. Each keeps its photograph's memory: this many
+/// Lanes given up whose threads still live with which a run ends. Each keeps its photograph's memory: this many
 /// of 10 megapixels have 10 GB or less.
 const MOST_HANGING: usize = 200;
 
@@ -162,7 +162,7 @@ impl Lanes {
         for _ in &late {
             self.open(1)?;
         }
-        if self.hanging.load(Ordering::Relaxed) > MOST_HANGING {
+        if self.hanging.load(Ordering::Relaxed) >= MOST_HANGING {
             return Err(Fatal::new(
                 format!("{MOST_HANGING} photographs hang: the disk or the engine does not answer"),
                 "look after the disk, or another --engine; then the same command with --resume",

@@ -15,6 +15,33 @@ pub const FILES: [&str; 4] = ["results.jsonl", "results.csv", "failures.csv", "t
 /// Names of what reading several photographs together writes, where it was asked for.
 pub const GROUP_FILES: [&str; 2] = ["groups.jsonl", "groups.csv"];
 
+/// Columns of the second of them.
+pub const GROUP_COLUMNS: [&str; 12] = [
+    "group",
+    "kind",
+    "status",
+    "code",
+    "best",
+    "confidence",
+    "format",
+    "p",
+    "members",
+    "taken",
+    "left_out",
+    "warnings",
+];
+
+/// Whether a file of one of these names is such a file, or empty: somebody's own table may be called so.
+pub fn is_of_groups(name: &str, bytes: &[u8]) -> bool {
+    let begins = if name == GROUP_FILES[1] {
+        GROUP_COLUMNS.join(",").into_bytes()
+    } else {
+        // The first field of a line, as it is written.
+        b"{\"schema\":".to_vec()
+    };
+    bytes.is_empty() || bytes.starts_with(&begins)
+}
+
 /// Between two checkpoints, where all lines are made to reach the disk: a power cut costs no more than
 /// these seconds, and a checkpoint takes some hundredths of one.
 const CHECKPOINT: Duration = Duration::from_secs(5);

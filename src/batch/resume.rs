@@ -5,7 +5,9 @@ use super::disk::{self, Draft};
 use super::inputs::Photograph;
 use super::manifest::{self, Evidence, Manifest, Previous};
 use super::names::{cell, printable};
-use super::output::{FILES, GROUP_FILES, failures_row, full, heading, line, results_row, timings_row};
+use super::output::{
+    FILES, GROUP_FILES, failures_row, full, heading, is_of_groups, line, results_row, timings_row,
+};
 use super::record::Record;
 use super::timing::STAGES;
 use crate::error::Fatal;
@@ -280,7 +282,8 @@ pub fn follow(out: &Path, earlier: &Earlier, now: &mut Manifest) -> Result<Vec<&
     }
     // What was read together from earlier lines holds no longer.
     let mut gone = Vec::new();
-    for name in GROUP_FILES.into_iter().filter(|name| out.join(name).exists()) {
+    let made = |name: &str| std::fs::read(out.join(name)).is_ok_and(|bytes| is_of_groups(name, &bytes));
+    for name in GROUP_FILES.into_iter().filter(|name| made(name)) {
         std::fs::remove_file(out.join(name)).map_err(unwritable)?;
         gone.push(name);
     }

@@ -89,6 +89,10 @@ pub fn verify(out: &Path, order: &Order<'_>) -> Result<Found, Fatal> {
     };
     let chained = chain(out, &run, &mut found);
     signatures(out, &chained, order.key.as_ref(), &mut found);
+    let was_signed = run.command.iter().any(|word| word == "--sign-key" || word.starts_with("--sign-key="));
+    if was_signed && !out.join(manifest::SIGNATURE).exists() {
+        found.remarks.push(format!("the run was asked to sign, and {} is not there", manifest::SIGNATURE));
+    }
     outputs(out, &run, &mut found);
     weights(&run, order.weights, &mut found);
     if order.inputs.is_empty() {

@@ -160,7 +160,7 @@ fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<Strin
     if fits.is_empty() {
         return Err(Fatal::new(
             "no format was read often enough, both rightly and wrongly, to fit a curve",
-            "a run over at least 100 photographs of a format, easy and hard ones",
+            "a run over at least 100 photographs of a format, easy and hard ones; a few thousand for bars that are counted",
         ));
     }
     let mut calibration = earlier(&args.output, Calibration::parse)?.unwrap_or_default();
@@ -168,7 +168,7 @@ fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<Strin
     for (format, fit) in &fits {
         curves.insert(format.clone(), fit.curve.clone());
     }
-    write(&args.output, HEAD, &calibration)?;
+    write(&args.output, HEAD, &calibration, |body| Calibration::parse(body).map(drop))?;
     Ok(fits
         .iter()
         .map(|(format, fit)| summary(&format!("{format}: {} photographs", fit.photographs), fit))
@@ -199,7 +199,7 @@ fn groups(args: &Args, common: &Common, known: &[Known], pairs: &[Vec<Pair<'_>>]
     for (kind, fit) in &fits {
         curves.insert(*kind, fit.curve.clone());
     }
-    write(&args.output, HEAD_GROUPS, &calibration)?;
+    write(&args.output, HEAD_GROUPS, &calibration, |body| Joint::parse(body).map(drop))?;
     let mut told = String::new();
     for (kind, JointFit { curve, fit, loss, independent }) in &fits {
         told += &summary(&format!("{}: {} groups", kind.word(), fit.photographs), fit);
@@ -227,8 +227,17 @@ fn earlier<T>(path: &Path, parse: impl Fn(&str) -> Result<T, String>) -> Result<
     }
 }
 
-fn write(path: &Path, head: &str, calibration: &impl serde::Serialize) -> Result<(), Fatal> {
+/// Writes what can be compiled in again: a program with a file that `parse` refuses would not start.
+fn write(
+    path: &Path,
+    head: &str,
+    calibration: &impl serde::Serialize,
+    parse: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), Fatal> {
     let body = toml::to_string(calibration).map_err(|e| Fatal::new(e.to_string(), "finite figures"))?;
+    parse(&body).map_err(|why| {
+        Fatal::new(format!("the fit is of no use: {why}"), "a run over more photographs, easy and hard ones")
+    })?;
     disk::replace(path, format!("{head}{body}").as_bytes()).map_err(|e| unwritable(path, &e))
 }
 

@@ -90,9 +90,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let key = args.sign_key.as_deref().map(signature::private_key).transpose()?;
     let by = args.grouping.by()?;
     if let Some(by) = &by {
-        if !common.quiet {
-            remark_if_several(args.inputs.len());
-        }
+        remark_if_several(args.inputs.len(), common);
         // Before anything is read: a pattern that fits nothing would be found out hours later.
         let paths: Vec<&str> = found.taken.iter().map(|p| p.name.as_str()).collect();
         naming::name(&paths, by)?;
@@ -127,6 +125,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         output::make_folder(out)?;
     }
     let _held = output::hold(out)?;
+    if by.is_some() {
+        group::keep_tables(out)?;
+    }
     let earlier = if resumes { resume::look(out, &manifest, &found.taken, args.retry_failed)? } else { None };
     if let Some(earlier) = earlier.as_ref().filter(|e| is_done(e, args.retry_failed)) {
         say!("microstamp: every photograph of {} is read already", out.display());

@@ -21,6 +21,12 @@ impl Files {
     /// # Errors
     /// [`Fatal`] where they would.
     pub(super) fn guard(&self, fields: &[&str]) -> Result<(), Fatal> {
+        if let Some(path) = self.json.as_ref().filter(|json| self.markdown.as_ref() == Some(json)) {
+            return Err(Fatal::new(
+                format!("--json and --markdown are both {}", path.display()),
+                "two files, or one of them",
+            ));
+        }
         if let Some(path) = &self.json {
             keep_others(path, |bytes| is_json_with(bytes, fields))?;
         }

@@ -1,9 +1,13 @@
 //! `microstamp group`: photographs of one case, or cases of one gun, read together.
 
-use super::{Common, Outcome, keep_from_evidence, manifest_of, print, remark_if_changed, remark_if_several};
+use super::{
+    Common, Outcome, keep_from_evidence, keep_others, manifest_of, print, remark_if_changed,
+    remark_if_several,
+};
 use crate::batch::disk::sha256_of;
 use crate::batch::manifest::Manifest;
 use crate::batch::names::printable;
+use crate::batch::output::is_of_groups;
 use crate::batch::record::{Record, share};
 use crate::error::Fatal;
 use crate::groups::confidence::Calibration;
@@ -103,7 +107,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         ));
     };
     let manifest = remark_if_changed(&args.out);
-    remark_if_several(manifest.as_ref().map_or(0, |run| run.inputs.len()));
+    remark_if_several(manifest.as_ref().map_or(0, |run| run.inputs.len()), common);
     let folder = args.output.as_ref().unwrap_or(&args.out);
     if manifest_of(folder).is_some_and(|m| m.outputs.contains_key(FILES[0])) {
         return Err(Fatal::new(
@@ -112,6 +116,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         ));
     }
     keep_from_evidence(manifest.as_ref().map_or(&[], |run| &run.inputs), folder)?;
+    keep_tables(folder)?;
     if let Some(run) = manifest.as_ref().filter(|_| !common.quiet) {
         remark_if_unlike(&args.out, run)?;
     }
@@ -126,6 +131,15 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         print(&summary(&groups, folder))?;
     }
     Ok(Outcome::Done)
+}
+
+/// Refuses to write groups into a folder that holds somebody's own file of their name.
+///
+/// # Errors
+/// [`Fatal`] where it does.
+pub fn keep_tables(folder: &Path) -> Result<(), Fatal> {
+    let keep = |name: &str| keep_others(&folder.join(name), |bytes| is_of_groups(name, bytes));
+    FILES.iter().try_for_each(|name| keep(name))
 }
 
 /// Says so where photographs were read otherwise than those to which the curves of groups were fitted.

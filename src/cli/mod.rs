@@ -22,7 +22,7 @@ use crate::batch::disk::sha256_of;
 use crate::batch::inputs;
 use crate::batch::manifest::{self, Manifest};
 use crate::batch::names::printable;
-use crate::batch::output::FILES;
+use crate::batch::output::{FILES, GROUP_FILES};
 use crate::engines;
 use crate::error::Fatal;
 use crate::pipeline::photo::{Asked, Page};
@@ -208,9 +208,11 @@ fn remark_if_changed(out: &Path) -> Option<Manifest> {
         return None;
     };
     remark_if_unfinished(out, (!manifest.complete).then_some(manifest.photographs));
-    let stated = manifest.outputs.get(FILES[0]);
-    if stated.is_some_and(|stated| sha256_of(&out.join(FILES[0])).is_ok_and(|found| found != *stated)) {
-        say_changed(out, FILES[0]);
+    for name in [FILES[0], GROUP_FILES[0]] {
+        let stated = manifest.outputs.get(name);
+        if stated.is_some_and(|stated| sha256_of(&out.join(name)).is_ok_and(|found| found != *stated)) {
+            say_changed(out, name);
+        }
     }
     if !manifest::is_sealed(&bytes) {
         say_changed(out, manifest::NAME);
@@ -273,8 +275,8 @@ fn written(result: std::io::Result<()>) -> Result<(), Fatal> {
 
 /// Says so where photographs come from several INPUTs: results hold paths within them, by which folders of two INPUTs
 /// that are called alike are one case or scene.
-fn remark_if_several(inputs: usize) {
-    if inputs > 1 {
+fn remark_if_several(inputs: usize, common: &Common) {
+    if inputs > 1 && !common.quiet {
         say!(
             "microstamp: the photographs come from {inputs} INPUTs, and folders of the same name in them count as one\n  \
              try: `decode` with one INPUT, the folder above them"

@@ -58,9 +58,8 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
             format!("--plot {}", png.display()),
         ));
     }
-    // An earlier plot is a PNG file, and so are photographs.
     if let Some(file) = &args.plot {
-        keep_others(file, |bytes| bytes.starts_with(b"\x89PNG"))?;
+        keep_others(file, plot::is_curve)?;
         keep_from_evidence(&evidence, file)
             .map_err(|f| Fatal::new(f.what, "--plot with a file elsewhere"))?;
     }

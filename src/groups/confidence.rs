@@ -57,7 +57,7 @@ impl Fitted for JointCurve {
         if !is_share(self.dependence) || !is_share(self.astray) || self.astray == 0.0 {
             return Err("dependence and astray are shares, 0-1, and astray is not 0".into());
         }
-        Ok(())
+        self.curve.check()
     }
 }
 

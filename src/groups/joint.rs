@@ -22,8 +22,8 @@ use crate::pipeline::decode::ViewScores;
 use crate::pipeline::fuse::{logit, same_way, top_of};
 use crate::pipeline::scheme::Scheme;
 
-/// Hypotheses of a format that go on to the next photograph: five views or none of each of two
-/// photographs, and the likeliest of more.
+/// Hypotheses of a format that go on to the next photograph: more than the 25 of two photographs, each in one of its
+/// four views or none, and the likeliest of more photographs.
 const KEPT: usize = 32;
 
 /// What photographs say together.

@@ -86,6 +86,11 @@ fn by_table(paths: &[&str], path: &Path) -> Result<BTreeMap<String, Vec<usize>>,
         found.ok_or_else(|| wrong(format!("no column `{name}`{}", lines::by_semicolons(&headers))))
     };
     let (path_at, group_at) = (column("path")?, column("group")?);
+    if let Some(twice) =
+        ["path", "group"].iter().find(|name| headers.iter().filter(|h| h == *name).count() > 1)
+    {
+        return Err(wrong(format!("two columns are called `{twice}`")));
+    }
     let mut known: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (i, path) in paths.iter().enumerate() {
         known.entry(path).or_default().push(i);
@@ -96,6 +101,11 @@ fn by_table(paths: &[&str], path: &Path) -> Result<BTreeMap<String, Vec<usize>>,
         let (photograph, group) = (&row[path_at], &row[group_at]);
         if group.is_empty() {
             continue;
+        }
+        if group.contains('\n') {
+            return Err(wrong(format!(
+                "line {line}: a group's name goes on over lines: a quotation mark is not closed"
+            )));
         }
         let numbers = known.get(photograph).ok_or_else(|| {
             wrong(format!("line {line}: no photograph {} in the results", printable(photograph)))

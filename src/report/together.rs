@@ -106,14 +106,19 @@ fn note(warning: &str) -> &'static str {
         "members_disagree" => {
             "Sure characters contradict each other: another gun's case may be among them, so nothing is read."
         }
-        "members_left_out" => "A photograph that fits the others in no way was left out.",
+        "members_left_out" => {
+            "A photograph was left out: as it was found, it and the others cannot show one code."
+        }
         "one_member" => "Only one photograph shows a mark: this is its own reading.",
-        "ambiguous_rotation_or_format" => "Another rotation or format is nearly as likely.",
-        "left_out" => "Left out: it fits the others in no way.",
+        "ambiguous_rotation_or_format" => {
+            "Another rotation, format or choice of photographs is nearly as likely."
+        }
+        "left_out" => "Left out: as it was found, it and the others cannot show one code.",
         "contradicts" => {
             "A sure character of its own contradicts the joint reading: what it contradicts is not shown."
         }
         "turned" => "Taken to lie another way round than when it was read alone.",
+        "other_format" => "There is a mark, but of none of the formats asked for.",
         "same_file" => "The same file as another: counted once.",
         _ => "See groups.jsonl for a warning that this version does not know.",
     }

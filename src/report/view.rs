@@ -40,9 +40,24 @@ pub fn meaning(status: Status) -> &'static str {
         Status::Read => "the whole code is above its acceptance bar",
         Status::Partial => "some characters are above their acceptance bar, the whole code is not",
         Status::Unreadable => "a mark, no character above its acceptance bar",
-        Status::NoMark => "a primer without a microstamp, or no primer",
+        Status::NoMark => "no mark was seen: there is none, there is no primer, or it was missed",
         Status::Failed => "the file or the program failed",
     }
+}
+
+/// Why a character is withheld though its probability is no less than that of one which is shown; empty where none is.
+fn withheld(record: &Record) -> &'static str {
+    let code = record.code.as_deref().unwrap_or_default();
+    let p = |shown: bool| {
+        let places = code.chars().zip(&record.positions);
+        places.filter(move |(c, _)| (*c != '?') == shown).map(|(_, position)| position.p)
+    };
+    let least_shown = p(true).fold(f64::INFINITY, f64::min);
+    if p(false).all(|p| p < least_shown) {
+        return "";
+    }
+    "; where the code is right each character is, so none is less probable than the code, but which are shown is decided by \
+     what each looks like alone, and where all would be, the weakest is withheld with the code"
 }
 
 /// A photograph in a table.
@@ -161,7 +176,7 @@ pub struct Beside {
 #[derive(Clone, Debug, Serialize)]
 pub struct Page {
     row: Row,
-    meaning: &'static str,
+    meaning: String,
     drawing: Option<Drawing>,
     straight: Option<Drawing>,
     places: Vec<Place>,
@@ -218,7 +233,7 @@ impl Page {
         });
         Self {
             row: row(index),
-            meaning: meaning(record.status),
+            meaning: format!("{}{}", meaning(record.status), withheld(record)),
             places: places
                 .map(|(i, p)| Place::new(i, p, code.get(i).copied().unwrap_or('?'), window(i)))
                 .collect(),

@@ -34,6 +34,8 @@ pub struct Figures {
     pub unmarked_with_code: Rate,
     /// Status `no_mark`, of the unmarked: the right refusal.
     pub unmarked_no_mark: Rate,
+    /// Status `no_mark`, of the marked: a mark that was not seen.
+    pub marked_no_mark: Rate,
     /// Format right, of the marked whose truth names a known one.
     pub format_right: Rate,
     /// Characters of `best` right at their place, of all characters of the marked.
@@ -145,6 +147,7 @@ pub fn figures(pairs: &[Pair<'_>]) -> Figures {
         failed: rate(&|_| true, &|p| status(p, &[Status::Failed])),
         unmarked_with_code: rate(&unmarked, &|p| status(p, &[Status::Read, Status::Partial])),
         unmarked_no_mark: rate(&unmarked, &|p| status(p, &[Status::NoMark])),
+        marked_no_mark: rate(&marked, &|p| status(p, &[Status::NoMark])),
         format_right: rate(&|p| marked(p) && p.truth.format.is_some(), &|p| {
             p.truth.format == p.result.format
         }),

@@ -38,7 +38,7 @@ pub struct JointFit {
 }
 
 /// Fits a curve to each kind of `groups` of which there are enough: what a unit of evidence is worth is the same for
-/// all kinds, each has a constant.
+/// all kinds, each has a constant. Groups with a height map are left out.
 pub fn fit_groups(groups: Vec<Truthful<'_>>) -> BTreeMap<Kind, JointFit> {
     let mut kinds: BTreeMap<Kind, Vec<Truthful<'_>>> = BTreeMap::new();
     for known in groups {
@@ -72,7 +72,9 @@ struct Cut<'a> {
 }
 
 fn cuts<'a>(known: &'a [Truthful<'a>]) -> Vec<Cut<'a>> {
-    let several = known.iter().filter(|k| !k.mixed && k.pairs.len() > 1);
+    // Height maps have a bar of their own.
+    let photographs = |k: &Truthful<'_>| k.pairs.iter().all(|p| p.result.heights.is_none());
+    let several = known.iter().filter(|k| !k.mixed && k.pairs.len() > 1 && photographs(k));
     let cut = |(i, known): (usize, &'a Truthful<'a>)| {
         let taken = 2 + i % (known.pairs.len() - 1);
         Cut { known, records: known.pairs.iter().take(taken).map(|p| p.result).collect() }

@@ -33,6 +33,13 @@ pub fn risk_coverage(curve: &RiskCoverage) -> RgbImage {
     canvas.0
 }
 
+/// Whether a file is a PNG of this picture's size: an earlier curve, and hardly a photograph.
+pub fn is_curve(png: &[u8]) -> bool {
+    let sides = [SIZE.0, SIZE.1].map(u32::to_be_bytes).concat();
+    // Signature, length and name of the first chunk, then width and height (PNG, 11.2.2).
+    png.starts_with(b"\x89PNG\r\n\x1a\n") && png.get(16..24) == Some(&sides)
+}
+
 fn draw(canvas: &mut Canvas, curve: &RiskCoverage) -> Result<(), Infallible> {
     let highest = curve.points.iter().chain(&curve.accepted).map(|p| p.risk).fold(0.0, f64::max);
     let upper = curve.points.last().and_then(|p| p.wilson).map_or(0.0, |i| i.high);

@@ -49,7 +49,7 @@ pub fn table(header: &[&str]) -> Table {
 /// Every rate with its intervals.
 pub fn rates(all: &Figures) -> Table {
     let mut table = table(&["figure", "count", "share", "95 % photographs", "95 % guns", "of"]);
-    let rows: [(&str, &Rate, &str); 15] = [
+    let rows: [(&str, &Rate, &str); 16] = [
         ("code right", &all.code_right, "marked photographs"),
         ("right as `best`", &all.best_right, "marked photographs"),
         ("**wrong among the accepted**", &all.wrong_among_accepted, "status read"),
@@ -59,6 +59,7 @@ pub fn rates(all: &Figures) -> Table {
         ("failed", &all.failed, "all photographs"),
         ("unmarked with a code", &all.unmarked_with_code, "unmarked photographs"),
         ("unmarked seen as such", &all.unmarked_no_mark, "unmarked photographs"),
+        ("marked, called unmarked", &all.marked_no_mark, "marked photographs"),
         ("format right", &all.format_right, "marked photographs"),
         ("characters right in `best`", &all.characters_right, "characters"),
         ("sure characters wrong", &all.sure_characters_wrong, "characters given as sure"),

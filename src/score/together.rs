@@ -10,7 +10,7 @@ use crate::error::{Failure, Fatal};
 use crate::groups::{Group, Kind};
 use crate::pipeline::decode::Status;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// A group and what its photographs show.
@@ -20,14 +20,14 @@ pub struct Truthful<'a> {
     pub group: &'a Group,
     /// Its photographs, in the order of its members.
     pub pairs: Vec<Pair<'a>>,
-    /// Whether its photographs show several codes, or some of them none.
+    /// Whether its photographs show several codes.
     pub mixed: bool,
 }
 
 impl<'a> Truthful<'a> {
-    /// The code that all photographs show; `None` where they show none, or several.
+    /// The code of all photographs that show a mark; `None` where none does, or they show several.
     pub fn code(&self) -> Option<&'a str> {
-        self.pairs.first().filter(|_| !self.mixed).and_then(|p| p.truth.code.as_deref())
+        self.pairs.iter().filter(|_| !self.mixed).find_map(|p| p.truth.code.as_deref())
     }
 
     /// Its gun; of several the first.
@@ -55,7 +55,8 @@ pub fn truthful<'a>(groups: &'a [Group], pairs: &[Pair<'a>]) -> Result<Vec<Truth
             };
             let pairs: Vec<Pair<'a>> =
                 group.members.iter().map(|m| find(&m.path)).collect::<Result<_, Fatal>>()?;
-            let mixed = pairs.windows(2).any(|two| two[0].truth.code != two[1].truth.code);
+            let codes: BTreeSet<&str> = pairs.iter().filter_map(|p| p.truth.code.as_deref()).collect();
+            let mixed = codes.len() > 1;
             Ok(Truthful { group, pairs, mixed })
         })
         .collect()
@@ -115,7 +116,8 @@ fn of_kind(kind: Kind, all: &[Truthful<'_>]) -> Together {
 
 /// A group as one photograph of the truth: its code, its gun, and nothing of a place in a picture.
 fn as_row(known: &Truthful<'_>) -> Row {
-    let first = known.pairs[0].truth;
+    let pairs = &known.pairs;
+    let first = pairs.iter().find(|p| p.truth.code.is_some()).unwrap_or(&pairs[0]).truth;
     Row {
         path: known.group.group.clone(),
         code: first.code.clone(),

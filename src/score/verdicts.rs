@@ -58,6 +58,8 @@ pub enum Relation {
     OneMore,
     /// The same characters, or both no mark.
     Same,
+    /// The machine could not read the file, or failed at it: there is nothing to compare with.
+    MachineFailed,
 }
 
 impl Relation {
@@ -68,6 +70,7 @@ impl Relation {
             Self::MarkOrNone => "mark or none",
             Self::OneMore => "one has more",
             Self::Same => "same",
+            Self::MachineFailed => "machine failed",
         }
     }
 }
@@ -112,6 +115,12 @@ pub struct Comparison {
     pub relations: Vec<(Relation, Rate)>,
     /// Positions in which both are sure of one character, of those in which both are sure.
     pub characters_agree: Rate,
+    /// Readings with a sure character that is another in the machine's most probable code, of those with a sure character
+    /// where the machine has a most probable code as long.
+    pub differs_from_best: Rate,
+    /// Readings kept later than another one by the same examiner, of the same scene or file, that was compared with the
+    /// machine's: they may not have been blind.
+    pub maybe_not_blind: Rate,
     /// Readings changed after seeing the machine's, of those that were compared with it.
     pub changed: Rate,
     /// Against the truth, where one is given.
@@ -233,15 +242,20 @@ pub fn compare(verdicts: &[Verdict], results: &[Record], truth: Option<&Truth>) 
     }
     let read: BTreeSet<(&str, Option<&String>)> =
         rows.iter().map(|(_, r, _)| (r.path.as_str(), r.sha256.as_ref())).collect();
+    let is_read = |r: &Record| read.contains(&(r.path.as_str(), r.sha256.as_ref()));
+    // A file that is no picture cannot be shown to anybody.
+    let readable = |r: &Record| r.failure.as_ref().is_none_or(|f| f.stage != "load");
     let mut readings: Vec<Compared> = rows.iter().map(|(v, r, row)| compared(v, r, *row)).collect();
-    let (relations, agree, changed) = figures(&rows, &readings);
+    let Shares { relations, agree, best, not_blind, changed } = shares(&rows, &readings);
     readings.sort_by(|a, b| (a.relation, &a.path, &a.examiner).cmp(&(b.relation, &b.path, &b.examiner)));
     Ok(Comparison {
         schema: 1,
         verdicts: verdicts.len(),
-        unread: results.iter().filter(|r| !read.contains(&(r.path.as_str(), r.sha256.as_ref()))).count(),
+        unread: results.iter().filter(|r| readable(r) && !is_read(r)).count(),
         relations,
         characters_agree: agree,
+        differs_from_best: best,
+        maybe_not_blind: not_blind,
         changed,
         against_truth: truth.map(|_| against_truth(&rows)),
         readings,
@@ -268,8 +282,7 @@ fn compared(v: &Verdict, r: &Record, row: Option<&Row>) -> Compared {
 /// How a reading stands to what was read, and where both are sure of different characters.
 fn relation(reading: &str, record: &Record) -> (Relation, Vec<usize>) {
     if record.status == Status::Failed {
-        // The machine has said nothing.
-        return (Relation::OneMore, Vec::new());
+        return (Relation::MachineFailed, Vec::new());
     }
     // A mark of none of the formats asked for is a mark, though nothing of it was read.
     let marked = record.status != Status::NoMark;
@@ -296,26 +309,65 @@ fn relation(reading: &str, record: &Record) -> (Relation, Vec<usize>) {
     (relation, differ)
 }
 
-fn figures(
-    rows: &[(&Verdict, &Record, Option<&Row>)],
-    readings: &[Compared],
-) -> (Vec<(Relation, Rate)>, Rate, Rate) {
-    let order = [Relation::Contradicts, Relation::MarkOrNone, Relation::OneMore, Relation::Same];
+/// Shares over readings.
+struct Shares {
+    relations: Vec<(Relation, Rate)>,
+    agree: Rate,
+    best: Rate,
+    not_blind: Rate,
+    changed: Rate,
+}
+
+/// Whether another of the verdicts, compared with the machine's reading and kept before `v`, may have told its code.
+fn may_be_told<'a>(v: &Verdict, mut others: impl Iterator<Item = &'a Verdict>) -> bool {
+    // The first folder of a path is the scene; photographs without one have none in common.
+    let scene = |v: &Verdict| v.path.split_once('/').map(|(scene, _)| scene.to_string());
+    let alike = |other: &Verdict| {
+        !v.sha256.is_empty() && v.sha256 == other.sha256 || scene(v).is_some() && scene(v) == scene(other)
+    };
+    others.any(|other| {
+        other.was_compared() && other.examiner == v.examiner && other.time < v.time && alike(other)
+    })
+}
+
+fn shares(rows: &[(&Verdict, &Record, Option<&Row>)], readings: &[Compared]) -> Shares {
+    let order = [
+        Relation::Contradicts,
+        Relation::MarkOrNone,
+        Relation::OneMore,
+        Relation::Same,
+        Relation::MachineFailed,
+    ];
     let mut relations: Vec<(Relation, Tally<'_>)> = order.map(|r| (r, Tally::default())).into();
-    let (mut agree, mut changed) = (Tally::default(), Tally::default());
+    let [mut agree, mut best, mut not_blind, mut changed]: [Tally<'_>; 4] = Default::default();
+    // For each place where both are sure whether they say the same.
+    let both = |a: &str, b: &str| -> Vec<bool> {
+        a.chars().zip(b.chars()).filter(|(a, b)| *a != '?' && *b != '?').map(|(a, b)| a == b).collect()
+    };
     for ((v, r, row), compared) in rows.iter().zip(readings) {
         let gun = row.and_then(|row| row.gun.as_deref());
         for (relation, tally) in &mut relations {
             tally.one(gun, compared.relation == *relation);
         }
-        let both = v.reading.chars().zip(r.code.iter().flat_map(|c| c.chars()));
-        let both: Vec<bool> = both.filter(|(a, b)| *a != '?' && *b != '?').map(|(a, b)| a == b).collect();
-        agree.add(gun, both.iter().filter(|same| **same).count() as u64, both.len() as u64);
+        let same = both(&v.reading, r.code.as_deref().unwrap_or_default());
+        agree.add(gun, same.iter().filter(|same| **same).count() as u64, same.len() as u64);
+        let likeliest = r.best.as_deref().filter(|best| best.chars().count() == v.reading.chars().count());
+        let same = both(&v.reading, likeliest.unwrap_or_default());
+        if !same.is_empty() {
+            best.one(gun, same.contains(&false));
+        }
+        not_blind.one(gun, may_be_told(v, rows.iter().map(|(other, ..)| *other)));
         if v.was_compared() {
             changed.one(gun, v.changed);
         }
     }
-    (relations.into_iter().map(|(r, t)| (r, t.rate())).collect(), agree.rate(), changed.rate())
+    Shares {
+        relations: relations.into_iter().map(|(r, t)| (r, t.rate())).collect(),
+        agree: agree.rate(),
+        best: best.rate(),
+        not_blind: not_blind.rate(),
+        changed: changed.rate(),
+    }
 }
 
 fn against_truth(rows: &[(&Verdict, &Record, Option<&Row>)]) -> AgainstTruth {

@@ -50,7 +50,41 @@ fn a_mark_that_was_not_read_and_a_photograph_that_failed_are_no_unmarked_primers
     assert_eq!(with(Status::Unreadable, ""), Relation::MarkOrNone);
     assert_eq!(with(Status::Unreadable, "??????"), Relation::Same);
     assert_eq!(with(Status::Unreadable, "A?????"), Relation::OneMore);
-    assert_eq!(with(Status::Failed, ""), Relation::OneMore);
+    assert_eq!(with(Status::Failed, ""), Relation::MachineFailed);
+}
+
+/// Who has seen what the machine makes of one photograph of a scene knows the code of the next.
+#[test]
+fn a_reading_after_another_of_its_scene_was_compared_is_counted() {
+    let at = |path: &str, time: &str, compared: bool| Verdict {
+        time: time.into(),
+        compared: Some(compared),
+        ..verdict(path, "ABC123", "")
+    };
+    let results = ["17/a", "17/b", "18/a", "c"].map(|path| record(path, Some("ABC123")));
+    let verdicts = [
+        at("17/a", "2026-01-01T10:00:00Z", true),
+        at("17/b", "2026-01-01T10:05:00Z", false),
+        at("18/a", "2026-01-01T10:06:00Z", true),
+        at("c", "2026-01-01T10:07:00Z", false),
+    ];
+    let found = compare(&verdicts, &results, None).unwrap();
+    assert_eq!((found.maybe_not_blind.count, found.maybe_not_blind.of), (1, 4));
+    let other = Verdict { examiner: "F".into(), ..verdicts[1].clone() };
+    let found = compare(&[verdicts[0].clone(), other], &results, None).unwrap();
+    assert_eq!(found.maybe_not_blind.count, 0);
+}
+
+#[test]
+fn the_machines_most_probable_code_is_held_against_readings_too() {
+    let unsure =
+        Record { code: Some("AB?123".into()), best: Some("ABC123".into()), ..record("a", Some("ABC123")) };
+    let of = |reading: &str| compare(&[verdict("a", reading, "")], &[unsure.clone()], None).unwrap();
+    let other = of("ABD123");
+    assert_eq!((other.differs_from_best.count, other.differs_from_best.of), (1, 1));
+    assert_eq!(other.readings[0].relation, Relation::OneMore);
+    assert_eq!(of("AB?123").differs_from_best.count, 0);
+    assert_eq!(of("??????").differs_from_best.of, 0);
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub fn markdown(c: &Comparison) -> String {
         row(relation.words(), rate, "readings");
     }
     row("characters that agree", &c.characters_agree, "positions sure to both");
+    row("other than the machine's most probable", &c.differs_from_best, "readings with a sure character");
+    row("after another of the scene was compared", &c.maybe_not_blind, "readings");
     row("changed after seeing", &c.changed, "readings compared");
     if let Some(t) = &c.against_truth {
         row("examiner right", &t.examiner_right, "marked photographs read");
