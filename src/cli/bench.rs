@@ -52,7 +52,8 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         asked,
         truth: args.truth.as_deref(),
     };
-    args.files.guard(&["floor_ratio"])?;
+    let evidence: Vec<String> = args.inputs.iter().map(|input| input.display().to_string()).collect();
+    args.files.guard(&["floor_ratio"], &evidence)?;
     args.files.open()?;
     let figures = measure(&order, &pipeline, &settings)?;
     args.files.tell(&figures, &table::markdown(&figures))?;

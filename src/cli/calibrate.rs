@@ -1,6 +1,6 @@
 //! `microstamp calibrate`: curves and bars from a run whose truth is known.
 
-use super::{Common, Outcome, print, remark_if_changed, unwritable};
+use super::{Common, Outcome, keep_from_evidence, print, remark_if_changed, unwritable};
 use crate::batch::disk;
 use crate::batch::names::printable;
 use crate::batch::pool;
@@ -92,6 +92,8 @@ fn one_reader(args: &Args, common: &Common) -> Result<(), Fatal> {
     let mut first = None;
     for out in &args.out {
         let Some(run) = remark_if_changed(out) else { continue };
+        keep_from_evidence(&run.inputs, &args.output)
+            .map_err(|f| Fatal::new(f.what, "-o with a file elsewhere"))?;
         let name = run.engine.name;
         if name != common.engine {
             return Err(Fatal::new(

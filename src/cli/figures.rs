@@ -1,6 +1,6 @@
 //! Where figures are written besides stdout: `--json` and `--markdown` of `score` and `bench`.
 
-use super::{keep_others, print, unwritable};
+use super::{keep_from_evidence, keep_others, print, unwritable};
 use crate::error::Fatal;
 use std::path::PathBuf;
 
@@ -16,11 +16,17 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// That they take the place of nothing but earlier figures, which have one of `fields`, and earlier tables.
+    /// That they take the place of nothing but earlier figures, which have one of `fields`, and earlier tables, and do not
+    /// lie among the photographs, whose folders are `evidence`.
     ///
     /// # Errors
     /// [`Fatal`] where they would.
-    pub(super) fn guard(&self, fields: &[&str]) -> Result<(), Fatal> {
+    pub(super) fn guard(&self, fields: &[&str], evidence: &[String]) -> Result<(), Fatal> {
+        for (flag, path) in [("--json", &self.json), ("--markdown", &self.markdown)] {
+            let Some(path) = path else { continue };
+            keep_from_evidence(evidence, path)
+                .map_err(|f| Fatal::new(f.what, format!("{flag} with a file elsewhere")))?;
+        }
         if let Some(path) = self.json.as_ref().filter(|json| self.markdown.as_ref() == Some(json)) {
             return Err(Fatal::new(
                 format!("--json and --markdown are both {}", path.display()),

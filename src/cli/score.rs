@@ -48,7 +48,7 @@ pub struct Args {
 
 pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
     let evidence = remark_if_changed(&args.out).map_or_else(Vec::new, |run| run.inputs);
-    args.files.guard(&["risk_coverage", "relations"])?;
+    args.files.guard(&["risk_coverage", "relations"], &evidence)?;
     if let Some(file) =
         args.plot.as_ref().filter(|f| f.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")))
     {

@@ -248,7 +248,10 @@ fn view_picture(photo: &Photo, view: &View, schemes: &[Scheme]) -> Canvas {
             }
         }
     }
-    let text = format!("{}; characters alone, without the ring, percent", view.format);
+    let pose = &view.pose;
+    let way =
+        format!("turned {:.0} degrees{}", pose.rotation_deg, if pose.mirrored { ", mirrored" } else { "" });
+    let text = format!("{}, {way}; characters alone, without the ring, percent", view.format);
     canvas.text(&text, (4.0, 4.0), WORDS, 1);
     canvas
 }

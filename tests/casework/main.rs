@@ -8,4 +8,5 @@
 mod common;
 mod lab;
 mod leads;
+mod purchaser;
 mod registry;

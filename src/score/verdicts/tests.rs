@@ -79,7 +79,8 @@ fn a_reading_after_another_of_its_scene_was_compared_is_counted() {
 fn the_machines_most_probable_code_is_held_against_readings_too() {
     let unsure =
         Record { code: Some("AB?123".into()), best: Some("ABC123".into()), ..record("a", Some("ABC123")) };
-    let of = |reading: &str| compare(&[verdict("a", reading, "")], &[unsure.clone()], None).unwrap();
+    let of =
+        |reading: &str| compare(&[verdict("a", reading, "")], std::slice::from_ref(&unsure), None).unwrap();
     let other = of("ABD123");
     assert_eq!((other.differs_from_best.count, other.differs_from_best.of), (1, 1));
     assert_eq!(other.readings[0].relation, Relation::OneMore);
