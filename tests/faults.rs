@@ -263,6 +263,7 @@ fn photographs_that_hang_are_given_up_and_the_others_read() {
     let marked = inputs::collect(&[lab]).unwrap().taken;
     let asked = |p: &&Photograph| read(p, Box::new(Faulty(|_| panic!("asked"))), &mut ()).failure.is_some();
     let marked: Vec<_> = marked.iter().filter(asked).take(2).cloned().collect();
+    assert_eq!(marked.len(), 2);
     photographs.splice(0..0, marked);
 
     let mut settings = Settings::default();

@@ -45,7 +45,7 @@ pub(super) struct Args {
     /// Focus stacks (OME-TIFF) of N planes over 400 micrometres in place of photographs
     #[arg(long, value_name = "N", conflicts_with = "heights", value_parser = clap::value_parser!(u16).range(2..=100))]
     stack: Option<u16>,
-    /// Folder of TrueType files to draw half of the typefaces from
+    /// Folder of TrueType files to draw half of the typefaces from; of fewer than 10 every split draws from all
     #[arg(long, value_name = "DIR")]
     faces: Option<PathBuf>,
     /// Guns and typefaces to draw from: those that validation, fitting of the confidence, or training may see

@@ -37,7 +37,7 @@ pub enum ScaleTag {
 pub struct Camera {
     /// Numerical aperture.
     pub aperture: f32,
-    /// Height in focus, µm over the primer's face.
+    /// Height in focus, µm over the case head.
     pub focus_um: f32,
     /// Blur of optics and pixels, standard deviation in pixels.
     pub psf_px: f32,
@@ -194,7 +194,7 @@ pub fn defocus(plane: &mut [f32], s: &Surface, window: &Window, camera: &Camera,
 /// Layers of the stack of blurs.
 const BLURS: usize = 3;
 
-/// What the sensor made of it: grey 0-1 after tone, and the factor of each channel.
+/// What the sensor makes of it: grey 0-1 after tone.
 pub fn expose(plane: &mut [f32], s: &Surface, window: &Window, camera: &Camera) {
     let (w, h) = (window.w, window.h);
     let step = (plane.len() / 4096).max(1);

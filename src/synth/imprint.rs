@@ -196,7 +196,7 @@ fn ring(gun: &Gun, code: &Code, schemes: &[Scheme], n: usize, um: f32) -> Option
 /// Chips broken out of the relief's edges: more with wear.
 fn chip(plane: &mut [f32], n: usize, um: f32, wear: f32, d: &mut Draw) {
     let (coarse, fine) = (Noise::new(d, 14.0 / um), Noise::new(d, 5.0 / um));
-    // From 2.4 standard deviations (1 % of the area) at no wear to 1.3 (10 %) at full wear.
+    // From 2.5 standard deviations (0.6 % of the area) at no wear to 1.3 (10 %) at full wear.
     let level = 2.5 - 1.2 * wear + 0.3 * d.normal();
     for (i, v) in plane.iter_mut().enumerate() {
         if *v > 0.0 {

@@ -169,7 +169,7 @@ pub struct Ranges {
     pub scratches: f32,
     /// Roughest cup that a mark has to stand out from, Ra in µm: the pin presses rougher ones flat.
     pub texture_um: f32,
-    /// Micro-facet roughness (GGX alpha) of the cup's metal.
+    /// Micro-facet roughness of the cup's metal, 0-1: GGX's alpha is its square.
     pub roughness: (f32, f32),
     /// Largest height of the floor's middle over its edge or below it, µm.
     pub dome_um: f32,

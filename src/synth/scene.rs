@@ -118,7 +118,7 @@ impl Scene {
         Rendered { grey, surface }
     }
 
-    /// Renders `window` once for each height in focus, µm over the primer's undisturbed face.
+    /// Renders `window` once for each height in focus, µm over the case head.
     pub fn render_stack(&self, window: &Window, schemes: &[Scheme], focus_um: &[f32]) -> Vec<Vec<f32>> {
         let surface = self.surface(window, schemes);
         let lit = light::shade(&surface, window, &self.rig, &self.cartridge.cup, &self.cartridge.case);

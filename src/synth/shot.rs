@@ -11,7 +11,7 @@ pub struct Metal {
     pub tint: [f32; 3],
     /// Reflectance.
     pub albedo: f32,
-    /// Micro-facet roughness (GGX alpha).
+    /// Micro-facet roughness, 0-1: GGX's alpha is its square.
     pub roughness: f32,
     /// Diffuse share: oxide, lacquer, unresolved scratches.
     pub diffuse: f32,
@@ -84,7 +84,8 @@ pub struct Pocket {
 }
 
 impl Pocket {
-    /// Pockets are 2.9-3.3 mm deep, flash holes 1.5-2.1 mm across and often punched, with a burr or a broken edge.
+    /// Pockets are 2.9-3.3 mm deep, flash holes 1.5-2.1 mm across and often punched, with a burr or a broken edge; drawn
+    /// wider, for what lies in a pocket or hides its hole.
     pub fn draw(d: &mut Draw) -> Self {
         Self {
             depth_um: d.range(500.0, 3300.0),
@@ -108,7 +109,7 @@ pub struct Shot {
     pub partial: f32,
     /// Direction of the tilt that thins the transfer, radians, and its strength 0-1.
     pub tilt: (f32, f32),
-    /// Second strike: offset µm, turn in radians, weight.
+    /// Second strike: offset µm and its direction in radians, turn in radians, weight.
     pub double: Option<(f32, f32, f32, f32)>,
     /// Smear, µm.
     pub smear_um: f32,
@@ -120,7 +121,7 @@ pub struct Shot {
     pub rounds: f32,
     /// Share of the area under soot flakes, and how dark they are (factor on the reflectance).
     pub soot: (f32, f32),
-    /// Thin film of residue: mean darkening 0-1.
+    /// Thin film of residue: its largest darkening, 0-1; the mean is half of it.
     pub film: f32,
     /// Number of scratches.
     pub scratches: usize,
@@ -156,7 +157,7 @@ const CASES: [[f32; 3]; 5] =
 const CUPS: [[f32; 3]; 4] = [[1.01, 1.0, 0.98], [1.15, 1.04, 0.72], [1.22, 0.94, 0.80], [1.0, 1.0, 1.0]];
 
 impl Cartridge {
-    /// A cartridge; a box of ammunition is drawn once for a gun's visit to a scene.
+    /// A cartridge, drawn for each case.
     pub fn draw(d: &mut Draw, profile: Profile) -> Self {
         let small = d.chance(0.7);
         let cup_um = (if small { 2225.0 } else { 2665.0 }) * d.range(0.985, 1.015);

@@ -1,6 +1,7 @@
 //! The height map of a fired case head, µm, in a window at a chosen scale.
 //!
-//! Origin: the primer's middle on its undisturbed face; x right, y down, z towards the camera.
+//! Origin: the primer's middle at the height of the case head, beside which the primer's face lies at `seat_um`; x right,
+//! y down, z towards the camera.
 
 use super::draw::Draw;
 use super::gun::{Breech, Gun, Wall};
@@ -90,7 +91,7 @@ impl<'a> Crater<'a> {
         }
     }
 
-    /// Rim in units of the floor's ellipse. The wall is as wide all round, as a pin's cone makes it.
+    /// Rim in units of the floor's ellipse: the wall of a long floor is wider along it.
     pub fn rim(&self) -> f32 {
         self.gun.pin.rim_ratio
     }

@@ -97,7 +97,7 @@ fn scratch(s: &mut Surface, window: &Window, d: &mut Draw) {
             }
             let q = j as f32 / width.max(0.7);
             let ends = (1.0 - (2.0 * t / length).abs()).min(0.15) / 0.15;
-            // Divided by the steps that hit a pixel: about one along, so no more than once here.
+            // A turned line's steps hit some pixels twice and pass others by: a scratch is speckled.
             s.z[y as usize * window.w + x as usize] -= amp * 0.7 * (-q * q).exp() * ends;
         }
     }

@@ -201,7 +201,8 @@ impl Database for Sqlite {
 
     fn to_disk(&mut self) -> Result<(), Fatal> {
         // What was landed and not yet moved into the registry's own file stands here.
-        match std::fs::File::open(format!("{}-wal", self.place)).and_then(|wal| wal.sync_all()) {
+        let wal = std::fs::OpenOptions::new().write(true).open(format!("{}-wal", self.place));
+        match wal.and_then(|wal| wal.sync_all()) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Fatal::new(
                 format!("the log of the registry {} cannot be brought to the disk: {e}", self.place),
                 "the same command once more, when the disk answers",

@@ -150,7 +150,7 @@ fn a_network_that_does_not_fit_together_is_an_error() {
 
 #[test]
 fn buffers_are_used_again_without_one_value_showing_through_another() {
-    // x -> a -> b -> c with x needed again at the end: three buffers are enough.
+    // x -> a -> b -> c with x needed again at the end: no more than four buffers.
     let mut draft = Draft::default();
     let one = draft.tensor(&[1, 2, 2], &[1.0; 4]);
     draft

@@ -16,7 +16,18 @@
   const seen = {}; // The machine's readings that were shown.
 
   const key = () => `microstamp-verdicts:${BATCH.run}:${examiner}`;
+  const stored = () => {
+    try {
+      return JSON.parse(localStorage.getItem(key())) ?? {};
+    } catch {
+      return {};
+    }
+  };
   const store = () => {
+    // Another window of the same examiner may have kept readings meanwhile: of two of one photograph, the first.
+    for (const [file, other] of Object.entries(stored())) {
+      if (verdicts[file] === undefined || other.time < verdicts[file].time) verdicts[file] = other;
+    }
     try {
       localStorage.setItem(key(), JSON.stringify(verdicts));
     } catch {
@@ -25,11 +36,7 @@
     }
   };
   const recall = () => {
-    try {
-      verdicts = JSON.parse(localStorage.getItem(key())) ?? {};
-    } catch {
-      verdicts = {};
-    }
+    verdicts = stored();
     store();
   };
   window.addEventListener("beforeunload", (event) => {
@@ -149,7 +156,12 @@
     $("keep").textContent = open ? "Keep as it is now" : own ? "Next" : "Keep";
     $("compare").hidden = own === undefined || Boolean(open);
     machine.hidden = !open;
-    if (open) revealPanel(own, open);
+    if (open) {
+      // Only now it is seen: who has gone on before it was there has compared nothing.
+      own.after ??= own.reading;
+      store();
+      revealPanel(own, open);
+    }
     list();
   };
 
@@ -214,8 +226,6 @@
   window.reveal = (file, hex) => {
     const bytes = Uint8Array.from(hex.match(/../g), (pair) => parseInt(pair, 16));
     seen[file] = JSON.parse(new TextDecoder().decode(bytes));
-    verdicts[file].after ??= verdicts[file].reading;
-    store();
   };
 
   const revealPanel = (own, read) => {
@@ -272,8 +282,9 @@
   reading.size = longest;
   reading.addEventListener("input", () => {
     asked = false;
-    const place = reading.selectionStart;
-    reading.value = reading.value.toUpperCase().replace(/[^A-Z0-9?]/g, "");
+    const allowed = (text) => text.toUpperCase().replace(/[^A-Z0-9?]/g, "");
+    const place = allowed(reading.value.slice(0, reading.selectionStart)).length;
+    reading.value = allowed(reading.value);
     reading.setSelectionRange(place, place);
     say(/[IOQ]/.test(reading.value) ? "I, O and Q are not issued." : `${reading.value.length} characters`);
   });

@@ -82,14 +82,18 @@
   };
 
   const state = () => new URLSearchParams(location.hash.slice(1));
-  const go = (changes) => {
+  // What is typed is one step of the history, not one a letter.
+  const go = (changes, typed = false) => {
     const next = state();
     for (const [name, value] of Object.entries(changes)) {
       if (value === "" || value === null) next.delete(name); else next.set(name, value);
     }
     const hash = next.toString();
-    if (hash !== location.hash.slice(1)) history.pushState(null, "", hash ? `#${hash}` : location.pathname);
-    render();
+    if (hash !== location.hash.slice(1)) {
+      const place = hash ? `#${hash}` : location.pathname;
+      if (typed) history.replaceState(null, "", place); else history.pushState(null, "", place);
+    }
+    render(typed);
   };
 
   const link = (page, pageNow) => {
@@ -100,11 +104,11 @@
     return a;
   };
 
-  const render = () => {
+  const render = (typed = false) => {
     const now = state();
     for (const name of FIELDS) {
       const field = form.elements[name];
-      if (field !== document.activeElement) field.value = now.get(name) || "";
+      if (!typed || field !== document.activeElement) field.value = now.get(name) || "";
     }
     const by = now.get("sort") || "number";
     const down = now.get("down") === "1";
@@ -142,12 +146,12 @@
       go({ sort: by, down: again ? "1" : "", page: "" });
     });
   }
-  form.addEventListener("input", (event) => go({ [event.target.name]: event.target.value.trim(), page: "" }));
+  form.addEventListener("input", (event) => go({ [event.target.name]: event.target.value.trim(), page: "" }, true));
   form.addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("all").addEventListener("click", () => {
     go(Object.fromEntries([...FIELDS, "sort", "down", "page"].map((name) => [name, ""])));
   });
-  window.addEventListener("hashchange", render);
+  window.addEventListener("hashchange", () => render());
   window.addEventListener("popstate", render);
   render();
 })();

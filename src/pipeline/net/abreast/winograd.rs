@@ -23,7 +23,7 @@ pub struct Winograd {
     relu: bool,
 }
 
-/// 1, 2, 1 and 2 taps of a kernel to four values.
+/// The three taps of a kernel's row or column to four values.
 fn kernel(g: [f64; 3]) -> [f64; 4] {
     [g[0], (g[0] + g[1] + g[2]) / 2.0, (g[0] - g[1] + g[2]) / 2.0, g[2]]
 }
