@@ -263,6 +263,39 @@ test("a blind reading by keyboard alone, compared, changed, saved, and scored", 
   assert.equal(list.length, 5, told);
 });
 
+test("two windows of one examiner keep each other's readings, and what is typed stays in its place", async () => {
+  const first = await open(BLIND, "index.html");
+  const second = await watched(first.context());
+  await second.goto(address(BLIND, "index.html"));
+  const read = (page) => page.waitForFunction(() => document.getElementById("progress").textContent);
+  for (const page of [first, second]) {
+    await page.bringToFront();
+    await page.locator("#examiner").fill("Two Windows");
+    await page.keyboard.press("Enter");
+    await read(page);
+  }
+  await first.bringToFront();
+  // A character that is none, in the middle: the next goes where the caret was.
+  await first.keyboard.type("ABD");
+  await first.keyboard.press("ArrowLeft");
+  await first.keyboard.type(" C");
+  assert.equal(await first.locator("#reading").inputValue(), "ABCD");
+  await first.keyboard.press("End");
+  await first.keyboard.type("????");
+  await first.keyboard.press("Enter");
+  await second.bringToFront();
+  await second.keyboard.press("PageDown");
+  await second.keyboard.type("????????");
+  await second.keyboard.press("Enter");
+  await second.waitForFunction(() => document.getElementById("progress").textContent.endsWith("2 read"));
+  await first.reload();
+  await first.bringToFront();
+  await first.locator("#examiner").fill("Two Windows");
+  await first.keyboard.press("Enter");
+  await first.waitForFunction(() => document.getElementById("progress").textContent.endsWith("2 read"));
+  await close(first);
+});
+
 test("without the machine's readings the blind page says how to compare", async () => {
   const bare = mkdtempSync(path.join(tmpdir(), "blind-"));
   cpSync(BLIND, bare, { recursive: true });
