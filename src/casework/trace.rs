@@ -36,7 +36,7 @@ pub const SCHEMA: u32 = 1;
 /// Stated share of codes that are in no registry, where nothing better is known: neither way is favoured.
 pub const UNREGISTERED: f64 = 0.5;
 /// Share of the codes in no registry that differ from a registered one in one character. Nobody has counted them; one in
-/// ten keeps a record below 0.9 where the reader is surer than 0.996 of another character.
+/// ten keeps a record of eight characters at 0.91 or less where the reader is at least 0.996 sure of another character.
 pub const NEXT_TO: f64 = 0.1;
 /// Records fetched with one statement.
 const FETCH: usize = 200;
