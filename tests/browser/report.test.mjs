@@ -293,6 +293,14 @@ test("two windows of one examiner keep each other's readings, and what is typed 
   await first.locator("#examiner").fill("Two Windows");
   await first.keyboard.press("Enter");
   await first.waitForFunction(() => document.getElementById("progress").textContent.endsWith("2 read"));
+  // As if all were of one scene: others are not read yet, and would be told their code.
+  await first.evaluate(() => { for (const photograph of BATCH.photographs) photograph.name = `17/${photograph.name}`; });
+  await first.keyboard.press("PageUp");
+  await first.keyboard.press("Control+Enter");
+  assert.match(await first.locator("#message").textContent(), /of this scene (is|are) not read yet/);
+  assert.ok(!await first.locator("#machine").isVisible());
+  await first.keyboard.press("Control+Enter");
+  await first.locator("#machine").waitFor();
   await close(first);
 });
 

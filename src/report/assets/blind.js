@@ -11,6 +11,7 @@
   let verdicts = {};
   let at = 0;
   let asked = false; // Whether Enter is to be pressed again for an unusual reading.
+  let warned = null; // The photograph that was to be compared before the others of its scene are read.
   let left = null; // The photograph that was to be left with a reading that is not kept.
   let kept = true; // Whether the browser keeps what is stored.
   const seen = {}; // The machine's readings that were shown.
@@ -211,8 +212,15 @@
 
   // The machine's reading of one photograph lies in a file of its own, which is loaded now.
   const compare = () => {
-    const file = photographs[at].file;
+    const { file, name } = photographs[at];
     if (!verdicts[file] || seen[file]) return;
+    // The first folder is the scene, and its photographs may show one code.
+    const scene = name.includes("/") ? name.slice(0, name.indexOf("/") + 1) : null;
+    const open = photographs.filter((other) => scene && other.name.startsWith(scene) && !verdicts[other.file]).length;
+    if (open > 0 && warned !== file) {
+      warned = file;
+      return say(`${open} more of this scene ${open === 1 ? "is" : "are"} not read yet and may show the same code: read first. Once more compares all the same.`);
+    }
     const script = Object.assign(document.createElement("script"), { src: `reveal/${file}.js` });
     script.addEventListener("error", () => say("The machine's readings are not in this folder. Save verdicts.csv and compare with: microstamp score OUT --verdicts verdicts.csv"));
     script.addEventListener("load", () => {
