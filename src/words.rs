@@ -42,6 +42,14 @@ pub fn expected(x: f64) -> String {
     }
 }
 
+/// Where a registry's log has a question, and what its hash is good for.
+pub fn logged(row: &str, time: &str, sha256: &str) -> String {
+    format!(
+        "Row {row} of the registry's log, {time}. `registry log --verify --since {sha256}` shows whether it stands there \
+         as it did."
+    )
+}
+
 /// Which records a question was narrowed to, as it stands behind "records"; empty where to none.
 pub fn narrowing(formats: &[String], make: Option<&str>, calibre: Option<&str>, on: Option<&str>) -> String {
     let formats = (!formats.is_empty()).then(|| formats.join(" or "));

@@ -11,7 +11,7 @@ use std::path::Path;
 pub const FILES: [&str; 2] = ["traces.jsonl", "traces.csv"];
 
 /// Columns of `traces.csv` that say the same for every record of a question.
-const OF_QUESTION: [&str; 20] = [
+const OF_QUESTION: [&str; 23] = [
     "asked",
     "path",
     "group",
@@ -32,6 +32,9 @@ const OF_QUESTION: [&str; 20] = [
     "left_out_fits_better",
     "other_format",
     "refused",
+    "log_row",
+    "log_time",
+    "log_sha256",
 ];
 /// Columns of a record, before its own.
 const OF_RECORD: [&str; 2] = ["posterior", "differs"];
@@ -103,5 +106,8 @@ fn of_question(trace: &Trace) -> [String; OF_QUESTION.len()] {
         trace.left_out.map(|_| trace.left_out_fits_better.to_string()).unwrap_or_default(),
         answer(trace.other_format.to_string()),
         text(trace.refused.as_ref()),
+        trace.log.as_ref().map(|log| log.row.to_string()).unwrap_or_default(),
+        text(trace.log.as_ref().map(|log| &log.time)),
+        text(trace.log.as_ref().map(|log| &log.sha256)),
     ]
 }

@@ -4,6 +4,7 @@
 use super::store::{Database, Value};
 use crate::error::Fatal;
 use crate::pipeline::photo::hex;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;
 
@@ -88,11 +89,27 @@ pub fn replacing(count: u64) -> String {
     if count == 0 { String::new() } else { format!("; replaced {count}") }
 }
 
-/// Adds rows in a change of the caller's.
+/// Where something stands in a log. The hash shows whether the log still says what it said then: see [`walk`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Logged {
+    /// Number of the row.
+    pub row: i64,
+    /// When, UTC.
+    pub time: String,
+    /// Hash of the row, and so of all before it.
+    pub sha256: String,
+}
+
+/// Adds rows in a change of the caller's, and gives where each event stands.
 ///
 /// # Errors
 /// [`Fatal`] where the store refuses or is gone.
-pub fn append(database: &mut dyn Database, log: Log, actor: &Actor, events: &[Event]) -> Result<(), Fatal> {
+pub fn append(
+    database: &mut dyn Database,
+    log: Log,
+    actor: &Actor,
+    events: &[Event],
+) -> Result<Vec<Logged>, Fatal> {
     let table = log.table();
     database.lock(table)?;
     let (mut id, mut before) = (0, String::new());
@@ -103,6 +120,7 @@ pub fn append(database: &mut dyn Database, log: Log, actor: &Actor, events: &[Ev
     })?;
     let insert = format!("INSERT INTO {table} VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
     let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let mut logged = Vec::with_capacity(events.len());
     for event in events {
         id += 1;
         let mut row = Row {
@@ -121,11 +139,12 @@ pub fn append(database: &mut dyn Database, log: Log, actor: &Actor, events: &[Ev
         let [time, who, why, verb, asked] = texts;
         let values = [id.into(), time, who, why, verb, asked, row.came_back.into(), row.hash.as_str().into()];
         database.execute(&insert, &values)?;
+        logged.push(Logged { row: row.id, time: row.time, sha256: row.hash });
     }
-    Ok(())
+    Ok(logged)
 }
 
-/// Adds rows in a change of their own.
+/// Adds rows in a change of their own, and gives where each event stands.
 ///
 /// # Errors
 /// [`Fatal`] where the store refuses or is gone; then nothing was added.
@@ -134,10 +153,14 @@ pub fn append_alone(
     log: Log,
     actor: &Actor,
     events: &[Event],
-) -> Result<(), Fatal> {
+) -> Result<Vec<Logged>, Fatal> {
     database.begin()?;
-    match append(database, log, actor, events).and_then(|()| database.commit()) {
-        Ok(()) => Ok(()),
+    let added = append(database, log, actor, events).and_then(|logged| {
+        database.commit()?;
+        Ok(logged)
+    });
+    match added {
+        Ok(logged) => Ok(logged),
         Err(fatal) => {
             database.rollback();
             Err(fatal)

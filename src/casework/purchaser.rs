@@ -187,7 +187,8 @@ impl<'a> Vault<'a> {
             ));
         }
         let event = Event { verb: "key", asked: "the registry's key from now on".into(), came_back: 0 };
-        log::append(self.database, Log::Purchaser, actor, &[event])
+        log::append(self.database, Log::Purchaser, actor, &[event])?;
+        Ok(())
     }
 
     /// The sales of a firearm, its make and serial spelt with any letters, capital or not; logged before they are given.

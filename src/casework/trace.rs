@@ -22,7 +22,7 @@
 //! records that were left out.
 
 use super::entry::Entry;
-use super::log::{self, Actor, Event, Log};
+use super::log::{self, Actor, Event, Log, Logged};
 use super::population::{Filter, Population};
 use super::question::Question;
 use super::search::Wanted;
@@ -101,6 +101,8 @@ pub struct Trace {
     pub other_format: usize,
     /// Why nothing was looked up, where too much would have come back.
     pub refused: Option<String>,
+    /// Where the registry's log has the question; null where it was not logged.
+    pub log: Option<Logged>,
     /// The compatible records, most probable first.
     pub candidates: Vec<Candidate>,
 }
@@ -160,6 +162,7 @@ pub fn answer(
         left_out_fits_better: false,
         other_format: 0,
         refused: None,
+        log: None,
         candidates: Vec::new(),
     };
     if wanted.too_many(question, records) {
@@ -257,7 +260,8 @@ pub fn trace(
         });
         traces.push(trace);
     }
-    log::append_alone(database, Log::Registry, actor, &events)?;
+    let logged = log::append_alone(database, Log::Registry, actor, &events)?;
+    traces.iter_mut().zip(logged).for_each(|(trace, logged)| trace.log = Some(logged));
     Ok(traces)
 }
 

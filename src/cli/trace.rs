@@ -297,6 +297,9 @@ fn one(trace: &Trace, narrowing: &str) -> String {
     }
     let assumed = words::assumed(trace.unregistered_share, Some(trace.next_to_share), narrowing);
     let _ = writeln!(text, "\nEvery character typed is taken as certain. {assumed} A record is a lead.");
+    if let Some(log) = &trace.log {
+        let _ = writeln!(text, "{}", words::logged(&log.row.to_string(), &log.time, &log.sha256));
+    }
     text
 }
 

@@ -66,6 +66,8 @@ struct Trace {
     none_sure: bool,
     /// Why nothing was looked up: then there is no answer to show.
     refused: Option<String>,
+    /// Where the registry's log has the question; empty where the line does not say.
+    logged: String,
     /// Which records were compared, and how many of the others would have been compatible; empty for all.
     narrowing: String,
     left_out: String,
@@ -324,6 +326,13 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
         reading_p: chance(line, "reading_p"),
         none_sure,
         refused: line["refused"].as_str().map(text),
+        logged: match &line["log"] {
+            Value::Object(_) => {
+                let log = &line["log"];
+                words::logged(&whole(log, "row"), &field(log, "time"), &field(log, "sha256"))
+            }
+            _ => String::new(),
+        },
         left_out,
         other_format: words::of_other_formats(line["other_format"].as_i64().unwrap_or(0)),
         records: whole(line, "records"),
@@ -389,8 +398,10 @@ mod tests {
             "asked": "A7CK2MP4", "path": null, "not_registered": 1.0, "unread": 0.0, "records": 2,
             "compatible": 0, "by_chance": 1.4e-12, "unregistered_share": 0.5, "refused": null,
             "narrowed": { "make": "<Glock>", "calibre": null, "on": null }, "left_out": 1, "candidates": [],
+            "log": { "row": 17, "time": "2026-01-31T10:00:00Z", "sha256": "0a1b" },
         }));
         for words in [
+            "log, 2026-01-31T10:00:00Z. `registry log --verify --since 0a1b` shows",
             "0 of 2 records <bdi>of make &lt;Glock&gt;</bdi> compatible",
             "1 compatible record that is not of make &lt;Glock&gt;",
             "<bdi>in no record of make &lt;Glock&gt;</bdi></dt><dd>100.00 %",

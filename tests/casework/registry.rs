@@ -268,6 +268,11 @@ fn each_question_is_logged_and_the_log_shows_what_was_changed() {
         let head = lab.stats()["log"]["head"].as_str().unwrap().to_string();
         lab.ok(&["trace", "ZZZZZZZZ", "--why", "case 2"]);
         lab.ok(&["registry", "log", "--verify", "--since", &head.to_uppercase()]);
+        // Whoever keeps an answer has such a hash, of the row that asked it.
+        let answer = lab.traces(&["A7CK2MP4"]).remove(0);
+        assert_eq!(answer["log"]["row"], 4);
+        assert_eq!(answer["log"]["sha256"], lab.stats()["log"]["head"]);
+        assert_eq!(Some(lab.rows()[0]["log_sha256"].as_str()), answer["log"]["sha256"].as_str());
         // A hash that is no row's shows that something was cut off; a text that is no hash shows nothing.
         lab.differs(&["registry", "log", "--verify", "--since", &"0".repeat(64)], "changed or cut off");
         for text in ["deadbeef", &head[1..], "x"] {
