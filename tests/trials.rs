@@ -67,15 +67,20 @@ fn kills(times: usize, count: usize) {
     let results = fs::read(whole.join("results.jsonl")).unwrap();
     let mut rng = generator(SEED, 0);
     let (mut identical, mut ended, mut kept, mut torn) = (0, 0, 0, 0);
-    for i in 0..times {
-        let out = dir.path().join(format!("out-{i}"));
+    let mut i = 0;
+    // A run that ended before it was killed shows nothing.
+    while i < times {
+        let out = dir.path().join(format!("out-{i}-{ended}"));
         let mut command = program();
         command.args(["decode", "--config", &once]).arg(&lab).arg("-o").arg(&out);
         let mut child = command.spawn().unwrap();
         std::thread::sleep(Duration::from_micros(rng.next_u64() % took.as_micros() as u64));
-        ended += usize::from(child.try_wait().unwrap().is_some());
         child.kill().unwrap();
-        child.wait().unwrap();
+        if child.wait().unwrap().code().is_some() {
+            ended += 1;
+            continue;
+        }
+        i += 1;
         let left = fs::read(out.join("results.jsonl")).unwrap_or_default();
         torn += usize::from(left.last().is_some_and(|b| *b != b'\n'));
         kept += left.iter().filter(|b| **b == b'\n').count();
@@ -89,7 +94,7 @@ fn kills(times: usize, count: usize) {
     }
     println!(
         "kill -9 in a batch of {count}, {} ms, then --resume: {identical} of {times} byte-identical; {:.1} lines \
-         were kept on average, {torn} torn, {ended} had ended before; {} bytes",
+         were kept on average, {torn} torn; {ended} more had ended before; {} bytes",
         took.as_millis(),
         kept as f64 / times as f64,
         results.len()
