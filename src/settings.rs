@@ -248,9 +248,9 @@ pub struct DecodeSettings {
     /// 200 unmarked primers 123 were below it at once, of 900 marks 9, all severe, and none of those was right for being
     /// read on. The learned engine's own bar, `learned.bare_below`, is higher.
     pub presence_bar: f64,
-    /// Least confidence, 0-1, for a code of a height map to be accepted: curves and bars were counted on photographs, and
-    /// where nothing was counted a code needs more than that of a photograph.
-    pub heights_bar: f64,
+    /// Least confidence, 0-1, for a code to be accepted of what curves and bars were not counted on, which were whole
+    /// photographs: of height maps, of focus stacks that were fused, and of damaged files.
+    pub uncounted_bar: f64,
     /// Least probability, 0-1, at which a symbol of the ring alone is written down: of those, 2 in 100 are wrong.
     pub gear_bar: f64,
     /// Symbols listed for each position, the read one among them.
@@ -266,7 +266,7 @@ impl Default for DecodeSettings {
             character_floor: 1e-4,
             ring_floor: 0.01,
             presence_bar: 0.5,
-            heights_bar: 0.995,
+            uncounted_bar: 0.995,
             gear_bar: 0.75,
             alternatives: 5,
         }

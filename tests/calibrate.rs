@@ -5,6 +5,7 @@ mod common;
 
 use assert_cmd::Command;
 use microstamp::Failure;
+use microstamp::batch::manifest::Manifest;
 use microstamp::batch::record::Record;
 use microstamp::groups::Kind;
 use microstamp::groups::confidence::Calibration as Joint;
@@ -13,8 +14,19 @@ use rand::{Rng, SeedableRng};
 use std::fmt::Write;
 use std::path::Path;
 
+/// What a run of this program by `engine` says of itself.
+fn manifest(engine: &str) -> Manifest {
+    let folder = tempfile::tempdir().unwrap();
+    let (photographs, out) = (folder.path().join("photographs"), folder.path().join("out"));
+    common::picture(&photographs.join("x.png"), 8, 8);
+    common::decode(&photographs, &out, &["--engine", engine], 0);
+    let mut manifest = Manifest::parse(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
+    manifest.outputs.clear();
+    manifest
+}
+
 /// A run over `n` photographs whose evidence says how sure they are: wrong where it is low.
-fn run(folder: &Path, n: usize) {
+fn run(folder: &Path, engine: &str, n: usize) {
     let (mut results, mut truth) = (String::new(), String::from("path,code,gun\n"));
     for i in 0..n {
         let log_odds = (i % 40) as f64 / 2.0 - 8.0;
@@ -44,6 +56,7 @@ fn run(folder: &Path, n: usize) {
     std::fs::create_dir_all(folder.join("out")).unwrap();
     std::fs::write(folder.join("out/results.jsonl"), results).unwrap();
     std::fs::write(folder.join("truth.csv"), truth).unwrap();
+    manifest(engine).write(&folder.join("out")).unwrap();
 }
 
 /// `calibrate` over the run in each of `folders`, with the first `truths` of their tables, into `file` of the first.
@@ -68,12 +81,13 @@ fn calibrate(folder: &Path, engine: &str) -> assert_cmd::assert::Assert {
 #[test]
 fn a_fitted_file_can_be_read_again_and_raises_the_confidence_of_surer_readings() {
     let folder = tempfile::tempdir().unwrap();
-    run(folder.path(), 4000);
+    run(folder.path(), "template", 4000);
     let told = calibrate(folder.path(), "template").success().get_output().stdout.clone();
     assert!(String::from_utf8(told).unwrap().contains("ifm8: 4000 photographs of 60 guns"));
     let first = std::fs::read_to_string(folder.path().join("calibration.toml")).unwrap();
     let calibration = microstamp::pipeline::confidence::Calibration::parse(&first).unwrap();
-    let curve = calibration.curve("template", "ifm8");
+    let networks = manifest("template").weights_sha256;
+    let curve = calibration.curve("template", &networks, "ifm8");
     let evidence = |x: f64| [x, x, x + 1.0, 8.0, 0.0, 0.0, 0.0];
     assert!(curve.whole(&evidence(6.0)) > 0.99 && curve.whole(&evidence(-6.0)) < 0.01);
     assert!(curve.accept > 0.9);
@@ -85,7 +99,7 @@ fn a_fitted_file_can_be_read_again_and_raises_the_confidence_of_surer_readings()
 #[test]
 fn guns_of_two_runs_are_others_though_they_are_counted_alike() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    folders.iter().for_each(|folder| run(folder.path(), 2000));
+    folders.iter().for_each(|folder| run(folder.path(), "learned", 2000));
     let both = [folders[0].path(), folders[1].path()];
     let with = |truths: usize| calibrate_all(&both, truths, "calibration.toml", &[]);
     let told = with(2).success().get_output().stdout.clone();
@@ -96,16 +110,11 @@ fn guns_of_two_runs_are_others_though_they_are_counted_alike() {
 
 #[test]
 fn curves_are_not_fitted_to_the_runs_of_two_readers() {
-    let [a, b, read] = [(); 3].map(|()| tempfile::tempdir().unwrap());
-    common::picture(&read.path().join("photographs/x.png"), 8, 8);
-    common::decode(&read.path().join("photographs"), &read.path().join("out"), &[], 0);
-    let bytes = std::fs::read(read.path().join("out/run.json")).unwrap();
-    let mut manifest = microstamp::batch::manifest::Manifest::parse(&bytes).unwrap();
-    manifest.outputs.clear();
-    run(a.path(), 200);
-    run(b.path(), 200);
+    let [a, b] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    run(a.path(), "learned", 200);
+    run(b.path(), "learned", 200);
+    let mut manifest = manifest("learned");
     let all = manifest.formats.clone();
-    manifest.write(&a.path().join("out")).unwrap();
     for (weights, formats) in [("02", all), (manifest.weights_sha256.clone().as_str(), vec!["ifm6".into()])] {
         manifest.weights_sha256 = weights.into();
         manifest.formats = formats;
@@ -114,12 +123,17 @@ fn curves_are_not_fitted_to_the_runs_of_two_readers() {
         let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
         assert!(said.contains("with other networks, formats or settings than"), "{said}");
     }
+    // Nothing says by which networks.
+    std::fs::remove_file(b.path().join("out/run.json")).unwrap();
+    let refused = calibrate_all(&[a.path(), b.path()], 2, "both.toml", &[]).code(2);
+    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(said.contains("nothing says with which networks"), "{said}");
 }
 
 #[test]
 fn no_photograph_makes_two_guns_and_none_is_without_one() {
     let dir = tempfile::tempdir().unwrap();
-    run(dir.path(), 600);
+    run(dir.path(), "learned", 600);
     let says = |done: assert_cmd::assert::Assert, words: &str| {
         let text = String::from_utf8_lossy(&done.get_output().stderr).into_owned();
         assert!(text.contains(words) && text.contains("try: "), "{text}");
@@ -134,7 +148,7 @@ fn no_photograph_makes_two_guns_and_none_is_without_one() {
 #[test]
 fn no_other_file_is_taken_for_an_earlier_calibration() {
     let folder = tempfile::tempdir().unwrap();
-    run(folder.path(), 200);
+    run(folder.path(), "learned", 200);
     let picture = folder.path().join("calibration.toml");
     std::fs::write(&picture, b"\x89PNG\xff").unwrap();
     calibrate(folder.path(), "learned").code(2);
@@ -144,7 +158,7 @@ fn no_other_file_is_taken_for_an_earlier_calibration() {
 #[test]
 fn too_few_photographs_are_refused_with_the_number_needed() {
     let folder = tempfile::tempdir().unwrap();
-    run(folder.path(), 50);
+    run(folder.path(), "template", 50);
     let told = calibrate(folder.path(), "template").code(2).get_output().stderr.clone();
     assert!(String::from_utf8(told).unwrap().contains("at least 100"));
 }
@@ -196,6 +210,7 @@ fn run_of_groups(folder: &Path, n: usize, shared: bool) {
     std::fs::create_dir_all(folder.join("out")).unwrap();
     std::fs::write(folder.join("out/results.jsonl"), results).unwrap();
     std::fs::write(folder.join("truth.csv"), truth).unwrap();
+    manifest("learned").write(&folder.join("out")).unwrap();
 }
 
 fn group(folder: &Path, kind: &[&str]) {
@@ -230,8 +245,9 @@ fn photographs_that_err_together_are_worth_less_than_those_that_err_apart() {
     let apart = fitted(false, &[]);
     // Curves of the other kind that the file holds already are kept.
     let both = fitted(true, &["--same-gun"]);
-    assert_eq!(both.curve("learned", &Kind::Case), apart.curve("learned", &Kind::Case));
-    let (case, gun) = (both.curve("learned", &Kind::Case), both.curve("learned", &Kind::Gun));
+    let of = |file: &Joint, kind: Kind| file.engine["learned"][&kind].clone();
+    assert_eq!(of(&both, Kind::Case), of(&apart, Kind::Case));
+    let (case, gun) = (of(&both, Kind::Case), of(&both, Kind::Gun));
     assert!(case.dependence < 0.2 && gun.dependence > 0.8, "{} {}", case.dependence, gun.dependence);
     for curve in [&case.curve, &gun.curve] {
         // The best and the worst of what was seen.
@@ -251,7 +267,7 @@ fn kinds_that_are_fitted_together_share_the_weights_and_keep_their_own_dependenc
     calibrate_all(&[cases.path(), guns.path()], 2, "groups.toml", &["--groups"]).success();
     let file = cases.path().join("groups.toml");
     let both = Joint::parse(&std::fs::read_to_string(file).unwrap()).unwrap();
-    let (case, gun) = (both.curve("learned", &Kind::Case), both.curve("learned", &Kind::Gun));
+    let [case, gun] = [Kind::Case, Kind::Gun].map(|kind| both.engine["learned"][&kind].clone());
     assert!(case.dependence < 0.2 && gun.dependence > 0.8, "{} {}", case.dependence, gun.dependence);
     assert_eq!(case.curve.weights, gun.curve.weights);
     assert_ne!(case.curve.bias, gun.curve.bias);

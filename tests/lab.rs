@@ -49,6 +49,8 @@ fn the_laboratory_folder_is_read_without_a_wrong_code() {
 struct SurerOnLargerFloors {
     floors: Arc<Mutex<Vec<f64>>>,
     presence: f32,
+    /// Format of the mark on the floor as it was found; that of the others is the first.
+    first: usize,
 }
 
 impl Engine for SurerOnLargerFloors {
@@ -60,7 +62,7 @@ impl Engine for SurerOnLargerFloors {
         let radius = mark.floor.major();
         let mut floors = self.floors.lock().unwrap();
         floors.push(radius);
-        let scheme = &Scheme::all()[0];
+        let scheme = &Scheme::all()[if floors.len() == 1 { self.first } else { 0 }];
         // Log-odds of each character: 0 on the floor as it was found, so that the first reading leaves doubt.
         let sure = 100.0 * (radius / floors[0]).ln() as f32;
         let mut symbols = vec![0.0; scheme.alphabet.len()];
@@ -80,14 +82,20 @@ impl Engine for SurerOnLargerFloors {
 /// A clean photograph read by an engine that says how probable a mark is: the reading, and the floors in tenths of the
 /// first one.
 fn read_by(presence: f32) -> (Reading, Vec<i32>) {
+    read_as(Scheme::all(), (0, presence), &[0.8, 1.1, 1.2, 1.3])
+}
+
+/// The same where formats are asked for, the engine takes the mark for one of the format `first` to begin with, and floors
+/// of other sizes are looked at.
+fn read_as(schemes: Vec<Scheme>, (first, presence): (usize, f32), sizes: &[f64]) -> (Reading, Vec<i32>) {
     let file = "testdata/lab/clean-00000-01/clean-00000-01_1.png";
     let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let mut settings = Settings::default();
-    settings.mark.other_sizes = vec![0.8, 1.1, 1.2, 1.3];
+    settings.mark.other_sizes = sizes.to_vec();
     let photo = photo::load("a", "0", bytes, &Default::default(), &settings.photo).unwrap();
     let floors = Arc::default();
-    let engine = Box::new(SurerOnLargerFloors { floors: Arc::clone(&floors), presence });
-    let reading = Pipeline::new(settings, Scheme::all(), engine).unwrap().read(&photo, &mut ()).unwrap();
+    let engine = Box::new(SurerOnLargerFloors { floors: Arc::clone(&floors), presence, first });
+    let reading = Pipeline::new(settings, schemes, engine).unwrap().read(&photo, &mut ()).unwrap();
     let floors = floors.lock().unwrap();
     (reading, floors.iter().map(|r| (10.0 * r / floors[0]).round() as i32).collect())
 }
@@ -105,4 +113,14 @@ fn a_floor_that_is_bare_most_likely_is_read_once() {
     assert_eq!((reading.status, sizes), (Status::NoMark, vec![10]));
     let (_, sizes) = read_by(0.6);
     assert!(sizes.len() > 1, "what may be a mark is looked for on other floors");
+}
+
+#[test]
+fn a_mark_of_another_format_is_none_that_was_asked_for_because_it_may_be_on_another_floor() {
+    let asked = || vec![Scheme::all().remove(0)];
+    let (reading, sizes) = read_as(asked(), (1, 1.0), &[0.8, 0.9]);
+    assert_eq!(sizes[..3], [10, 8, 9]);
+    assert!(reading.is_of_other_format() && reading.best.is_none(), "{reading:?}");
+    let (reading, _) = read_as(asked(), (1, 1.0), &[0.8, 1.1]);
+    assert_eq!(reading.best.as_deref(), Some("DDDDDDDD"), "there it leaves no doubt");
 }

@@ -4,7 +4,7 @@ use crate::error::Failure;
 use crate::pipeline::decode::{GearReading, Position, Reading, Status, ViewScores};
 use crate::pipeline::geometry::Ellipse;
 use crate::pipeline::heights::Measured;
-use crate::pipeline::photo::{Chosen, Photo};
+use crate::pipeline::photo::{Chosen, Photo, is_uncounted};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Version of the line's layout.
@@ -83,6 +83,11 @@ const LOG: i32 = 1;
 const UM: i32 = 5;
 
 impl Record {
+    /// Whether it is of a kind that curves and bars were not counted on: see [`is_uncounted`].
+    pub fn is_uncounted(&self) -> bool {
+        is_uncounted(self.heights.as_ref(), self.page.as_ref(), &self.warnings)
+    }
+
     /// The line of a photograph that was read, numbers rounded so that they carry no noise.
     pub fn new(photo: &Photo, reading: Reading) -> Self {
         let scale = photo.scale.as_ref();

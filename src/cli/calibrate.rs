@@ -40,7 +40,8 @@ pub struct Args {
     /// Fit what photographs that were read together are worth, from each OUT's groups.jsonl, in the place of single ones
     #[arg(long)]
     groups: bool,
-    /// File to write; curves of other engines, formats and kinds in it are kept
+    /// File to write; curves of other engines in it are kept, and those of other formats and kinds that were
+    /// fitted to what the same networks read
     #[arg(short, long, value_name = "calibration.toml")]
     output: PathBuf,
 }
@@ -52,26 +53,26 @@ struct Known {
 }
 
 pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
-    let known = known(args, common)?;
-    let pairs: Vec<Vec<Pair<'_>>> =
-        known.iter().map(|k| pair::pair(&k.truth, &k.results.records)).collect::<Result<_, Fatal>>()?;
-    let told = if args.groups {
-        groups(args, common, &known, &pairs)?
-    } else {
-        photographs(args, common, &pairs.concat())?
-    };
-    print(&told)?;
-    Ok(Outcome::Done)
-}
-
-fn known(args: &Args, common: &Common) -> Result<Vec<Known>, Fatal> {
     if args.truth.len() != args.out.len() {
         return Err(Fatal::new(
             format!("{} OUT and {} TRUTH.csv", args.out.len(), args.truth.len()),
             "--truth with one table for each OUT, in the same order",
         ));
     }
-    one_reader(args, common)?;
+    let networks = one_reader(args, common)?;
+    let known = known(args)?;
+    let pairs: Vec<Vec<Pair<'_>>> =
+        known.iter().map(|k| pair::pair(&k.truth, &k.results.records)).collect::<Result<_, Fatal>>()?;
+    let told = if args.groups {
+        groups(args, (common, &networks), &known, &pairs)?
+    } else {
+        photographs(args, (&common.engine, &networks), &pairs.concat())?
+    };
+    print(&told)?;
+    Ok(Outcome::Done)
+}
+
+fn known(args: &Args) -> Result<Vec<Known>, Fatal> {
     let one = |(i, (out, truth)): (usize, (&PathBuf, &PathBuf))| {
         let mut truth = Truth::read(truth)?;
         // Two folders may count their guns alike and mean others.
@@ -87,11 +88,19 @@ fn known(args: &Args, common: &Common) -> Result<Vec<Known>, Fatal> {
 }
 
 /// Refuses runs of several readers: curves are those of one engine, its networks, the formats that it knows, and how marks
-/// are read.
-fn one_reader(args: &Args, common: &Common) -> Result<(), Fatal> {
+/// are read. Gives the hash of the networks, which the curves hold for alone.
+fn one_reader(args: &Args, common: &Common) -> Result<String, Fatal> {
     let mut first = None;
     for out in &args.out {
-        let Some(run) = remark_if_changed(out) else { continue };
+        let Some(run) = remark_if_changed(out) else {
+            return Err(Fatal::new(
+                format!(
+                    "nothing says with which networks {} was read",
+                    printable(&out.display().to_string())
+                ),
+                "the folder that `microstamp decode` wrote, with its run.json",
+            ));
+        };
         keep_from_evidence(&run.inputs, &args.output)
             .map_err(|f| Fatal::new(f.what, "-o with a file elsewhere"))?;
         let name = run.engine.name;
@@ -106,7 +115,7 @@ fn one_reader(args: &Args, common: &Common) -> Result<(), Fatal> {
         let Some((other, known)) = &first else {
             if reader.1 != Networks::built_in()?.file_sha256 {
                 say!(
-                    "microstamp: {} was read with other networks than this program's, which the curves will not be of",
+                    "microstamp: {} was read with other networks than this program's, which will not use these curves",
                     printable(&out.display().to_string())
                 );
             }
@@ -124,7 +133,7 @@ fn one_reader(args: &Args, common: &Common) -> Result<(), Fatal> {
             ));
         }
     }
-    Ok(())
+    Ok(first.map(|(_, (_, networks, _, _))| networks).unwrap_or_default())
 }
 
 /// Refuses what would make guns of nothing: a photograph in two OUTs, or truth that names no gun. Intervals are
@@ -157,7 +166,7 @@ fn guns_counted_once(args: &Args, known: &[Known]) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<String, Fatal> {
+fn photographs(args: &Args, (engine, networks): (&str, &str), pairs: &[Pair<'_>]) -> Result<String, Fatal> {
     let fits = fit(pairs);
     if fits.is_empty() {
         return Err(Fatal::new(
@@ -166,7 +175,7 @@ fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<Strin
         ));
     }
     let mut calibration = earlier(&args.output, Calibration::parse)?.unwrap_or_default();
-    let curves = calibration.engine.entry(common.engine.clone()).or_default();
+    let curves = calibration.of_networks(engine, networks);
     for (format, fit) in &fits {
         curves.insert(format.clone(), fit.curve.clone());
     }
@@ -177,7 +186,12 @@ fn photographs(args: &Args, common: &Common, pairs: &[Pair<'_>]) -> Result<Strin
         .collect())
 }
 
-fn groups(args: &Args, common: &Common, known: &[Known], pairs: &[Vec<Pair<'_>>]) -> Result<String, Fatal> {
+fn groups(
+    args: &Args,
+    (common, networks): (&Common, &str),
+    known: &[Known],
+    pairs: &[Vec<Pair<'_>>],
+) -> Result<String, Fatal> {
     let groups: Vec<Vec<Group>> = args
         .out
         .iter()
@@ -197,7 +211,7 @@ fn groups(args: &Args, common: &Common, known: &[Known], pairs: &[Vec<Pair<'_>>]
         ));
     }
     let mut calibration = earlier(&args.output, Joint::parse)?.unwrap_or_default();
-    let curves = calibration.engine.entry(common.engine.clone()).or_default();
+    let curves = calibration.of_networks(&common.engine, networks);
     for (kind, fit) in &fits {
         curves.insert(*kind, fit.curve.clone());
     }
@@ -244,12 +258,12 @@ fn write(
 }
 
 const HEAD: &str = "# Logistic curves from a reading's evidence to probabilities, and bars for acceptance,\n\
-    # written by `microstamp calibrate`. An engine or format that is not here is taken at its word\n\
-    # and held to strict bars.\n";
+    # written by `microstamp calibrate`. An engine or format that is not here, or whose networks\n\
+    # are others now, is taken at its word and held to strict bars.\n";
 
 const HEAD_GROUPS: &str = "# How photographs of a case, and cases of a gun, are added up; logistic curves from the evidence of the\n\
     # sum to probabilities; and bars for acceptance. Written by `microstamp calibrate --groups`. An engine or\n\
-    # kind that is not here counts photographs as one and is held to strict bars.\n";
+    # kind that is not here, or whose networks are others now, counts photographs as one and is held to strict bars.\n";
 
 fn summary(what: &str, fit: &Fit) -> String {
     let how = |counted| if counted { "counted" } else { "by the curve, too few to count" };

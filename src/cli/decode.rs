@@ -1,6 +1,6 @@
 //! `microstamp decode`: a folder in, codes out.
 
-use super::group::{self, Grouping};
+use super::group::{self, Grouping, Reader};
 use super::{Common, Outcome, print, remark_if_several};
 use crate::batch::inputs::{Inputs, LeftOut, Links};
 use crate::batch::manifest::{self, Manifest, Setup, signature_of};
@@ -97,8 +97,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     if !common.quiet {
         remark_unusual(&found, &settings);
+        remark_if_unfitted(&common.engine)?;
     }
     let engine = engines::by_name(&common.engine, &settings)?;
+    let networks = &Networks::built_in()?.file_sha256;
     let mut manifest = Manifest::start(Setup {
         command: std::env::args_os().map(|a| crate::batch::names::text(&a)).collect(),
         inputs: &args.inputs,
@@ -106,10 +108,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         settings: &settings,
         asked,
         engine: engine.identity(),
-        weights_sha256: Networks::built_in()?.file_sha256.clone(),
+        weights_sha256: networks.clone(),
         formats: schemes.iter().map(|s| s.id.clone()).collect(),
         grouping: args.grouping.text()?,
-        bars: bars(&common.engine, &schemes),
+        bars: bars(&common.engine, networks, &schemes),
         calibration_sha256: sha256(format!("{}{}", Curve::BUILT_IN, JointCurve::BUILT_IN).as_bytes()),
         threads: common.threads(),
     });
@@ -162,8 +164,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     drop(output);
     manifest.finish(out)?;
     if let Some(by) = by.filter(|_| manifest.complete) {
-        let bar = settings.decode.heights_bar;
-        group::make(out, &by, &args.grouping, (&common.engine, bar), out, common.quiet)?;
+        let bar = settings.decode.uncounted_bar;
+        let reader = Reader { engine: &common.engine, networks: Some(networks), uncounted_bar: bar };
+        group::make(out, &by, &args.grouping, &reader, out, common.quiet)?;
         manifest.finish(out)?;
     }
     progress.finish(&manifest.counts.list(), retried);
@@ -187,10 +190,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
 }
 
 /// Least probability of a whole code, and of a character of a partial one, by format.
-fn bars(engine: &str, schemes: &[Scheme]) -> BTreeMap<String, [f64; 2]> {
+fn bars(engine: &str, networks: &str, schemes: &[Scheme]) -> BTreeMap<String, [f64; 2]> {
     let calibration = Calibration::built_in();
     let bars = |id: &str| {
-        let curve = calibration.curve(engine, id);
+        let curve = calibration.curve(engine, networks, id);
         [curve.accept, curve.accept_character]
     };
     schemes.iter().map(|s| (s.id.clone(), bars(&s.id))).collect()
@@ -213,6 +216,20 @@ fn remark_unusual(found: &Inputs, settings: &Settings) {
             found.alike()
         );
     }
+}
+
+/// Says so where curves and bars were fitted with other weights than this program's, as they are after a training.
+fn remark_if_unfitted(engine: &str) -> Result<(), Fatal> {
+    let calibration = Calibration::built_in();
+    let fitted = calibration.networks.contains_key(engine);
+    if fitted && !calibration.is_of(engine, &Networks::built_in()?.file_sha256) {
+        say!(
+            "microstamp: the curves of `{engine}` were fitted to what other weights read, and are not used: readings are taken \
+             at their word, and held to strict bars\n  \
+             try: `microstamp calibrate`, as src/pipeline/README.md has it, then build again"
+        );
+    }
+    Ok(())
 }
 
 /// Says what of the input is not read, but for what is read under another name.

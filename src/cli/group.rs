@@ -14,7 +14,6 @@ use crate::groups::confidence::Calibration;
 use crate::groups::naming::By;
 use crate::groups::{FILES, Group, Kind, read_together, results, write};
 use crate::pipeline::decode::Status;
-use crate::pipeline::net::Networks;
 use crate::settings::DecodeSettings;
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use std::collections::BTreeSet;
@@ -118,15 +117,17 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     keep_from_evidence(manifest.as_ref().map_or(&[], |run| &run.inputs), folder)?;
     keep_tables(folder)?;
     if let Some(run) = manifest.as_ref().filter(|_| !common.quiet) {
-        remark_if_unlike(&args.out, run)?;
+        remark_if_unlike(&args.out, run);
     }
-    let unsaid = || DecodeSettings::default().heights_bar;
-    let bar = manifest.as_ref().map_or_else(unsaid, |m| m.settings.decode.heights_bar);
-    let engine = manifest.map_or_else(|| common.engine.clone(), |m| m.engine.name);
+    let unsaid = || DecodeSettings::default().uncounted_bar;
+    let bar = manifest.as_ref().map_or_else(unsaid, |m| m.settings.decode.uncounted_bar);
+    let (engine, networks) =
+        manifest.map_or_else(|| (common.engine.clone(), None), |m| (m.engine.name, Some(m.weights_sha256)));
+    let reader = Reader { engine: &engine, networks: networks.as_deref(), uncounted_bar: bar };
     std::fs::create_dir_all(folder).map_err(|e| {
         Fatal::new(format!("cannot make the folder {}: {e}", folder.display()), "-o with another folder")
     })?;
-    let groups = make(&args.out, &by, &args.grouping, (&engine, bar), folder, common.quiet)?;
+    let groups = make(&args.out, &by, &args.grouping, &reader, folder, common.quiet)?;
     if !common.quiet {
         print(&summary(&groups, folder))?;
     }
@@ -142,22 +143,44 @@ pub fn keep_tables(folder: &Path) -> Result<(), Fatal> {
     FILES.iter().try_for_each(|name| keep(name))
 }
 
-/// Says so where photographs were read otherwise than those to which the curves of groups were fitted.
-fn remark_if_unlike(out: &Path, run: &Manifest) -> Result<(), Fatal> {
-    let other_networks = run.weights_sha256 != Networks::built_in()?.file_sha256;
-    if other_networks || !run.settings.unlike_calibrated().is_empty() {
+/// Says so where photographs were read with other settings than those to which the curves of groups were fitted.
+fn remark_if_unlike(out: &Path, run: &Manifest) {
+    if !run.settings.unlike_calibrated().is_empty() {
         say!(
-            "microstamp: {} was read with other {} than those to which confidences of groups were fitted: they say less of it\n  \
-             try: `microstamp decode` once more, by this program and with the usual settings",
-            printable(&out.display().to_string()),
-            if other_networks { "networks" } else { "settings" }
+            "microstamp: {} was read with other settings than those to which confidences of groups were fitted: they say less of it\n  \
+             try: `microstamp decode` once more, with the usual settings",
+            printable(&out.display().to_string())
         );
     }
-    Ok(())
 }
 
-/// Reads the groups of `out` and writes them into `folder`; the engine, and the least probability at which it accepts
-/// a code where height maps are among the photographs.
+/// Says so where the curves of groups were fitted to what other networks read.
+fn remark_if_unfitted(out: &Path, reader: &Reader<'_>, calibration: &Calibration) {
+    let networks = reader.networks.unwrap_or_default();
+    if calibration.networks.contains_key(reader.engine) && !calibration.is_of(reader.engine, networks) {
+        say!(
+            "microstamp: confidences of groups were fitted to what other networks read than {}, and are not used: photographs \
+             of a group count as one, and are held to strict bars\n  \
+             try: `microstamp decode` once more, by this program",
+            match reader.networks {
+                Some(_) => format!("{} was read with", printable(&out.display().to_string())),
+                None => format!("{} may have been read with", printable(&out.display().to_string())),
+            }
+        );
+    }
+}
+
+/// What read the photographs of a run.
+pub struct Reader<'a> {
+    /// Name of the engine.
+    pub engine: &'a str,
+    /// SHA-256 of the file of weights; `None` where nothing says it, and the curves of no networks hold.
+    pub networks: Option<&'a str>,
+    /// Least probability at which a code is accepted where a photograph is of a kind that no curve was fitted to.
+    pub uncounted_bar: f64,
+}
+
+/// Reads the groups of `out` and writes them into `folder`.
 ///
 /// # Errors
 /// [`Fatal`] where the results or the grouping cannot be used, or a file cannot be written.
@@ -165,13 +188,18 @@ pub fn make(
     out: &Path,
     by: &By,
     grouping: &Grouping,
-    (engine, heights_bar): (&str, f64),
+    reader: &Reader<'_>,
     folder: &Path,
     quiet: bool,
 ) -> Result<Vec<Group>, Fatal> {
-    let curve = Calibration::built_in().curve(engine, &grouping.kind());
+    let networks = reader.networks.unwrap_or_default();
+    let calibration = Calibration::built_in();
+    if !quiet {
+        remark_if_unfitted(out, reader, &calibration);
+    }
+    let curve = calibration.curve(reader.engine, networks, &grouping.kind());
     let results = results(out)?;
-    let groups = read_together(&results, by, grouping.kind(), &curve, heights_bar)?;
+    let groups = read_together(&results, by, grouping.kind(), &curve, reader.uncounted_bar)?;
     write(&groups, folder)?;
     if !quiet {
         remark_if_odd(&groups, &results.records);

@@ -81,6 +81,7 @@ pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record]) -> Vec<f64> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::pipeline::net::Networks;
     use std::collections::BTreeMap;
 
     #[test]
@@ -90,6 +91,12 @@ mod tests {
             // What too few groups were there to count is accepted from 0.997 on.
             assert!((0.997..=1.0).contains(&curve.accept) && (0.5..=1.0).contains(&curve.accept_character));
         }
+    }
+
+    #[test]
+    fn the_built_in_curves_are_those_of_the_built_in_networks() {
+        let networks = &Networks::built_in().unwrap().file_sha256;
+        assert!(Calibration::built_in().is_of("learned", networks), "fit them anew: src/groups/README.md");
     }
 
     #[test]

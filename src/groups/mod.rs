@@ -69,17 +69,17 @@ pub fn read_together(
     by: &By,
     kind: Kind,
     curve: &JointCurve,
-    heights_bar: f64,
+    uncounted_bar: f64,
 ) -> Result<Vec<Group>, Fatal> {
     let schemes = Scheme::all();
-    let strict = JointCurve { curve: curve.curve.clone().accepting_from(heights_bar), ..curve.clone() };
+    let strict = JointCurve { curve: curve.curve.clone().accepting_from(uncounted_bar), ..curve.clone() };
     let paths: Vec<&str> = results.records.iter().map(|r| r.path.as_str()).collect();
     let named = naming::name(&paths, by)?;
     Ok(named
         .into_iter()
         .map(|(name, members)| {
             let members: Vec<&Record> = members.into_iter().map(|i| &results.records[i]).collect();
-            let curve = if members.iter().any(|r| r.heights.is_some()) { &strict } else { curve };
+            let curve = if members.iter().any(|r| r.is_uncounted()) { &strict } else { curve };
             reading::read(&name, kind, &members, &schemes, curve, &results.sha256)
         })
         .collect())

@@ -83,10 +83,10 @@ impl Fitted for Curve {
 
     fn check(&self) -> Result<(), String> {
         let [bias, slope, more] = self.character;
-        // Or what is seen more clearly would count as less sure.
         if !self.weights.iter().chain([&self.bias]).all(|w| w.is_finite()) {
             return Err("a curve whose weights are no numbers".into());
         }
+        // Or what is seen more clearly would count as less sure.
         if !(bias.is_finite() && slope > 0.0 && slope + more > 0.0) {
             return Err(format!("a curve of characters that does not rise: {:?}", self.character));
         }
@@ -134,6 +134,7 @@ pub(super) fn evidence(fused: &Fused<'_>, best: &[usize], presence: f64) -> Vec<
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::pipeline::net::Networks;
     use std::collections::BTreeMap;
 
     #[test]
@@ -145,8 +146,30 @@ mod tests {
     }
 
     #[test]
+    fn the_built_in_curves_are_those_of_the_built_in_networks() {
+        let networks = &Networks::built_in().unwrap().file_sha256;
+        let calibration = Calibration::built_in();
+        assert!(calibration.is_of("learned", networks), "fit them anew: src/pipeline/README.md");
+        // What other networks say is not worth what these say.
+        assert_ne!(calibration.curve("learned", networks, "ifm8"), Curve::unfitted());
+        assert_eq!(calibration.curve("learned", "0", "ifm8"), Curve::unfitted());
+    }
+
+    #[test]
+    fn curves_of_other_networks_do_not_stay_beside_those_that_are_fitted_anew() {
+        let mut file = Calibration::default();
+        file.of_networks("own", "1").insert("ifm8".into(), Curve::unfitted());
+        file.of_networks("other", "1").insert("ifm8".into(), Curve::unfitted());
+        file.of_networks("own", "1").insert("ifm6".into(), Curve::unfitted());
+        assert_eq!(file.engine["own"].len(), 2);
+        file.of_networks("own", "2").insert("ifm6".into(), Curve::unfitted());
+        assert_eq!(file.engine["own"].keys().collect::<Vec<_>>(), ["ifm6"]);
+        assert!(file.is_of("own", "2") && file.is_of("other", "1") && file.engine["other"].len() == 1);
+    }
+
+    #[test]
     fn an_engine_without_a_calibration_is_taken_at_its_word() {
-        let curve = Calibration::built_in().curve("nobody", "ifm8");
+        let curve = Calibration::built_in().curve("nobody", "0", "ifm8");
         let mut evidence = vec![0.0; FEATURES.len()];
         evidence[0] = logit(0.75);
         assert!((curve.whole(&evidence) - 0.75).abs() < 1e-9);
@@ -155,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_bar_is_raised_and_never_lowered() {
-        let curve = Calibration::built_in().curve("learned", "ifm8");
+        let networks = &Networks::built_in().unwrap().file_sha256;
+        let curve = Calibration::built_in().curve("learned", networks, "ifm8");
         assert_eq!(curve.clone().accepting_from(0.0), curve);
         let stricter = curve.clone().accepting_from(0.995);
         assert!(curve.accept < 0.995 && stricter.accept == 0.995);

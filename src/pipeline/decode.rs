@@ -141,6 +141,13 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// Whether there is a mark, but most likely of none of the formats that were asked for.
+    pub fn is_of_other_format(&self) -> bool {
+        self.status == Status::Unreadable && self.code.is_none()
+    }
+}
+
 /// Picks the best view, fuses characters and ring, and refuses what is not sure, and marks that are most likely of one of
 /// the formats `others`.
 ///
@@ -253,9 +260,12 @@ pub fn listed(raw: &[f64], best: usize, p: f64) -> Vec<(usize, f64)> {
 fn source(fused: &Fused<'_>, i: usize, best: usize) -> Source {
     let ring = fused.ring.as_ref().is_some_and(|ring| ring[i][best] > 0.5);
     match (fused.characters[i][best] > 0.5, ring) {
-        (true, true) => Source::Both,
         (false, true) => Source::Gear,
-        _ => Source::Characters,
+        (true, true) => Source::Both,
+        (true, false) => Source::Characters,
+        // Neither would have: only together do they.
+        (false, false) if fused.ring.is_some() => Source::Both,
+        (false, false) => Source::Characters,
     }
 }
 

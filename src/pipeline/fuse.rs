@@ -15,6 +15,9 @@ const SAME_WAY: f64 = 20.0;
 /// Log-odds against all other rotations and formats below which one of them is nearly as good, 20 to 1: an examiner
 /// should look.
 pub(crate) const AMBIGUOUS: f64 = 3.0;
+/// What the user's word on the format is worth against the picture, in log-odds: 20 to 1, as [`AMBIGUOUS`], beyond which the
+/// mark is said to be of another.
+const WORD: f64 = AMBIGUOUS;
 /// Views that are kept for reading several photographs together, at the most: upright and upside down,
 /// each in two formats.
 const KEPT: usize = 4;
@@ -59,8 +62,8 @@ struct Sum<'a> {
     agreement: f64,
 }
 
-/// Fuses all views whose format is among `schemes`; `None` where there is none. Those of the formats of `others` are only
-/// held against the best one.
+/// Fuses all views whose format is among `schemes`; `None` where there is none. Those of the formats of `others` are never
+/// the best, but what they are worth against the user's word the best one has not.
 ///
 /// # Errors
 /// A [`Failure`] of stage `engine` where scores have the wrong length or are no numbers.
@@ -74,7 +77,7 @@ pub(super) fn fuse<'a>(
         return Err(unusable("the probability that there is a mark is no number"));
     }
     let mut sums = Vec::new();
-    let mut other = f64::NEG_INFINITY;
+    let mut others_evidence = Vec::new();
     for view in &seen.views {
         if let Some(scheme) = schemes.iter().find(|s| s.id == view.format) {
             check(view, scheme)?;
@@ -83,13 +86,15 @@ pub(super) fn fuse<'a>(
             }
         } else if let Some(scheme) = others.iter().find(|s| s.id == view.format) {
             check(view, scheme)?;
-            other = other.max(add_up(view, scheme, settings)?.evidence);
+            others_evidence.push(add_up(view, scheme, settings)?.evidence);
         }
     }
     let top = sums.iter().map(|s| s.evidence).fold(f64::NEG_INFINITY, f64::max);
     let mut shares: Vec<f64> = sums.iter().map(|s| (s.evidence - top).exp()).collect();
-    let total: f64 = shares.iter().sum();
+    let mut others_share: f64 = others_evidence.iter().map(|e| (e - top - WORD).exp()).sum();
+    let total = shares.iter().sum::<f64>() + others_share;
     shares.iter_mut().for_each(|s| *s /= total);
+    others_share /= total;
     // The first of equals: views come in a fixed order.
     let Some(best) = (0..sums.len()).reduce(|a, b| if shares[b] > shares[a] { b } else { a }) else {
         return Ok(None);
@@ -98,7 +103,7 @@ pub(super) fn fuse<'a>(
     let symbols = scheme.alphabet.chars().count();
 
     // Views of another format say nothing about this one's positions: their share is spread evenly.
-    let mut positions = vec![vec![0.0; symbols]; scheme.len()];
+    let mut positions = vec![vec![others_share / symbols as f64; symbols]; scheme.len()];
     for (sum, share) in sums.iter().zip(&shares) {
         let even = vec![1.0 / symbols as f64; symbols];
         let same = sum.scheme.id == scheme.id;
@@ -117,6 +122,7 @@ pub(super) fn fuse<'a>(
     let way = |v: &View| (v.pose.rotation_deg, v.pose.mirrored);
     let alike = |v: &View| v.format == view.format && same_way(way(v), way(view));
     let rivals: f64 = sums.iter().zip(&shares).filter(|(s, _)| !alike(s.view)).map(|(_, w)| w).sum();
+    let other = others_evidence.into_iter().fold(f64::NEG_INFINITY, f64::max);
     let contradiction = sums[best].ring.as_ref().map_or(0.0, |ring| {
         let ratio = |(b, p): (&usize, &Vec<f64>)| (p[*b] * symbols as f64).max(1e-6).ln();
         best_symbols.iter().zip(ring).map(ratio).fold(f64::INFINITY, f64::min)
@@ -130,7 +136,7 @@ pub(super) fn fuse<'a>(
         characters: sum.characters,
         ring: sum.ring,
         whole,
-        margin: logit(1.0 - rivals),
+        margin: logit(1.0 - rivals - others_share),
         agreement: sum.agreement,
         contradiction,
         other_format: other - top,

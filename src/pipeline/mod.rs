@@ -91,10 +91,10 @@ impl Pipeline {
         watch.made(Made::Clean(&clean));
         let face = face::find_face(&clean, &self.networks.finder, &s.face);
         watch.made(Made::Face(&face));
-        // The curves were fitted on photographs.
-        let least = if photo.heights.is_some() { s.decode.heights_bar } else { 0.0 };
-        let curve =
-            |format: &str| self.calibration.curve(&self.engine.identity().name, format).accepting_from(least);
+        let uncounted = photo::is_uncounted(photo.heights.as_ref(), photo.page.as_ref(), &photo.warnings);
+        let least = if uncounted { s.decode.uncounted_bar } else { 0.0 };
+        let (engine, networks) = (self.engine.identity().name, &self.networks.file_sha256);
+        let curve = |format: &str| self.calibration.curve(&engine, networks, format).accepting_from(least);
         // The reading, and whether the floor is bare most likely.
         let mut read_at = |face: &Face, crater: &Crater, size: f64| -> Result<(Reading, bool), Failure> {
             let mark = mark::straighten(&clean, crater, size, &self.networks.turn, &s.mark);
@@ -114,9 +114,14 @@ impl Pipeline {
                     break;
                 }
                 let (reading, _) = read_at(&face, &crater, *size)?;
-                // A mark of another format has no confidence either, but is more than none.
-                let marked = surest.status == Status::NoMark && reading.status != Status::NoMark;
-                if marked || reading.confidence > surest.confidence {
+                // A mark of another format has no confidence either, but is more than none, and no other size at which it
+                // is doubtfully one of those asked for makes it one.
+                let better = match surest.status {
+                    Status::NoMark => reading.status != Status::NoMark,
+                    _ if surest.is_of_other_format() => !doubtful(&reading),
+                    _ => reading.confidence > surest.confidence,
+                };
+                if better {
                     surest = reading;
                 }
             }

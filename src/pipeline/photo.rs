@@ -84,6 +84,14 @@ pub struct Photo {
 /// one is at least 0.76 of 4450, the cup of a large one has 5330.
 const PRIMER_UM: (f64, f64) = (3380.0, 5330.0);
 
+/// The warning where data of a file are missing or damaged.
+pub const DAMAGED: &str = "damaged_file";
+
+/// Whether a picture is of a kind that no curve was fitted to: a height map, several pictures fused, a damaged file.
+pub fn is_uncounted(heights: Option<&Measured>, page: Option<&Chosen>, warnings: &[String]) -> bool {
+    heights.is_some() || page.is_some_and(|p| p.page.is_none()) || warnings.iter().any(|w| w == DAMAGED)
+}
+
 impl Photo {
     /// Drops a scale from the file by which the primer would be less than half or more than twice
     /// as large as primers are, with the warning `implausible_scale`. The user's own scale stays, and that of an instrument
@@ -214,7 +222,9 @@ pub fn load(
     if bytes.is_empty() {
         return Err(Failure::new("load", "the file is empty", COPY_AGAIN));
     }
-    let raster = match Kind::of(&bytes) {
+    // The name of a zip's first file may say nothing, where main.xml stands behind it.
+    let kind = Kind::of(&bytes).or_else(|| heights::holds_heights(&bytes).then_some(Kind::X3p));
+    let raster = match kind {
         Some(Kind::Png) => png::decode(&bytes, settings),
         Some(Kind::Jpeg) => jpeg::decode(&bytes, settings),
         Some(Kind::Tiff) => tiff::decode(&mut bytes, asked.page, settings),

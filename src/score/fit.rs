@@ -77,11 +77,12 @@ impl<'a> Case<'a> {
 }
 
 /// Fits a curve to each format that was read often enough, by the format that was *read*.
-/// A format that is missing from the answer has too few photographs. Height maps are left out: they have a bar of their own.
+/// A format that is missing from the answer has too few photographs. Height maps, fused stacks and damaged files are left out: they
+/// have a bar of their own.
 pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
     let parts = parts(&pairs.iter().map(Pair::gun).collect::<Vec<_>>());
     let read = |pair: &Pair<'_>| {
-        if pair.result.heights.is_some() {
+        if pair.result.is_uncounted() {
             return false;
         }
         let length = pair.result.best.as_ref().map(|best| best.chars().count());

@@ -72,8 +72,8 @@ struct Cut<'a> {
 }
 
 fn cuts<'a>(known: &'a [Truthful<'a>]) -> Vec<Cut<'a>> {
-    // Height maps have a bar of their own.
-    let photographs = |k: &Truthful<'_>| k.pairs.iter().all(|p| p.result.heights.is_none());
+    // Height maps, fused stacks and damaged files have a bar of their own.
+    let photographs = |k: &Truthful<'_>| k.pairs.iter().all(|p| !p.result.is_uncounted());
     let several = known.iter().filter(|k| !k.mixed && k.pairs.len() > 1 && photographs(k));
     let cut = |(i, known): (usize, &'a Truthful<'a>)| {
         let taken = 2 + i % (known.pairs.len() - 1);

@@ -115,7 +115,7 @@ impl Settings {
             ("decode.character_floor", decode.character_floor),
             ("decode.ring_floor", decode.ring_floor),
             ("decode.presence_bar", decode.presence_bar),
-            ("decode.heights_bar", decode.heights_bar),
+            ("decode.uncounted_bar", decode.uncounted_bar),
             ("decode.gear_bar", decode.gear_bar),
         ];
         let wrong = |key: &str, value: f64, range: &str| {
@@ -154,7 +154,7 @@ impl Settings {
     pub fn unlike_calibrated(&self) -> Vec<String> {
         let mut limits: Vec<String> = Self::keys().into_iter().filter(|k| k.starts_with("photo.")).collect();
         limits.retain(|key| !["photo.half_slope", "photo.smooth_um"].contains(&key.as_str()));
-        limits.extend(["decode.alternatives", "decode.heights_bar"].map(String::from));
+        limits.extend(["decode.alternatives", "decode.uncounted_bar"].map(String::from));
         let limit = |changed: &String| limits.iter().any(|key| changed.starts_with(&format!("{key} ")));
         self.changed().into_iter().filter(|changed| !limit(changed)).collect()
     }

@@ -15,7 +15,7 @@ pub trait Fitted: Clone + DeserializeOwned {
     /// One weight a feature.
     fn weights(&self) -> &[f64];
 
-    /// What holds for an engine that was never calibrated.
+    /// What holds for an engine that was never calibrated, or whose networks were not.
     fn unfitted() -> Self;
 
     /// A sentence where its other numbers cannot be.
@@ -39,6 +39,9 @@ pub trait Fitted: Clone + DeserializeOwned {
 pub struct Curves<K, C> {
     /// Must be the curves' features.
     pub features: Vec<String>,
+    /// SHA-256 of the file of weights with which each engine read what its curves were fitted to.
+    #[serde(default)]
+    pub networks: BTreeMap<String, String>,
     /// By engine, then by key.
     #[serde(default = "BTreeMap::new")]
     pub engine: BTreeMap<String, BTreeMap<K, C>>,
@@ -46,7 +49,8 @@ pub struct Curves<K, C> {
 
 impl<K, C: Fitted> Default for Curves<K, C> {
     fn default() -> Self {
-        Self { features: C::FEATURES.iter().map(ToString::to_string).collect(), engine: BTreeMap::new() }
+        let features = C::FEATURES.iter().map(ToString::to_string).collect();
+        Self { features, networks: BTreeMap::new(), engine: BTreeMap::new() }
     }
 }
 
@@ -80,12 +84,27 @@ impl<K: DeserializeOwned + Ord, C: Fitted> Curves<K, C> {
         Ok(read)
     }
 
-    /// The curve for an engine and a key.
-    pub fn curve<Q: Ord + ?Sized>(&self, engine: &str, key: &Q) -> C
+    /// Whether there are curves of `engine` that were fitted to what it reads with the `networks` of this hash.
+    pub fn is_of(&self, engine: &str, networks: &str) -> bool {
+        self.networks.get(engine).is_some_and(|fitted| fitted == networks)
+    }
+
+    /// The curve for a key and an engine that reads with the `networks` of this hash: evidence of other networks is worth
+    /// something else.
+    pub fn curve<Q: Ord + ?Sized>(&self, engine: &str, networks: &str, key: &Q) -> C
     where
         K: Borrow<Q>,
     {
-        let fitted = self.engine.get(engine).and_then(|curves| curves.get(key));
-        fitted.cloned().unwrap_or_else(C::unfitted)
+        let curves = self.engine.get(engine).filter(|_| self.is_of(engine, networks));
+        curves.and_then(|curves| curves.get(key)).cloned().unwrap_or_else(C::unfitted)
+    }
+
+    /// The curves of `engine`, to be fitted anew with the `networks` of this hash: those of other networks are taken out.
+    pub fn of_networks(&mut self, engine: &str, networks: &str) -> &mut BTreeMap<K, C> {
+        if !self.is_of(engine, networks) {
+            self.engine.remove(engine);
+            self.networks.insert(engine.into(), networks.into());
+        }
+        self.engine.entry(engine.into()).or_default()
     }
 }

@@ -211,7 +211,17 @@ fn a_mark_of_a_format_that_was_not_asked_for_is_a_mark_that_is_not_read() {
         read_with(&only, Curve::unfitted(), views, 1.0).unwrap()
     };
     assert_eq!(with(-5.0).warnings, ["other_format"]);
-    assert_eq!(with(-1.0).best.as_deref(), Some("XYZ34567"));
+    // Nor is it read where the other is nearly as likely: what was asked for counts 20 to 1, and no more.
+    let sure = View { format: "ifm8-323".into(), ..view("XYZ34567", 0.999999) };
+    let with = |log_weight| {
+        let views = vec![view("A7XK2MP4", 0.999999), View { log_weight, ..sure.clone() }];
+        read_with(&only, Curve::unfitted(), views, 1.0).unwrap()
+    };
+    let near = with(-1.0);
+    assert_eq!((near.status, near.best.as_deref()), (Status::Unreadable, Some("XYZ34567")));
+    assert!((near.confidence - 1.0 / (1.0 + (1.0f64 - 3.0).exp())).abs() < 0.01, "{}", near.confidence);
+    assert_eq!(near.warnings, ["ambiguous_rotation_or_format"]);
+    assert_eq!((with(12.0).status, with(12.0).warnings.len()), (Status::Read, 0));
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Learned {
     /// The engine with the built-in weights.
     ///
     /// # Errors
-    /// The weights are damaged, or hold no reader.
+    /// The weights are damaged, hold no reader, or were trained for other formats.
     pub fn new(settings: &LearnedSettings) -> Result<Self, Fatal> {
         let networks = Networks::built_in()?;
         let reader = networks.reader.as_ref().ok_or_else(|| {
@@ -77,8 +77,17 @@ impl Learned {
             )
         })?;
         let all = Scheme::all();
-        let schemes = networks.formats.iter().filter_map(|id| all.iter().find(|s| s.id == *id).cloned());
-        Ok(Self { networks, reader, schemes: schemes.collect(), settings: settings.clone() })
+        // Outputs have the order that they were trained in: a format that is gone, or other symbols, would shift what they say.
+        let known = |id: &String| {
+            all.iter().find(|s| s.id == *id && s.alphabet == networks.alphabet).cloned().ok_or_else(|| {
+                Fatal::new(
+                    format!("the built-in weights read {id} with the symbols {}, and src/formats has none such", networks.alphabet),
+                    "the formats as they were when the weights were trained, or train them anew: src/train/README.md",
+                )
+            })
+        };
+        let schemes = networks.formats.iter().map(known).collect::<Result<_, _>>()?;
+        Ok(Self { networks, reader, schemes, settings: settings.clone() })
     }
 
     fn look<'a>(&self, hypothesis: &'a Hypothesis, tile: &Array2<f32>, pose: Pose) -> Option<Looked<'a>> {
@@ -95,7 +104,7 @@ impl Learned {
         Some(Looked { hypothesis, pose, said })
     }
 
-    /// Looks at a hypothesis again with its pose set right; keeps the better of the two looks.
+    /// Looks at a hypothesis again with its pose set right; keeps the second look unless it is clearly the worse.
     fn again<'a>(&self, mark: &Mark, first: Looked<'a>) -> Looked<'a> {
         let pose = set_right(&first.pose, &first.said.pose);
         match self.look(first.hypothesis, &mark.tile(&pose), pose) {

@@ -9,7 +9,7 @@ mod points;
 mod relief;
 mod x3p;
 
-pub use x3p::is_x3p;
+pub use x3p::{holds_heights, is_x3p};
 
 use super::photo::{COPY_AGAIN, Pixels};
 use crate::error::Failure;

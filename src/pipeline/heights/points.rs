@@ -74,7 +74,8 @@ impl Cloud {
         }
         // An axis that is a grid's has its place from the point's number.
         let step = |i: usize| (!header.axes[i].absolute).then_some(header.axes[i].increment * 1e6);
-        Ok(Self { points: Vec::new(), first: None, size: header.size, steps: [step(0), step(1)] })
+        // All at once: growing by doubling would hold them twice.
+        Ok(Self { points: Vec::with_capacity(n), first: None, size: header.size, steps: [step(0), step(1)] })
     }
 }
 

@@ -57,7 +57,8 @@ const LEFT_OUT_UM: f64 = 900.0;
 /// Squares across such an area: enough for its shape.
 const SQUARES: f64 = 40.0;
 
-/// Whether a disc as large as an impression was not measured although there are measured points all round.
+/// Whether a disc as large as an impression was not measured although there are measured points all round, in the middle
+/// half of the map's width and height: a map shows the primer, or its impression, in its middle.
 pub fn left_out(heights: &Heights) -> bool {
     let um = heights.step_um.0;
     let factor = (LEFT_OUT_UM / um / SQUARES).round().max(1.0) as usize;
@@ -70,8 +71,8 @@ pub fn left_out(heights: &Heights) -> bool {
         let covers = |j: usize, i: usize| (j.abs_diff(y) as f64).hypot(i.abs_diff(x) as f64) <= radius;
         (y - reach..=y + reach).all(|j| (x - reach..=x + reach).all(|i| !covers(j, i) || inner[[j, i]]))
     };
-    (reach..h.saturating_sub(reach))
-        .any(|y| (reach..w.saturating_sub(reach)).any(|x| inner[[y, x]] && fits(y, x)))
+    let middle = |n: usize| reach.max(n / 4)..n.saturating_sub(reach.max(n / 4));
+    middle(h).any(|y| middle(w).any(|x| inner[[y, x]] && fits(y, x)))
 }
 
 /// Gaps that do not reach the edge of the map.
@@ -137,6 +138,7 @@ mod tests {
         assert!(left_out(&disc(200.0, 600.0)));
         assert!(!left_out(&disc(200.0, 400.0)), "too small");
         assert!(!left_out(&disc(0.0, 600.0)), "at the edge: the field of view ends there");
+        assert!(!left_out(&disc(95.0, 460.0)), "not in the middle: something else was not measured there");
         // A lost wall round a floor that was measured.
         let wall = Array2::from_shape_fn((400, 400), |(y, x)| {
             let r = (x as f32 - 200.0).hypot(y as f32 - 200.0) * 5.0;

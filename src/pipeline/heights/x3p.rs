@@ -34,17 +34,27 @@ pub fn is_x3p(start: &[u8]) -> bool {
         && FIRST.iter().any(|first| name.get(..first.len()).is_some_and(|n| n.eq_ignore_ascii_case(first)))
 }
 
+/// Whether a whole file is a zip that has a `main.xml`, wherever it stands in it.
+pub fn holds_heights(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") && archive(bytes).is_ok_and(|zip| place(&zip, "main.xml").is_ok())
+}
+
+/// Opens the archive.
+fn archive(bytes: &[u8]) -> Result<Archive<'_>, Failure> {
+    // Its own count is a claim; each entry needs a header of its own.
+    if bytes.windows(4).filter(|w| *w == b"PK\x01\x02").count() > MAX_ENTRIES {
+        return Err(broken(format!("more than {MAX_ENTRIES} files in it")));
+    }
+    ZipArchive::new(Cursor::new(bytes)).map_err(|e| broken(e.to_string()))
+}
+
 /// Reads the heights of an X3P.
 ///
 /// # Errors
 /// A [`Failure`] of stage `load`: an entry is missing, an MD5 differs, sizes do not fit or are beyond
 /// the settings, or a kind of X3P that is not read.
 pub fn read(bytes: &[u8], settings: &PhotoSettings) -> Result<Heights, Failure> {
-    // The archive's own count is a claim; each entry needs a header of its own.
-    if bytes.windows(4).filter(|w| *w == b"PK\x01\x02").count() > MAX_ENTRIES {
-        return Err(broken(format!("more than {MAX_ENTRIES} files in it")));
-    }
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| broken(e.to_string()))?;
+    let mut archive = archive(bytes)?;
     let xml = small(&mut archive, "main.xml", MAX_XML_BYTES)?;
     let sum = hex(&Md5::digest(&xml));
     let xml = String::from_utf8_lossy(&xml);

@@ -3,7 +3,7 @@
 //! A character's cell is small: where its maps of 8 x 8 and 4 x 4 pixels are run by themselves, half of the products fall
 //! on their borders, and the weights are fetched anew for each cell. Here every lane of a register belongs to another
 //! cell, or every two lanes where there are few. What a cell is answered depends neither on its neighbours nor on the width of
-//! the machine's registers.
+//! the registers, as long as the machine multiplies and adds in one step.
 
 mod picture;
 mod plan;

@@ -177,7 +177,7 @@ pub fn softmax(row: &mut [f32]) {
 pub fn log_softmax(logits: &[f32]) -> Vec<f32> {
     let mut p = logits.to_vec();
     softmax(&mut p);
-    // No symbol is ruled out altogether by the limits of half a float.
+    // No symbol is ruled out altogether by the limits of a float.
     p.iter().map(|p| p.max(1e-12).ln()).collect()
 }
 

@@ -60,26 +60,30 @@ fn luma(r: u32, g: u32, b: u32) -> u32 {
 ///
 /// Scientific cameras of 10, 12 or 14 bits store their values in the low bits of 16; read as
 /// fractions of 65535 such a photograph would be almost black. A shift loses nothing, and a dark
-/// photograph of 16 true bits only gets brighter by a power of two.
+/// photograph of 16 true bits only gets brighter by a power of two. 65535 itself does not count: where nothing lies between
+/// it and what the camera gives, it is a scale bar or a text that was burned in.
 pub fn fill_range(pixels: Pixels) -> Pixels {
     let empty = empty_bits(&pixels);
     shifted(pixels, empty)
 }
 
-/// Upper bits of the word that no value uses; 0 for 8 bits, and for a picture that is black throughout.
+/// Upper bits of the word that no value but 65535 uses; 0 for 8 bits, and for a picture that is black throughout.
 pub fn empty_bits(pixels: &Pixels) -> u32 {
     match pixels {
-        Pixels::Sixteen(a) => a.iter().fold(0, |bits, v| bits | v).leading_zeros() % u16::BITS,
+        Pixels::Sixteen(a) => {
+            let used = a.iter().fold(0, |bits, v| if *v == u16::MAX { bits } else { bits | v });
+            used.leading_zeros() % u16::BITS
+        }
         Pixels::Eight(_) => 0,
     }
 }
 
-/// Values of 16 bits shifted up by so many.
+/// Values of 16 bits shifted up by so many, and no higher than they go.
 pub fn shifted(mut pixels: Pixels, bits: u32) -> Pixels {
     if let Pixels::Sixteen(a) = &mut pixels
         && bits > 0
     {
-        a.mapv_inplace(|v| v << bits);
+        a.mapv_inplace(|v| if v > u16::MAX >> bits { u16::MAX } else { v << bits });
     }
     pixels
 }
@@ -104,6 +108,11 @@ mod tests {
     fn twelve_bits_in_sixteen_fill_the_range() {
         let Pixels::Sixteen(a) = fill_range(Pixels::Sixteen(array![[0, 4095, 2048]])) else { panic!() };
         assert_eq!(a, array![[0, 65520, 32768]]);
+        // A scale bar that was burned in is no light that the camera saw.
+        let Pixels::Sixteen(a) = fill_range(Pixels::Sixteen(array![[0, 4095, 65535]])) else { panic!() };
+        assert_eq!(a, array![[0, 65520, 65535]]);
+        let Pixels::Sixteen(a) = fill_range(Pixels::Sixteen(array![[4096, 4095, 65535]])) else { panic!() };
+        assert_eq!(a, array![[32768, 32760, 65535]]);
         let Pixels::Sixteen(a) = fill_range(Pixels::Sixteen(array![[0, 0]])) else { panic!() };
         assert_eq!(a, array![[0, 0]]);
     }

@@ -1,6 +1,6 @@
 //! JPEG: the decoder's luma plane is the grey picture.
 
-use super::{Pixels, Raster, Scale, broken, grey, ratio, room, scale, unsupported};
+use super::{DAMAGED, Pixels, Raster, Scale, broken, grey, ratio, room, scale, unsupported};
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::Array2;
@@ -23,7 +23,7 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     let strict = strict.filter(|pixels| !outline.strays && !misses_data(&bytes[..end], pixels));
     let (pixels, warnings) = match strict {
         Some(pixels) => (pixels, Vec::new()),
-        None => (picture(bytes, false)?, vec!["damaged_file".into()]),
+        None => (picture(bytes, false)?, vec![DAMAGED.into()]),
     };
     Ok(Raster::new(pixels, outline.scale.into_iter().collect(), warnings))
 }

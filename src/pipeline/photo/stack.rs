@@ -74,15 +74,23 @@ pub struct Chosen {
 /// The pages of a stack's first channel and first moment, from 0: what `sharpest` and `fuse` look at.
 ///
 /// OME-XML and ImageJ say how many channels, planes and moments there are and which come first. A file
-/// that says nothing of it, or has one plane a channel (lights in turn), is taken whole.
-pub fn planes(description: &str, pages: usize, samples: usize) -> Vec<usize> {
-    let first = if description.contains("<OME") { ome(description, samples) } else { imagej(description) };
-    let all = || (0..pages).collect();
-    let Some(order) = first else { return all() };
-    let total: usize = order.iter().map(|(_, n)| n).product();
-    let planes = order.iter().find(|(axis, _)| *axis == 'Z').map_or(1, |(_, n)| *n);
-    if total != pages || planes < 2 {
-        return all();
+/// that says nothing of it is taken whole.
+///
+/// # Errors
+/// A description of other pages than the file has, as where it tells of several series, and one without planes of focus:
+/// pictures of several places, lights or moments are no stack.
+pub fn planes(description: &str, pages: usize, samples: usize) -> Result<Vec<usize>, Failure> {
+    let is_ome = description.contains("<OME");
+    if !is_ome && !description.starts_with("ImageJ=") {
+        return Ok((0..pages).collect());
+    }
+    let order = if is_ome { ome(description, samples) } else { imagej(description) };
+    let total = order.as_ref().map(|order| order.iter().map(|(_, n)| n).product::<usize>());
+    let Some(order) = order.filter(|_| total == Some(pages)) else {
+        return Err(no_stack(pages, "which its description does not tell apart"));
+    };
+    if !order.iter().any(|(axis, n)| *axis == 'Z' && *n > 1) {
+        return Err(no_stack(pages, "of several channels or moments and not of several planes of focus"));
     }
     let is_first = |page: &usize| {
         let mut rest = *page;
@@ -92,7 +100,12 @@ pub fn planes(description: &str, pages: usize, samples: usize) -> Vec<usize> {
             *axis == 'Z' || at == 0
         })
     };
-    (0..pages).filter(is_first).collect()
+    Ok((0..pages).filter(is_first).collect())
+}
+
+fn no_stack(pages: usize, what: &str) -> Failure {
+    let reason = format!("the file holds {pages} pictures of the same size, {what}");
+    Failure::new("load", reason, format!("one of them with --page 1 to --page {pages}"))
 }
 
 /// Axes and their lengths, the fastest first, as the first `Pixels` element of OME-XML has them.
@@ -119,7 +132,6 @@ fn ome(xml: &str, samples: usize) -> Option<Vec<(char, usize)>> {
 
 /// The same of ImageJ's description: channels, then slices, then frames.
 fn imagej(description: &str) -> Option<Vec<(char, usize)>> {
-    description.strip_prefix("ImageJ=")?;
     let count = |key: &str| {
         let line = description.lines().find_map(|line| line.strip_prefix(key))?;
         line.trim().parse::<usize>().ok().filter(|n| *n > 0)
@@ -293,15 +305,29 @@ mod tests {
         let ome = |order: &str| {
             format!("<OME><Pixels DimensionOrder=\"{order}\" SizeC=\"2\" SizeZ=\"3\" SizeT=\"1\"/></OME>")
         };
-        assert_eq!(planes(&ome("XYCZT"), 6, 1), [0, 2, 4]);
-        assert_eq!(planes(&ome("XYZCT"), 6, 1), [0, 1, 2]);
+        assert_eq!(planes(&ome("XYCZT"), 6, 1).unwrap(), [0, 2, 4]);
+        assert_eq!(planes(&ome("XYZCT"), 6, 1).unwrap(), [0, 1, 2]);
         // Two of the samples of a colour picture are no pages.
-        assert_eq!(planes(&ome("XYCZT"), 3, 3), [0, 1, 2]);
-        assert_eq!(planes("ImageJ=1.54f\nimages=6\nchannels=2\nslices=3\n", 6, 1), [0, 2, 4]);
-        // Three lights in turn, and numbers that do not fit the file.
-        assert_eq!(planes("ImageJ=1.54f\nchannels=3\n", 3, 1), [0, 1, 2]);
-        assert_eq!(planes(&ome("XYCZT"), 5, 1), [0, 1, 2, 3, 4]);
-        assert_eq!(planes("", 2, 1), [0, 1]);
+        assert_eq!(planes(&ome("XYCZT"), 3, 3).unwrap(), [0, 1, 2]);
+        assert_eq!(planes("ImageJ=1.54f\nimages=6\nchannels=2\nslices=3\n", 6, 1).unwrap(), [0, 2, 4]);
+        assert_eq!(planes("", 2, 1).unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn pictures_of_several_lights_moments_or_places_are_no_focus_stack() {
+        let ome = |z: usize, t: usize| {
+            format!("<OME><Pixels DimensionOrder=\"XYZCT\" SizeC=\"1\" SizeZ=\"{z}\" SizeT=\"{t}\"/></OME>")
+        };
+        let refused = [
+            planes("ImageJ=1.54f\nimages=3\nchannels=3\n", 3, 1),
+            planes(&ome(1, 5), 5, 1),
+            // The first of two series, each of three planes, and a description that cannot be read.
+            planes(&ome(3, 1), 6, 1),
+            planes("<OME><BinaryOnly/></OME>", 3, 1),
+        ];
+        for refused in refused {
+            assert!(refused.unwrap_err().hint.contains("--page 1 to"));
+        }
     }
 
     /// Bars on the left in focus in the first picture, on the right in the second.

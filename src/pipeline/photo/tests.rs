@@ -386,6 +386,51 @@ fn a_jpeg_that_cannot_be_read_without_gaps_is_marked_as_damaged() {
     assert_eq!(read(jpeg).unwrap().warnings, ["damaged_file"]);
 }
 
+/// A TIFF by hand of 5 x 3 pixels: photometric interpretation, samples a pixel, more entries, the data of one strip.
+fn channels(photometric: u32, samples: u32, more: &[(u16, u16, Vec<u32>)], data: &[u8]) -> Vec<u8> {
+    let mut entries = vec![
+        (256, 4, vec![5]),
+        (257, 4, vec![3]),
+        (258, 3, vec![8; samples as usize]),
+        (262, 3, vec![photometric]),
+        (273, 4, vec![8]),
+        (277, 3, vec![samples]),
+        (278, 4, vec![3]),
+        (279, 4, vec![data.len() as u32]),
+    ];
+    entries.extend_from_slice(more);
+    entries.sort_by_key(|e| e.0);
+    raw_tiff(false, &entries, data)
+}
+
+#[test]
+fn channels_are_read_only_where_the_file_says_what_they_are() {
+    let with = |n: usize| -> Vec<u8> {
+        ramp().iter().flat_map(|v| std::iter::once(*v).chain(vec![77; n - 1])).collect()
+    };
+    let alpha = [(338, 3, vec![2])];
+    assert_eq!(eight(&read(channels(1, 2, &alpha, &with(2))).unwrap()), ramp());
+    // Lamps in turn, or whatever they are.
+    for (samples, more) in [(2, vec![]), (2, vec![(338, 3, vec![0])]), (3, vec![(338, 3, vec![0, 0])])] {
+        let failure = read(channels(1, samples, &more, &with(samples as usize))).unwrap_err();
+        assert!(failure.reason.contains("nothing says which"), "{failure}");
+    }
+    // Red, green, blue and something more.
+    let rgb: Vec<u8> = ramp().iter().flat_map(|v| [*v, *v, *v, 77]).collect();
+    let more = (338, 3, vec![0]);
+    assert_eq!(eight(&read(channels(2, 4, std::slice::from_ref(&more), &rgb)).unwrap()), ramp());
+    let failure = read(channels(2, 4, &[more, (317, 3, vec![2])], &rgb)).unwrap_err();
+    assert!(failure.reason.contains("stored as differences"), "{failure}");
+}
+
+#[test]
+fn a_file_whose_first_picture_is_a_small_one_is_not_read_from_it() {
+    let failure = read(several(&[(2, 2, 0, 10), (5, 3, 0, 20)])).unwrap_err();
+    assert!(failure.reason.contains("2 x 2") && failure.hint.contains("a file of its own"), "{failure}");
+    // A copy that says that it is one asks nothing.
+    assert_eq!(eight(&read(several(&[(2, 2, 1, 10), (5, 3, 0, 20)])).unwrap()), [20; 15]);
+}
+
 #[test]
 fn planes_of_a_camera_of_twelve_bits_are_fused_like_those_of_sixteen() {
     let plane = |sharp: u32, shift: u32| -> Vec<u16> {

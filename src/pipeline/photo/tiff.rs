@@ -3,11 +3,13 @@
 use super::grey::Sample;
 use super::stack::{self, Chosen, Fused, Page};
 use super::{
-    COPY_AGAIN, Pixels, Raster, Scale, broken, directory, grey, jpeg, ratio, room, scale, unsupported,
+    COPY_AGAIN, DAMAGED, Pixels, Raster, Scale, broken, directory, grey, jpeg, ratio, room, scale,
+    unsupported,
 };
 use crate::error::Failure;
 use crate::settings::PhotoSettings;
 use ndarray::{Array2, s};
+use std::cell::Cell;
 use std::io::Cursor;
 use tiff::decoder::ifd::Value;
 use tiff::decoder::{ChunkType, Decoder, Limits, TiffCodingUnit};
@@ -31,7 +33,7 @@ pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) ->
     let bytes = &*bytes;
     let mut reader = open(bytes, settings)?;
     let Survey { pages, others, torn } = survey(bytes, settings)?;
-    let warnings = if others || torn.is_some() { vec!["several_images".into()] } else { Vec::new() };
+    let mut warnings = if others || torn.is_some() { vec!["several_images".into()] } else { Vec::new() };
     if let Some(error) = torn.filter(|_| pages.len() > 1) {
         return Err(bad(error));
     }
@@ -44,19 +46,30 @@ pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) ->
     let scales = scales(&mut reader);
     // The palette is that of the first directory.
     let palette = |directory: usize| palette.as_deref().filter(|_| directory == 0);
-    let mut take = |page: usize| picture(&mut reader, pages[page], bytes, palette(pages[page]), settings);
+    let damaged = Cell::new(false);
+    let mut take = |page: usize| {
+        let (pixels, is_damaged) = picture(&mut reader, pages[page], bytes, palette(pages[page]), settings)?;
+        damaged.set(damaged.get() | is_damaged);
+        Ok::<_, Failure>(pixels)
+    };
     if pages.len() == 1 {
-        return Ok(Raster::new(take(0)?, scales, warnings));
+        let pixels = take(0)?;
+        warnings.extend(damaged.get().then(|| DAMAGED.into()));
+        return Ok(Raster::new(pixels, scales, warnings));
     }
     let of = pages.len();
+    let asked = page.ok_or_else(|| stack::undecided(of))?;
     let (planes, is_deep) = {
         let mut first = open(bytes, settings)?;
         first.seek_to_image(pages[0]).map_err(bad)?;
         let (samples, bits) = first.colortype().map_or((1, 0), |c| (c.num_samples(), c.bit_depth()));
         let description = first.get_tag_ascii_string(Tag::ImageDescription).unwrap_or_default();
-        (stack::planes(&description, of, samples.into()), bits == 16)
+        let planes = match asked {
+            Page::Number(n) => vec![n.clamp(1, of) - 1],
+            Page::Sharpest | Page::Fuse => stack::planes(&description, of, samples.into())?,
+        };
+        (planes, bits == 16)
     };
-    let asked = page.ok_or_else(|| stack::undecided(of))?;
     // Planes are compared by their contrast: of a camera of fewer bits than 16 all fill the range by the same shift.
     let mut empty = if is_deep && !matches!(asked, Page::Number(_)) { u16::BITS } else { 0 };
     for plane in &planes {
@@ -90,6 +103,7 @@ pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) ->
             (fused.finish(), None, planes.len())
         }
     };
+    warnings.extend(damaged.get().then(|| DAMAGED.into()));
     Ok(Raster { page: Some(Chosen { of, asked, page, planes }), ..Raster::new(pixels, scales, warnings) })
 }
 
@@ -97,7 +111,7 @@ pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) ->
 struct Survey {
     /// Directories of the first picture that is no reduced copy, and of those of the same size: at least one.
     pages: Vec<usize>,
-    /// Whether there are pictures of another size besides.
+    /// Whether there are pictures of another size besides, none of them larger.
     others: bool,
     /// Why the chain of directories could not be followed to its end.
     torn: Option<TiffError>,
@@ -120,8 +134,19 @@ fn survey(bytes: &[u8], settings: &PhotoSettings) -> Result<Survey, Failure> {
         // Where all are copies the last one is read.
         if kind & 0b101 == 0 || (size.is_none() && !reader.more_images()) {
             let here = reader.dimensions().map_err(bad)?;
-            if *size.get_or_insert(here) == here {
+            let first = *size.get_or_insert(here);
+            let area = |(w, h): (u32, u32)| u64::from(w) * u64::from(h);
+            if first == here {
                 survey.pages.push(index);
+            } else if area(here) > area(first) {
+                return Err(Failure::new(
+                    "load",
+                    format!(
+                        "the file's first picture has {} x {} pixels, and a later one {} x {}",
+                        first.0, first.1, here.0, here.1
+                    ),
+                    "save the picture that is to be read as a file of its own",
+                ));
             } else {
                 survey.others = true;
             }
@@ -140,14 +165,14 @@ fn survey(bytes: &[u8], settings: &PhotoSettings) -> Result<Survey, Failure> {
     Ok(survey)
 }
 
-/// The picture of directory `index`, as grey.
+/// The picture of directory `index`, as grey, and whether its data are damaged.
 fn picture(
     reader: &mut Reader<'_>,
     index: usize,
     bytes: &[u8],
     palette: Option<&[u8]>,
     settings: &PhotoSettings,
-) -> Result<Pixels, Failure> {
+) -> Result<(Pixels, bool), Failure> {
     reader.seek_to_image(index).map_err(bad)?;
     let (width, height) = reader.dimensions().map_err(bad)?;
     room(width.into(), height.into(), settings)?;
@@ -168,8 +193,7 @@ fn picture(
     if channels > MAX_CHANNELS {
         return Err(unsupported("TIFF", format!("{channels} channels")));
     }
-    check_embedded_jpegs(bytes, reader)?;
-
+    let damaged = check_embedded_jpegs(bytes, reader)?;
     let colour = reader.colortype().map_err(bad)?;
     let is_rgb = match colour {
         ColorType::Gray(1 | 2 | 4 | 8 | 16) => false,
@@ -177,6 +201,10 @@ fn picture(
         ColorType::RGB(8 | 16) | ColorType::RGBA(8 | 16) => true,
         other => return Err(unsupported("TIFF", format!("{other:?} pixels"))),
     };
+    check_channels(reader, colour, channels)?;
+    if palette.is_some() && colour.bit_depth() > 8 {
+        return Err(unsupported("TIFF", "a palette of more than 256 colours"));
+    }
     let bits = f64::from(colour.bit_depth()) * f64::from(colour.num_samples());
     ratio(f64::from(width) * f64::from(height) * bits / 8.0, bytes.len(), settings)?;
     let layout =
@@ -204,7 +232,28 @@ fn picture(
     if let (Some(table), Pixels::Eight(indices)) = (palette, &mut pixels) {
         indices.mapv_inplace(|i| table.get(usize::from(i)).copied().unwrap_or_default());
     }
-    Ok(pixels)
+    Ok((pixels, damaged))
+}
+
+/// Refuses channels of which nothing says what they are, and those that the decoder mixes up.
+fn check_channels(reader: &mut Reader<'_>, colour: ColorType, channels: u16) -> Result<(), Failure> {
+    if matches!(colour, ColorType::Multiband { .. }) {
+        // 1 and 2: alpha.
+        let extra = reader.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();
+        if !matches!(extra[..], [1 | 2]) || channels != 2 {
+            return Err(Failure::new(
+                "load",
+                format!("{channels} channels in the TIFF, and nothing says which of them is the picture"),
+                "save the channel that is to be read as a file of its own",
+            ));
+        }
+    }
+    let predictor = reader.find_tag_unsigned::<u16>(Tag::Predictor).ok().flatten().unwrap_or(1);
+    if predictor != 1 && channels != colour.num_samples() {
+        // The decoder drops the channels that it does not know before it adds up differences across all of them.
+        return Err(unsupported("TIFF", format!("{channels} channels stored as differences")));
+    }
+    Ok(())
 }
 
 fn bad(error: tiff::TiffError) -> Failure {
@@ -331,10 +380,11 @@ fn palette(bytes: &[u8], settings: &PhotoSettings) -> Result<Option<Vec<u8>>, Fa
 }
 
 /// Refuses JPEG-compressed strips or tiles that claim another size than the TIFF does: their
-/// decoder would allocate what they claim.
-fn check_embedded_jpegs(bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Failure> {
+/// decoder would allocate what they claim. Says whether any of them is damaged: the decoder paints grey what it cannot read.
+fn check_embedded_jpegs(bytes: &[u8], reader: &mut Reader<'_>) -> Result<bool, Failure> {
+    let mut damaged = false;
     if reader.find_tag_unsigned::<u16>(Tag::Compression).ok().flatten() != Some(7) {
-        return Ok(());
+        return Ok(damaged);
     }
     let (offsets, lengths) = match reader.get_chunk_type() {
         ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
@@ -354,6 +404,7 @@ fn check_embedded_jpegs(bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Fai
                 COPY_AGAIN,
             ));
         }
+        damaged |= outline.end.is_none() || outline.strays;
     }
-    Ok(())
+    Ok(damaged)
 }

@@ -259,6 +259,14 @@ fn the_start_of_an_x3p_is_told_from_other_archives() {
     assert!(is_x3p(&archive(&File::doubles().entries())[..64]));
     assert!(!is_x3p(&archive(&[("[Content_Types].xml", b"<a/>".to_vec())])[..64]));
     assert!(!is_x3p(b"PK\x03\x04") && !is_x3p(b""));
+    // A vendor's picture may stand before it.
+    let mut entries = File::doubles().entries();
+    entries.insert(0, ("preview.png", vec![1, 2, 3]));
+    let bytes = archive(&entries);
+    assert!(!is_x3p(&bytes[..64]) && holds_heights(&bytes));
+    assert!(
+        !holds_heights(&archive(&[("word/document.xml", b"<a/>".to_vec())])) && !holds_heights(b"PK\x03\x04")
+    );
 }
 
 /// Distances beyond those of any instrument would leave a row that nobody can read again.
