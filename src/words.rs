@@ -89,6 +89,12 @@ pub fn left_out(narrowing: &str, left_out: Option<i64>, better: bool) -> String 
     }
 }
 
+/// What an answer about some records takes for granted; `beside`: the probabilities of all records stand beside it.
+pub fn granted(narrowing: &str, beside: bool) -> String {
+    let beside = if beside { " Beside each probability stands what it is of all records." } else { "" };
+    format!("Taken for granted: that the record is one {narrowing}.{beside}")
+}
+
 /// Compatible records of other formats than the reading's, in a sentence; empty where there are none.
 pub fn of_other_formats(n: i64) -> String {
     match n {

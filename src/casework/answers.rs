@@ -11,7 +11,7 @@ use std::path::Path;
 pub const FILES: [&str; 2] = ["traces.jsonl", "traces.csv"];
 
 /// Columns of `traces.csv` that say the same for every record of a question.
-const OF_QUESTION: [&str; 23] = [
+const OF_QUESTION: [&str; 24] = [
     "asked",
     "path",
     "group",
@@ -21,6 +21,7 @@ const OF_QUESTION: [&str; 23] = [
     "not_registered",
     "unread",
     "unregistered_share",
+    "next_to_share",
     "records",
     "compatible",
     "by_chance",
@@ -37,7 +38,7 @@ const OF_QUESTION: [&str; 23] = [
     "log_sha256",
 ];
 /// Columns of a record, before its own.
-const OF_RECORD: [&str; 2] = ["posterior", "differs"];
+const OF_RECORD: [&str; 4] = ["posterior", "unnarrowed", "differs", "differs_at"];
 
 /// Writes both files into a folder that has neither.
 ///
@@ -68,7 +69,13 @@ fn table(traces: &[Trace]) -> Result<Vec<u8>, csv::Error> {
     for trace in traces {
         let of_question = of_question(trace);
         for candidate in &trace.candidates {
-            let of_record = [rounded(candidate.posterior).to_string(), candidate.differs.to_string()];
+            let places: Vec<String> = candidate.differs_at.iter().map(i64::to_string).collect();
+            let of_record = [
+                rounded(candidate.posterior).to_string(),
+                candidate.unnarrowed.map(|p| rounded(p).to_string()).unwrap_or_default(),
+                candidate.differs.to_string(),
+                places.join(" "),
+            ];
             let entry = candidate.entry.cells().map(cell);
             table.write_record(of_question.iter().chain(&of_record).chain(&entry))?;
         }
@@ -95,6 +102,7 @@ fn of_question(trace: &Trace) -> [String; OF_QUESTION.len()] {
         answer(rounded(trace.not_registered).to_string()),
         answer(rounded(trace.unread).to_string()),
         trace.unregistered_share.to_string(),
+        trace.next_to_share.to_string(),
         trace.records.to_string(),
         answer(trace.compatible.to_string()),
         rounded(trace.by_chance).to_string(),
@@ -104,7 +112,7 @@ fn of_question(trace: &Trace) -> [String; OF_QUESTION.len()] {
         text(narrowed.and_then(|n| n.on.as_ref())),
         trace.left_out.map(|n| n.to_string()).unwrap_or_default(),
         trace.left_out.map(|_| trace.left_out_fits_better.to_string()).unwrap_or_default(),
-        answer(trace.other_format.to_string()),
+        answer(trace.other_format.map(|n| n.to_string()).unwrap_or_default()),
         text(trace.refused.as_ref()),
         trace.log.as_ref().map(|log| log.row.to_string()).unwrap_or_default(),
         text(trace.log.as_ref().map(|log| &log.time)),

@@ -160,7 +160,12 @@ struct Rejects<'a> {
 impl Rejects<'_> {
     fn write(&mut self, line: i64, reason: &str, row: &str) -> Result<(), Fatal> {
         if self.path.as_os_str().is_empty() {
-            return Err(Fatal::new(reason, "--replace, if the new data are right; nothing was changed"));
+            let hint = if reason.contains("--replace") {
+                "--replace, if the new data are right; nothing was changed"
+            } else {
+                "--from and --to with days that overlap no other time of the firearm; nothing was changed"
+            };
+            return Err(Fatal::new(reason, hint));
         }
         let path = self.path;
         let unwritable = |e: csv::Error| {
@@ -322,6 +327,23 @@ fn put_in_place(
     database.execute(&format!("UPDATE record SET {} FROM {lines} AND {about}", set.join(", ")), &[])
 }
 
+/// Refuses an import in which the fate of a row is not known.
+fn accounted(database: &mut dyn Database, counts: &Counts, rejected: u64) -> Result<(), Fatal> {
+    let mut rows = 0;
+    database.query("SELECT count(*) FROM staging", &[], &mut |row| {
+        rows = row[0].int() as u64;
+        Ok(())
+    })?;
+    let known = counts.added + counts.known + counts.replaced + rejected;
+    if rows == known {
+        return Ok(());
+    }
+    Err(Fatal::new(
+        format!("of {rows} rows {known} would be added, known, replaced or rejected; nothing was changed"),
+        "the rows in several files, those that shorten a time first, and please report this",
+    ))
+}
+
 fn merge_locked(
     database: &mut dyn Database,
     verdict: &dyn Fn(&str, &str) -> String,
@@ -372,9 +394,17 @@ fn merge_locked(
         database.execute(&mingled, &[])?;
     }
     let mut counts = Counts::default();
+    let rejected_before = rejects.count;
     if replace {
-        counts.replaced = put_in_place(database, "differs", &same_entry("record", "s"), stated)?
-            + put_in_place(database, "overlaps", &overlapping("record", "s"), stated)?;
+        counts.replaced = put_in_place(database, "differs", &same_entry("record", "s"), stated)?;
+        // Times that were shortened make room for others: what overlaps none any more is new.
+        let free = format!(
+            "DELETE FROM verdict WHERE verdict IN ('overlaps', 'mingled') AND line NOT IN (\
+             SELECT s.line FROM staging AS s JOIN record AS r ON r.code = s.code WHERE {})",
+            overlapping("s", "r")
+        );
+        database.execute(&free, &[])?;
+        counts.replaced += put_in_place(database, "overlaps", &overlapping("record", "s"), stated)?;
     }
     let columns = Entry::COLUMNS.map(|c| format!("s.{c}")).join(", ");
     let not_taken = format!(
@@ -422,6 +452,7 @@ fn merge_locked(
         progress(Step::Indexing);
         database.make_indexes()?;
     }
+    accounted(database, &counts, rejects.count - rejected_before)?;
     let asked = format!("{}{}", event.asked, log::replacing(counts.replaced));
     let event = Event { came_back: (counts.added + counts.replaced) as i64, asked, ..event };
     log::append(database, Log::Registry, actor, &[event])?;

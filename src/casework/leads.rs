@@ -218,7 +218,8 @@ impl Leads {
         let names =
             |side: &str| ["out", "scene", "path", "sha256", "code", "status"].map(|n| format!("{side}_{n}"));
         let head = HEAD.map(String::from);
-        table.write_record(head.iter().chain(&names("a")).chain(&names("b")))?;
+        let tail = ["compared", "log10_bar"].map(String::from);
+        table.write_record(head.iter().chain(&names("a")).chain(&names("b")).chain(&tail))?;
         let cells = |m: &Member| {
             let sha256 = m.sha256.as_deref().unwrap_or_default();
             [&m.out, &m.scene, &m.path, sha256, &m.code].map(cell)
@@ -231,6 +232,7 @@ impl Leads {
                 row.extend(cells(member));
                 row.push(member.status.into());
             }
+            row.extend([lead.compared.to_string(), lead.log10_bar.to_string()]);
             table.write_record(&row)?;
         }
         for lead in &self.groups {
@@ -240,6 +242,7 @@ impl Leads {
                 row.extend(cells(member));
                 row.push(member.status.into());
                 row.resize(head.len() + 12, String::new());
+                row.extend([lead.compared.to_string(), lead.log10_bar.to_string()]);
                 table.write_record(&row)?;
             }
         }

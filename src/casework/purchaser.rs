@@ -196,21 +196,31 @@ impl<'a> Vault<'a> {
     /// # Errors
     /// [`Fatal`] where a row was tampered with, the store is gone, or the log cannot be written.
     pub fn show(&mut self, make: &str, serial: &str, actor: &Actor) -> Result<Vec<Sale>, Fatal> {
-        let mut sales = Vec::new();
+        let mut sales = Ok(Vec::new());
         for (make, serial) in self.spelt(make, serial)? {
-            sales.extend(self.sales(&make, &serial)?);
+            sales = sales.and_then(|mut all| {
+                all.extend(self.sales(&make, &serial)?);
+                Ok(all)
+            });
         }
-        let event = Event { verb: "show", asked: format!("{make} {serial}"), came_back: sales.len() as i64 };
+        // Who asked is noted whatever came of it.
+        let came_back = sales.as_ref().map_or(0, |all: &Vec<Sale>| all.len() as i64);
+        let event = Event { verb: "show", asked: format!("{make} {serial}"), came_back };
         log::append_alone(self.database, Log::Purchaser, actor, &[event])?;
-        Ok(sales)
+        sales
     }
 
     /// Make and serial of the firearms that may be meant, as they are spelt where they are kept.
     fn spelt(&mut self, make: &str, serial: &str) -> Result<Vec<(String, String)>, Fatal> {
         let same = |asked: &str, there: &str| asked.trim().to_lowercase() == there.to_lowercase();
         let mut spelt = Vec::new();
-        let sql = "SELECT DISTINCT make, serial FROM purchaser WHERE lower(serial) = lower($1) ORDER BY make, serial";
-        self.database.query(sql, &[serial.trim().into()], &mut |row| {
+        // Stores know capital and small letters of ASCII alone: for others all rows are looked at.
+        let (condition, values) = match serial.is_ascii() {
+            true => ("WHERE lower(serial) = lower($1)", vec![serial.trim().into()]),
+            false => ("", Vec::new()),
+        };
+        let sql = format!("SELECT DISTINCT make, serial FROM purchaser {condition} ORDER BY make, serial");
+        self.database.query(&sql, &values, &mut |row| {
             let (there, number) = (row[0].text(), row[1].text());
             if same(make, there) && same(serial, number) {
                 spelt.push((there.to_string(), number.to_string()));

@@ -24,6 +24,8 @@ pub struct Question {
     /// Probability that it was not, so that `places` says nothing: read the wrong way round, in another
     /// format, or where there is no mark. 0 for a code that was typed.
     pub astray: f64,
+    /// Whether photographs that were read together contradict each other: then nothing is asked.
+    pub contradictory: bool,
     /// What was read, where it was.
     pub reading: Option<Source>,
 }
@@ -77,7 +79,15 @@ impl Question {
             .iter()
             .filter(|s| s.len() == length && s.alphabet == first.alphabet)
             .map(|s| s.id.clone());
-        Ok(Self { asked, formats: formats.collect(), places, alphabet, astray: 0.0, reading: None })
+        Ok(Self {
+            asked,
+            formats: formats.collect(),
+            places,
+            alphabet,
+            astray: 0.0,
+            contradictory: false,
+            reading: None,
+        })
     }
 
     /// What a line of results says; `None` where it holds no code.
@@ -111,7 +121,8 @@ impl Question {
             best: group.best.clone(),
             reading_p: group.confidence,
         };
-        Self::of((code, format), &positions.collect::<Vec<_>>(), source, schemes).map(Some)
+        let question = Self::of((code, format), &positions.collect::<Vec<_>>(), source, schemes)?;
+        Ok(Some(Self { contradictory: group.disagree(), ..question }))
     }
 
     /// A code as it was read in a format, with the symbols that are listed for each place.
@@ -137,7 +148,7 @@ impl Question {
         if positions.is_empty() {
             // A program that gives no probabilities is taken at its word.
             let places = code.chars().map(|c| certain(c, &alphabet)).collect();
-            return Ok(Self { asked, formats, alphabet, places, astray: 0.0, reading });
+            return Ok(Self { asked, formats, alphabet, places, astray: 0.0, contradictory: false, reading });
         }
         if positions.len() != scheme.len() {
             return Err(format!("{} positions, {format} has {}", positions.len(), scheme.len()));
@@ -150,7 +161,7 @@ impl Question {
         for place in &mut places {
             straighten(place, astray);
         }
-        Ok(Self { asked, formats, alphabet, places, astray, reading })
+        Ok(Self { asked, formats, alphabet, places, astray, contradictory: false, reading })
     }
 
     /// Characters that are known or were read as sure.

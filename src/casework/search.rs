@@ -19,10 +19,21 @@ const IMPOSSIBLE: usize = 1_000_000;
 const LOOK: f64 = 12.0;
 /// Most branches that are looked up, about 0.6 s in a file.
 const MOST_BRANCHES: usize = 250_000;
-/// Most registered codes that may be expected to come back: more would be no lead.
-const MOST_CODES: f64 = 10_000.0;
+/// Most registered codes that may come back, or be expected to: more would be no lead.
+pub const MOST_CODES: usize = 10_000;
 /// Most rows read from an index, about 0.6 s in a file.
 const MOST_ROWS: f64 = 3_000_000.0;
+
+/// What a search gives.
+#[derive(Debug)]
+pub enum Found {
+    /// Ids and codes of the records, in the order of the codes.
+    Codes(Vec<(i64, String)>),
+    /// More than [`MOST_CODES`] of them.
+    TooMany,
+    /// Too much would have to be read.
+    TooWide,
+}
 
 /// The codes to search for.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +91,7 @@ impl Wanted {
 
     /// Whether more of `records` codes would be among these than are a lead.
     pub fn too_many(&self, question: &Question, records: i64) -> bool {
-        self.by_chance(question, records) > MOST_CODES
+        self.by_chance(question, records) > MOST_CODES as f64
     }
 
     /// Whether a code is among these.
@@ -135,19 +146,18 @@ impl Wanted {
         best
     }
 
-    /// Ids and codes of the records that bear one of these codes, in the order of the codes.
+    /// The records that bear one of these codes.
     ///
     /// # Errors
-    /// [`Fatal`] where the store is gone. `Ok(None)` where too many would come back, or too much would
-    /// have to be read for it.
+    /// [`Fatal`] where the store is gone.
     pub fn find(
         &self,
         question: &Question,
         database: &mut dyn Database,
         records: i64,
-    ) -> Result<Option<Vec<(i64, String)>>, Fatal> {
+    ) -> Result<Found, Fatal> {
         if self.too_many(question, records) {
-            return Ok(None);
+            return Ok(Found::TooMany);
         }
         let alphabet = &question.alphabet;
         let plans = [End::First, End::Last].map(|end| (end, self.branches(end, alphabet, records as f64)));
@@ -155,19 +165,23 @@ impl Wanted {
             .into_iter()
             .filter_map(|(end, plan)| plan.map(|(work, prefixes)| (work, end, prefixes)))
             .min_by(|a, b| a.0.total_cmp(&b.0));
-        let Some((_, end, prefixes)) = chosen else { return Ok(None) };
+        let Some((_, end, prefixes)) = chosen else { return Ok(Found::TooWide) };
         let mut found = Vec::new();
         database.starting_with(end, &prefixes, &mut |id, text| {
             let code = match end {
                 End::First => text.to_string(),
                 End::Last => text.chars().rev().collect(),
             };
-            if self.has(&code, alphabet) {
+            // Codes that are issued in sequence come in thousands where chance would give a few.
+            if found.len() <= MOST_CODES && self.has(&code, alphabet) {
                 found.push((id, code));
             }
         })?;
+        if found.len() > MOST_CODES {
+            return Ok(Found::TooMany);
+        }
         found.sort_by(|a, b| a.1.cmp(&b.1).then(a.0.cmp(&b.0)));
-        Ok(Some(found))
+        Ok(Found::Codes(found))
     }
 }
 
@@ -239,8 +253,8 @@ mod tests {
             // Whatever the planner believes about the number of records, which decides end and depth.
             for records in [1, 1_000, 10_000_000] {
                 let wanted = Wanted::new(&question);
-                let Some(found) = wanted.find(&question, &mut *database, records).unwrap() else {
-                    assert!(wanted.by_chance(&question, records) > MOST_CODES, "{text} {records}");
+                let Found::Codes(found) = wanted.find(&question, &mut *database, records).unwrap() else {
+                    assert!(wanted.too_many(&question, records), "{text} {records}");
                     continue;
                 };
                 let found: Vec<&str> = found.iter().map(|(_, code)| code.as_str()).collect();

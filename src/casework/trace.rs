@@ -18,18 +18,21 @@
 //! than x / (x + m), where m records fit and x would by chance.
 //!
 //! Where a filter narrows the records down, N and r are those that it takes, and "not registered" means in
-//! none of them: the rest of the registry is neither compared nor spoken of, but for the number of compatible
-//! records that were left out.
+//! none of them: that the firearm is one that the filter takes is taken for granted. What each record would have
+//! without it stands beside it, where the others were counted.
+//!
+//! A firearm that has borne its code over several times has a record for each, which share what one would have.
 
 use super::entry::Entry;
 use super::log::{self, Actor, Event, Log, Logged};
 use super::population::{Filter, Population};
 use super::question::Question;
-use super::search::Wanted;
+use super::search::{Found, MOST_CODES, Wanted};
 use super::store::Database;
 use crate::error::Fatal;
 use crate::words::thousands;
 use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// Version of the layout of a line of `traces.jsonl`.
 pub const SCHEMA: u32 = 1;
@@ -44,9 +47,12 @@ const FETCH: usize = 200;
 /// A record that may have borne the code.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Candidate {
-    /// Probability that the mark is of this record.
+    /// Probability that the mark is of this record, of the records that were compared.
     #[serde(serialize_with = "nine")]
     pub posterior: f64,
+    /// The same of all records, where they were narrowed down and the others counted.
+    #[serde(serialize_with = "nine_or_none")]
+    pub unnarrowed: Option<f64>,
     /// Characters that were read as sure and are others in the record: a wrong reading, or another firearm.
     pub differs: usize,
     /// Their places, from 1.
@@ -97,8 +103,8 @@ pub struct Trace {
     /// Whether one of them fits the reading better than every record that was compared.
     pub left_out_fits_better: bool,
     /// Records of other formats whose code is compatible: not compared, since the mark was read in another; but a format
-    /// may be registered wrongly, or read wrongly.
-    pub other_format: usize,
+    /// may be registered wrongly, or read wrongly. Null where they were not counted.
+    pub other_format: Option<usize>,
     /// Why nothing was looked up, where too much would have come back.
     pub refused: Option<String>,
     /// Where the registry's log has the question; null where it was not logged.
@@ -116,6 +122,11 @@ pub fn rounded(x: f64) -> f64 {
 
 fn nine<S: Serializer>(x: &f64, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_f64(rounded(*x))
+}
+
+#[allow(clippy::ref_option)] // what serde hands over
+fn nine_or_none<S: Serializer>(x: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
+    x.map(rounded).serialize(to)
 }
 
 /// What is assumed and asked for beside the code.
@@ -160,11 +171,15 @@ pub fn answer(
         narrowed: (!filter.is_none()).then(|| filter.clone()),
         left_out: None,
         left_out_fits_better: false,
-        other_format: 0,
+        other_format: None,
         refused: None,
         log: None,
         candidates: Vec::new(),
     };
+    if question.contradictory {
+        trace.refused = Some("its photographs contradict each other".into());
+        return Ok(trace);
+    }
     if wanted.too_many(question, records) {
         let (back, narrowing) = (thousands(by_chance.round() as i64), filter.narrowing());
         let codes = format!("registered codes {narrowing}");
@@ -175,57 +190,140 @@ pub fn answer(
     // The indexes know codes alone: what they give is narrowed down after.
     let all = population.records(database, formats, &Filter::default())?;
     let found = wanted.find(question, database, all)?;
-    let counted = found.is_some();
+    let counted = matches!(found, Found::Codes(_));
     let found = match found {
-        Some(found) => found,
-        None if trace.narrowed.is_some() => among(database, population, (question, &wanted), filter)?,
-        None => {
+        Found::Codes(found) => found,
+        _ if trace.narrowed.is_some() => among(database, population, (question, &wanted), filter)?,
+        Found::TooMany => {
+            trace.refused = Some(format!(
+                "more than {} registered codes come back: too many to be a lead",
+                thousands(MOST_CODES as i64)
+            ));
+            return Ok(trace);
+        }
+        Found::TooWide => {
             trace.refused = Some("too little is known of its first and of its last characters".into());
             return Ok(trace);
         }
     };
-    let (u, a) = (terms.unregistered, question.astray);
-    let each = (1.0 - u) / records.max(1) as f64 * (1.0 - a);
-    let mut candidates = Vec::new();
-    let (mut left_out, mut best_left_out) = (0, 0.0_f64);
-    for entry in fetch(database, &found)? {
-        if !formats.contains(&entry.format) {
-            trace.other_format += usize::from(filter.takes(&entry));
-            continue;
-        }
-        if filter.takes(&entry) {
-            let pairs = question.asked.chars().zip(entry.code.chars()).enumerate();
-            let others = pairs.filter(|(_, (asked, there))| *asked != '?' && asked != there);
-            let differs_at: Vec<i64> = others.map(|(i, _)| i as i64 + 1).collect();
-            candidates.push(Candidate {
-                posterior: each * question.probability(&entry.code),
-                differs: differs_at.len(),
-                differs_at,
-                entry,
-            });
-        } else {
-            left_out += 1;
-            best_left_out = best_left_out.max(each * question.probability(&entry.code));
-        }
+    if found.len() > MOST_CODES {
+        let most = thousands(MOST_CODES as i64);
+        trace.refused = Some(format!(
+            "more than {most} registered codes {} come back: too many to be a lead",
+            filter.narrowing()
+        ));
+        return Ok(trace);
     }
-    trace.left_out_fits_better = candidates.iter().all(|c| c.posterior < best_left_out) && left_out > 0;
-    trace.left_out = (counted && trace.narrowed.is_some()).then_some(left_out);
+    let mut entries = fetch(database, &found)?;
     // Sums of the same numbers in one order are the same, from whatever store they come.
-    candidates.sort_by(|a, b| b.posterior.total_cmp(&a.posterior).then_with(|| a.entry.cmp(&b.entry)));
-    let next_to: f64 = candidates.iter().map(|c| question.next_to(&c.entry.code)).sum();
-    let issued = (1.0 - NEXT_TO) * question.random() + NEXT_TO / records.max(1) as f64 * next_to;
-    let not_registered = u * (1.0 - a) * issued;
+    entries.sort();
+    let (compared, others): (Vec<Entry>, Vec<Entry>) =
+        entries.into_iter().partition(|entry| formats.contains(&entry.format));
+    trace.other_format = counted.then(|| others.iter().filter(|entry| filter.takes(entry)).count());
+    let (taken, left): (Vec<Entry>, Vec<Entry>) = compared.into_iter().partition(|entry| filter.takes(entry));
+    let surest =
+        |entries: &[Entry]| entries.iter().map(|e| question.probability(&e.code)).fold(0.0, f64::max);
+    trace.left_out_fits_better = surest(&left) > surest(&taken);
+    trace.left_out = (counted && trace.narrowed.is_some()).then_some(left.len());
     // Of a typed code everything that it leaves open is searched.
     let missed = if source.is_some() { 1.0 - wanted.covered } else { 0.0 };
-    let unread = (a + (1.0 - a) * (1.0 - u) * missed) * question.random();
-    let sum = not_registered + unread + candidates.iter().map(|c| c.posterior).sum::<f64>();
-    let share = |weight: f64| if sum > 0.0 { weight / sum } else { 0.0 };
-    candidates.iter_mut().for_each(|c| c.posterior = share(c.posterior));
-    trace.not_registered = share(not_registered);
-    trace.unread = share(unread);
-    trace.compatible = candidates.len();
-    trace.candidates = candidates;
+    let account = |entries: Vec<&Entry>, records| {
+        Account::of(question, &entries, records, (terms.unregistered, missed))
+    };
+    let narrowed = account(taken.iter().collect(), records);
+    let unnarrowed = trace.left_out.map(|_| account(taken.iter().chain(&left).collect(), all));
+    trace.not_registered = narrowed.share(narrowed.not_registered);
+    trace.unread = narrowed.share(narrowed.unread);
+    trace.compatible = taken.len();
+    let candidate = |(i, entry): (usize, Entry)| {
+        let pairs = question.asked.chars().zip(entry.code.chars()).enumerate();
+        let others = pairs.filter(|(_, (asked, there))| *asked != '?' && asked != there);
+        let differs_at: Vec<i64> = others.map(|(i, _)| i as i64 + 1).collect();
+        Candidate {
+            posterior: narrowed.share(narrowed.records[i]),
+            unnarrowed: unnarrowed.as_ref().map(|all| all.share(all.records[i])),
+            differs: differs_at.len(),
+            differs_at,
+            entry,
+        }
+    };
+    trace.candidates = taken.into_iter().enumerate().map(candidate).collect();
+    let firearms = trace.firearms();
+    let of_firearm = |c: &Candidate| firearms[&c.firearm()];
+    trace.candidates.sort_by(|a, b| {
+        (of_firearm(b).total_cmp(&of_firearm(a)))
+            .then_with(|| a.firearm().cmp(&b.firearm()))
+            .then_with(|| b.posterior.total_cmp(&a.posterior))
+            .then_with(|| a.entry.cmp(&b.entry))
+    });
     Ok(trace)
+}
+
+/// What makes a firearm with a code, however it is spelt: code, format, make and serial.
+pub type Firearm = (String, String, String, String);
+
+fn firearm(entry: &Entry) -> Firearm {
+    (entry.code.clone(), entry.format.clone(), entry.make.to_lowercase(), entry.serial.to_lowercase())
+}
+
+impl Candidate {
+    /// The firearm that bore the code.
+    pub fn firearm(&self) -> Firearm {
+        firearm(&self.entry)
+    }
+}
+
+impl Trace {
+    /// The firearms among the candidates, each with the probability of all its records: of several times over which one
+    /// bore the code.
+    pub fn firearms(&self) -> BTreeMap<Firearm, f64> {
+        let mut sums = BTreeMap::new();
+        for candidate in &self.candidates {
+            *sums.entry(candidate.firearm()).or_insert(0.0) += candidate.posterior;
+        }
+        sums
+    }
+
+    /// The probability of the most probable firearm, all its records together.
+    pub fn first_firearm(&self) -> Option<f64> {
+        self.candidates.first().map(|first| self.firearms()[&first.firearm()])
+    }
+}
+
+/// The weights of all hypotheses, as the head of this file has them.
+struct Account {
+    /// Of each record. Those of one firearm, which has borne its code over several times, share what one would have.
+    records: Vec<f64>,
+    not_registered: f64,
+    unread: f64,
+    sum: f64,
+}
+
+impl Account {
+    /// `entries` are the compatible ones of `among` records; with the share of codes in no registry, and what of a reading's
+    /// probability no searched code has.
+    fn of(question: &Question, entries: &[&Entry], among: i64, (u, missed): (f64, f64)) -> Self {
+        let (a, among) = (question.astray, among.max(1) as f64);
+        let mut times: BTreeMap<Firearm, f64> = BTreeMap::new();
+        for entry in entries {
+            *times.entry(firearm(entry)).or_default() += 1.0;
+        }
+        let times: Vec<f64> = entries.iter().map(|entry| times[&firearm(entry)]).collect();
+        let each = (1.0 - u) / among * (1.0 - a);
+        let record = |(entry, times): (&&Entry, &f64)| each * question.probability(&entry.code) / times;
+        let records: Vec<f64> = entries.iter().zip(&times).map(record).collect();
+        let next_to: f64 =
+            entries.iter().zip(&times).map(|(e, times)| question.next_to(&e.code) / times).sum();
+        let issued = (1.0 - NEXT_TO) * question.random() + NEXT_TO / among * next_to;
+        let not_registered = u * (1.0 - a) * issued;
+        let unread = (a + (1.0 - a) * (1.0 - u) * missed) * question.random();
+        let sum = not_registered + unread + records.iter().sum::<f64>();
+        Self { records, not_registered, unread, sum }
+    }
+
+    fn share(&self, weight: f64) -> f64 {
+        if self.sum > 0.0 { weight / self.sum } else { 0.0 }
+    }
 }
 
 /// Answers questions and logs each of them, before anybody sees an answer.
@@ -275,7 +373,8 @@ fn among(
 ) -> Result<Vec<(i64, String)>, Fatal> {
     let mut found = Vec::new();
     population.each(database, &question.formats, filter, &mut |id, code| {
-        if wanted.has(code, &question.alphabet) {
+        // One more than are shown says that there are too many.
+        if found.len() <= MOST_CODES && wanted.has(code, &question.alphabet) {
             found.push((id, code.to_string()));
         }
     })?;

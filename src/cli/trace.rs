@@ -8,7 +8,7 @@ use crate::casework::answers;
 use crate::casework::entry::is_day;
 use crate::casework::population::Filter;
 use crate::casework::question::Question;
-use crate::casework::trace::{self, Terms, Trace, UNREGISTERED};
+use crate::casework::trace::{self, Candidate, Terms, Trace, UNREGISTERED};
 use crate::casework::{results, store};
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
@@ -238,8 +238,15 @@ fn one(trace: &Trace, narrowing: &str) -> String {
             words::left_out(narrowing, trace.left_out.map(|n| n as i64), trace.left_out_fits_better)
         );
     }
-    let mut table = table(&[
-        "probability",
+    let unnarrowed = trace.left_out.is_some();
+    if !narrowing.is_empty() {
+        let _ = writeln!(text, "{}", words::granted(narrowing, unnarrowed));
+    }
+    let mut header = vec!["probability"];
+    if unnarrowed {
+        header.push("of all records");
+    }
+    header.extend([
         "code",
         "format",
         "make",
@@ -253,7 +260,8 @@ fn one(trace: &Trace, narrowing: &str) -> String {
         "status",
         "in the firearm",
     ]);
-    let mut rows: Vec<(f64, Vec<String>)> = trace
+    let mut table = table(&header);
+    let mut rows: Vec<Vec<String>> = trace
         .candidates
         .iter()
         .take(SHOWN)
@@ -282,12 +290,18 @@ fn one(trace: &Trace, narrowing: &str) -> String {
                 &time,
             ];
             let cells = cells.map(|cell| printable(cell));
-            (candidate.posterior, std::iter::once(percent(candidate.posterior)).chain(cells).collect())
+            let p = [Some(candidate.posterior), candidate.unnarrowed].into_iter().flatten().map(percent);
+            p.chain(cells).collect()
         })
         .collect();
-    rows.push((trace.not_registered, vec![percent(trace.not_registered), words::in_none(narrowing)]));
-    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
-    for (_, row) in rows {
+    // Among the firearms, each with all its records.
+    let firearms = trace.firearms();
+    let surer = |c: &&Candidate| firearms[&c.firearm()] >= trace.not_registered;
+    let at = trace.candidates.iter().take(SHOWN).take_while(surer).count();
+    let dash = unnarrowed.then(|| "-".to_string());
+    let none = std::iter::once(percent(trace.not_registered)).chain(dash).chain([words::in_none(narrowing)]);
+    rows.insert(at, none.collect());
+    for row in rows {
         table.add_row(row);
     }
     let _ = writeln!(text, "\n{table}");
@@ -322,22 +336,26 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
     for trace in traces {
         let none_sure = trace.asked.chars().all(|c| c == '?');
         let other_format = match trace.other_format {
-            0 => String::new(),
-            n => format!("; {} of another format", counted(n as i64, "compatible record")),
+            None | Some(0) => String::new(),
+            Some(n) => format!("; {} of another format", counted(n as i64, "compatible record")),
         };
         let first = match (&trace.refused, trace.candidates.first()) {
             (Some(why), _) => format!("not looked up: {why}"),
             (None, Some(c)) => {
                 let cells = [&c.entry.code, &c.entry.make, &c.entry.serial].map(|t| printable(t));
-                let alike =
-                    trace.candidates.iter().skip(1).take_while(|o| o.posterior == c.posterior).count();
+                let firearms = trace.firearms();
+                let most = firearms[&c.firearm()];
+                let alike = firearms.values().filter(|p| **p == most).count() - 1;
                 let alike = if alike > 0 { format!(", as probable as {alike} more") } else { String::new() };
                 let differs = match words::differing(c.differs as i64, &c.differs_at) {
                     none if none.is_empty() => none,
                     differs => format!(", {differs}"),
                 };
                 let hardly = if none_sure { ", hardly a lead: no character is sure" } else { "" };
-                format!("{} {}{alike}{differs}{hardly}{other_format}", percent(c.posterior), cells.join(" "))
+                let all =
+                    c.unnarrowed.map_or_else(String::new, |p| format!(" ({} of all records)", percent(p)));
+                let p = percent(trace.first_firearm().unwrap_or(c.posterior));
+                format!("{p}{all} {}{alike}{differs}{hardly}{other_format}", cells.join(" "))
             }
             (None, None) => format!("none{other_format}"),
         };
@@ -363,7 +381,7 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
     } else if traces.iter().all(|t| t.records == 0) {
         format!(" {}", nothing_compared(narrowing))
     } else {
-        format!(" Only records {narrowing} were compared.")
+        format!(" Only records {narrowing} were compared. {}", words::granted(narrowing, false))
     };
     let refused = traces.iter().filter(|t| t.refused.is_some()).count();
     let looked_up = traces.len() - refused;

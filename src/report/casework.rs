@@ -21,6 +21,9 @@ use leads::leads;
 /// Lines shown on a page; the file holds the rest.
 const MOST: usize = 1000;
 
+/// Candidates of a question shown on a page; the file holds the rest.
+const MOST_CANDIDATES: usize = 100;
+
 /// What a report knows of a record that a code may stand for. Nothing else of a trace is shown: who
 /// bought a firearm stands behind another authority and never on these pages.
 const RECORD: [(&str, &str); 13] = [
@@ -80,14 +83,31 @@ struct Trace {
     not_registered: String,
     unread: String,
     assumed: String,
+    /// What the probabilities take for granted; empty where nothing was narrowed down.
+    granted: String,
+    /// The first of the candidates, and how many more there are.
     candidates: Vec<Candidate>,
+    more: usize,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct Candidate {
     posterior: String,
+    /// Of all records, where these were narrowed down.
+    unnarrowed: Option<String>,
     differs: String,
     fields: Vec<(&'static str, String)>,
+}
+
+/// Where a photograph stands in leads and traces.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mentions {
+    /// Pairs that it is one of.
+    pub leads: usize,
+    /// Questions that it asks.
+    pub traces: usize,
+    /// Number, from 1, of the first of them that the page of traces shows.
+    pub first_trace: Option<usize>,
 }
 
 impl Casework {
@@ -128,19 +148,19 @@ impl Casework {
     }
 
     /// In how many leads and traces each photograph is, by its SHA-256.
-    pub fn mentions(&self) -> BTreeMap<String, (usize, usize)> {
-        let mut mentions: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        let mut add = |hash: &Value, lead: bool| {
-            if let Some(hash) = hash.as_str() {
-                let count = mentions.entry(hash.into()).or_default();
-                *(if lead { &mut count.0 } else { &mut count.1 }) += 1;
-            }
-        };
+    pub fn mentions(&self) -> BTreeMap<String, Mentions> {
+        let mut mentions: BTreeMap<String, Mentions> = BTreeMap::new();
         for pair in self.leads.iter().flatten().filter(|line| line["kind"] == "pair") {
-            add(&pair["a"]["sha256"], true);
-            add(&pair["b"]["sha256"], true);
+            for hash in [&pair["a"]["sha256"], &pair["b"]["sha256"]].into_iter().filter_map(Value::as_str) {
+                mentions.entry(hash.into()).or_default().leads += 1;
+            }
         }
-        self.traces.iter().flatten().for_each(|trace| add(&trace["sha256"], false));
+        for (i, trace) in self.traces.iter().flatten().enumerate() {
+            let Some(hash) = trace["sha256"].as_str() else { continue };
+            let of = mentions.entry(hash.into()).or_default();
+            of.traces += 1;
+            of.first_trace = of.first_trace.or((i < MOST).then_some(i + 1));
+        }
         mentions
     }
 
@@ -293,6 +313,7 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
     let none_sure = line["asked"].as_str().is_some_and(|code| code.chars().all(|c| c == '?'));
     let candidate = |c: &Value| Candidate {
         posterior: chance(c, "posterior"),
+        unnarrowed: c["unnarrowed"].as_f64().map(|_| chance(c, "unnarrowed")),
         differs: match c["differs"].as_i64() {
             Some(0) if none_sure => "no character is sure".into(),
             Some(0) => "none".into(),
@@ -317,6 +338,9 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
             words::left_out(narrowing, line["left_out"].as_i64(), line["left_out_fits_better"] == true)
         }
     };
+    let all = line["candidates"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let candidates: Vec<Candidate> = all.iter().take(MOST_CANDIDATES).map(candidate).collect();
+    let more = all.len() - candidates.len();
     Trace {
         asked: field(line, "asked"),
         path: line["path"].as_str().map(text),
@@ -345,8 +369,14 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
             .as_f64()
             .map(|share| words::assumed(share, line["next_to_share"].as_f64(), &narrowing))
             .unwrap_or_default(),
+        granted: if narrowing.is_empty() {
+            String::new()
+        } else {
+            words::granted(&narrowing, candidates.iter().any(|c| c.unnarrowed.is_some()))
+        },
         narrowing,
-        candidates: line["candidates"].as_array().into_iter().flatten().map(candidate).collect(),
+        candidates,
+        more,
     }
 }
 

@@ -61,11 +61,11 @@ pub fn write(
         let name = view::file(i);
         let head = head(&view::text(&batch.records[i].path), "../");
         let hash = batch.records[i].sha256.as_deref().unwrap_or_default();
-        let (leads, traces) = mentions.get(hash).copied().unwrap_or_default();
+        let of = mentions.get(hash).copied().unwrap_or_default();
         site.page(
             &format!("photographs/{name}.html"),
             "photograph.html",
-            json!({ "head": head, "page": page, "run": run_facts(batch), "leads": leads, "traces": traces }),
+            json!({ "head": head, "page": page, "run": run_facts(batch), "leads": of.leads, "traces": of.traces, "first_trace": of.first_trace }),
         )
     })?;
     let rows: Vec<Row> =
@@ -230,7 +230,7 @@ fn lists(batch: &Batch, site: &Site, rows: &[Row], head: &dyn Fn(&str, &str) -> 
         site.page(
             &format!("list-{number:03}.html"),
             "list.html",
-            json!({ "head": head("Photographs", ""), "rows": part, "number": number, "pages": pages, "total": rows.len(), "scenes": scenes }),
+            json!({ "head": head("Photographs", ""), "rows": part, "number": number, "pages": pages, "total": rows.len() }),
         )?;
     }
     Ok(())

@@ -301,6 +301,14 @@ test("two windows of one examiner keep each other's readings, and what is typed 
   assert.ok(!await first.locator("#machine").isVisible());
   await first.keyboard.press("Control+Enter");
   await first.locator("#machine").waitFor();
+  // What one window has compared stays compared when the other, which has not seen it, keeps something else.
+  await second.bringToFront();
+  await second.keyboard.type("????????");
+  await second.keyboard.press("Enter");
+  await second.waitForFunction(() => document.getElementById("progress").textContent.endsWith("3 read"));
+  const compared = await second.evaluate(() => Object.values(localStorage)
+    .flatMap((kept) => Object.values(JSON.parse(kept))).filter((verdict) => verdict.after).length);
+  assert.equal(compared, 1);
   await close(first);
 });
 

@@ -246,6 +246,8 @@ fn a_code_of_which_too_little_is_known_is_refused_with_the_number_that_would_com
         lab.ok(&["registry", "import", &file, "--quiet"]);
         lab.refused(&["trace", "????????", "--why", "x"], "about 12,000 registered codes would come back");
         assert!(lab.ok(&["registry", "log"]).contains("????????"), "a refused question is logged too");
+        // Issued in sequence, all of them fit where chance would give none.
+        lab.refused(&["trace", "???AAAAA", "--why", "x"], "more than 10,000 registered codes come back");
         assert!(lab.ok(&["trace", "A???????", "--why", "x"]).contains("of 12,000 records compatible"));
         // In the files too a refusal is none of the answers.
         let out = lab.path("leads");
@@ -269,6 +271,53 @@ fn a_code_of_which_too_little_is_known_is_refused_with_the_number_that_would_com
             &["trace", "????????", "--why", "x", "--make", "Colt"],
             "codes of make Colt would come back",
         );
+    }
+}
+
+/// Naming a make must not make a lead of nothing.
+#[test]
+fn what_a_filter_takes_for_granted_is_said_and_what_holds_without_it_stands_beside() {
+    for lab in Lab::with_entries() {
+        let of = |trace: &serde_json::Value, field: &str| {
+            let candidates = trace["candidates"].as_array().unwrap();
+            candidates.iter().find(|c| c["make"] == "Colt").unwrap()[field].clone()
+        };
+        let all = lab.traces(&["A7?K2MP?", "--format", "ifm8", "--calibre", ".45"]).remove(0);
+        let none = lab.traces(&["A7?K2MP?"]).remove(0);
+        let [narrowed, beside, without] =
+            [of(&all, "posterior"), of(&all, "unnarrowed"), of(&none, "posterior")]
+                .map(|p| p.as_f64().unwrap());
+        assert!(narrowed > 0.9 && beside < 0.4, "{narrowed} {beside}");
+        assert!((beside - without).abs() < 0.1 && of(&none, "unnarrowed").is_null(), "{beside} {without}");
+        let row = &lab.rows()[0];
+        assert!(
+            row["unnarrowed"].is_empty() && row["differs_at"].is_empty() && row["next_to_share"] == "0.1"
+        );
+        let text = lab.ok(&["trace", "A7?K2MP?", "--make", "Colt", "--why", "x"]);
+        assert!(text.contains("Taken for granted: that the record is one of make Colt."), "{text}");
+        assert!(text.contains("| of all records |"), "{text}");
+    }
+}
+
+#[test]
+fn a_firearm_counts_once_over_however_many_times_it_bore_its_code() {
+    for lab in labs() {
+        let entries = "code,format,make,serial,from,to\n\
+            A7CK2MP8,ifm8,Beretta,B7,2020-01-01,2021-01-01\n\
+            A7CK2MP8,ifm8,BERETTA,b7,2022-01-01,2023-01-01\n\
+            A7CK2MP8,ifm8,Beretta,B7,2024-01-01,\n\
+            A7DK2MP8,ifm8,Glock,G7,2020-01-01,\n";
+        lab.ok(&["registry", "import", &lab.file("times.csv", entries)]);
+        let trace = lab.traces(&["A7?K2MP8"]).remove(0);
+        let candidates = trace["candidates"].as_array().unwrap();
+        let of = |serial: &str| -> f64 {
+            let rows =
+                candidates.iter().filter(|c| c["serial"].as_str().unwrap().eq_ignore_ascii_case(serial));
+            rows.map(|c| c["posterior"].as_f64().unwrap()).sum()
+        };
+        assert_eq!(candidates.len(), 4);
+        assert!((of("B7") - of("G7")).abs() < 1e-8 && of("G7") > 0.3, "{trace}");
+        assert!((whole(&trace) - 1.0).abs() < 1e-6);
     }
 }
 

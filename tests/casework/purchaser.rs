@@ -78,6 +78,14 @@ fn purchaser_data_need_their_own_key_and_are_shown_nowhere_else() {
         database.execute("UPDATE purchaser SET serial = $1", &["BER2".into()]).unwrap();
         drop(database);
         let moved = ["registry", "purchaser", "show", "--make", "Beretta", "--serial", "BER2"];
+        let asked = || lab.ok(&["registry", "purchaser", "log"]).matches("show\tBeretta BER2").count();
+        let before = asked();
         lab.refused(&[&moved[..], &with].concat(), "tampered with");
+        assert_eq!(asked(), before + 1, "who asked is noted all the same");
+
+        let cyrillic = lab.file("cyrillic.csv", "make,serial,name\nБайкал,АБ1234,Ann\n");
+        lab.ok(&[&["registry", "purchaser", "import", &cyrillic], &with[..]].concat());
+        let spelt = ["registry", "purchaser", "show", "--make", "байкал", "--serial", "аб1234"];
+        assert!(lab.ok(&[&spelt[..], &with].concat()).contains("name: Ann"));
     }
 }

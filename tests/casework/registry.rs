@@ -186,6 +186,35 @@ fn a_component_is_not_registered_twice_over_one_time() {
 }
 
 #[test]
+fn a_time_that_is_shortened_makes_room_for_the_next_in_the_same_file() {
+    for lab in labs() {
+        let head = "code,format,make,serial,from,to\n";
+        let open = format!("{head}A7CK2MP4,ifm8,Beretta,BER1,2020-01-01,\n");
+        lab.ok(&["registry", "import", &lab.file("open.csv", &open)]);
+        let back = format!(
+            "{head}A7CK2MP4,ifm8,Beretta,BER1,2020-01-01,2021-01-31\nA7CK2MP4,ifm8,Beretta,BER1,2022-06-01,\n"
+        );
+        lab.ok(&["registry", "import", &lab.file("back.csv", &back), "--replace"]);
+        for (day, there) in [("2020-06-01", 1), ("2021-06-01", 0), ("2023-01-01", 1)] {
+            let trace = lab.traces(&["A7CK2MP4", "--on", day]).remove(0);
+            assert_eq!(trace["compatible"], there, "{day}: {trace}");
+        }
+        assert_eq!(lab.records(), 2);
+    }
+}
+
+#[test]
+fn records_that_were_taken_out_by_other_means_are_missed() {
+    for lab in Lab::with_entries() {
+        lab.ok(&["registry", "stats"]);
+        let mut database = store::open(&lab.place).unwrap();
+        database.execute("DELETE FROM record WHERE code = $1", &["ABC123".into()]).unwrap();
+        drop(database);
+        lab.differs(&["registry", "stats"], "6 records were registered, and 5 are there");
+    }
+}
+
+#[test]
 fn rejects_are_those_of_the_last_import_and_no_other_file_is_touched() {
     for lab in Lab::with_entries() {
         let rejects = lab.path("new.jsonl.rejects.csv");

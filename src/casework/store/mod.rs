@@ -223,14 +223,12 @@ pub fn shown(place: &str) -> String {
     if !is_server(place) {
         return place.into();
     }
-    match (place.split_once("://"), place.rfind('@')) {
-        (Some((scheme, _)), Some(at)) => format!("{scheme}://{}", &place[at + 1..]),
-        _ => place.into(),
-    }
-    .split('?')
-    .next()
-    .unwrap_or_default()
-    .into()
+    let (scheme, rest) = place.split_once("://").unwrap_or(("postgres", place));
+    // A password may hold anything: what stands before the last `@` is never shown, and nothing of what follows `?`. Where the
+    // `@` is one of a password behind `?`, no server is left to show.
+    let rest = rest.rsplit('@').next().unwrap_or_default();
+    let server = if place.find('?') < place.rfind('@') && place.contains('?') { "" } else { rest };
+    format!("{scheme}://{}", server.split('?').next().unwrap_or_default())
 }
 
 /// A name for a registry beside one that cannot be used.
@@ -246,6 +244,15 @@ mod tests {
     fn a_password_is_never_shown() {
         assert_eq!(shown("postgres://lab:se@cret@db.lab/reg?password=x"), "postgres://db.lab/reg");
         assert_eq!(shown("postgres://db.lab/reg"), "postgres://db.lab/reg");
+        for secret in ["se@cret", "se?cret", "s/e@c?ret"] {
+            for place in [
+                format!("postgres://lab:{secret}@db/reg"),
+                format!("postgres://lab@db/reg?password={secret}"),
+            ] {
+                let shown = shown(&place);
+                assert!(!shown.contains("cret") && !shown.contains("se"), "{place}: {shown}");
+            }
+        }
         assert_eq!(shown("case@lab.sqlite"), "case@lab.sqlite");
     }
 }

@@ -91,7 +91,7 @@ fn fatal(place: &str, error: &postgres::Error) -> Fatal {
         ),
         Some(_) => Fatal::new(
             format!("registry {place}: {}", describe(error)),
-            "`microstamp registry stats`, which says whether the registry is whole",
+            "`microstamp registry stats`, which says whether its log is whole and all records are there; else a backup",
         ),
     }
 }

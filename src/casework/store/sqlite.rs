@@ -120,7 +120,7 @@ impl Sqlite {
             ),
             _ => Fatal::new(
                 format!("registry {place}: {error}"),
-                "`microstamp registry stats`, which says whether the registry is whole",
+                "`microstamp registry stats`, which says whether its log is whole and all records are there; else a backup",
             ),
         }
     }
@@ -201,7 +201,11 @@ impl Database for Sqlite {
 
     fn to_disk(&mut self) -> Result<(), Fatal> {
         // What was landed and not yet moved into the registry's own file stands here.
-        let wal = std::fs::OpenOptions::new().write(true).open(format!("{}-wal", self.place));
+        // Beside the file itself, wherever a link to it lies.
+        let place = std::fs::canonicalize(&self.place).unwrap_or_else(|_| (&self.place).into());
+        let mut wal = place.into_os_string();
+        wal.push("-wal");
+        let wal = std::fs::OpenOptions::new().write(true).open(wal);
         match wal.and_then(|wal| wal.sync_all()) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Fatal::new(
                 format!("the log of the registry {} cannot be brought to the disk: {e}", self.place),

@@ -53,6 +53,11 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
     let mut database = store::open(&args.place.registry)?;
     let population = Population::count(&mut *database)?;
     let chain = log::walk(&mut *database, Log::Registry, None, &mut |_| {})?;
+    let mut there = 0;
+    database.query("SELECT count(*) FROM record", &[], &mut |row| {
+        there = row[0].int();
+        Ok(())
+    })?;
     let lists = [("format", 0), ("make", 1), ("calibre", 2)].map(|(name, i)| (name, population.by(i)));
     let mut text = String::new();
     if args.json {
@@ -63,6 +68,7 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
         let json = serde_json::json!({
             "registry": store::shown(&args.place.registry),
             "records": population.total(),
+            "there": there,
             "formats": list(&lists[0].1),
             "makes": list(&lists[1].1),
             "calibres": list(&lists[2].1),
@@ -92,6 +98,15 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
         let _ = writeln!(text, "  log: {} rows, {state}; head {}", thousands(chain.rows), chain.head);
     }
     print(&text)?;
+    if there != population.total() {
+        say!(
+            "microstamp: {} records were registered, and {} are there: some were taken out or put in by other means\n  \
+             try: a backup of the registry, and who could write to it",
+            thousands(population.total()),
+            thousands(there)
+        );
+        return Ok(Outcome::Differs);
+    }
     Ok(if chain.broken_at.is_none() { Outcome::Done } else { Outcome::Differs })
 }
 

@@ -25,9 +25,12 @@
     }
   };
   const store = () => {
-    // Another window of the same examiner may have kept readings meanwhile: of two of one photograph, the first.
+    // Another window of the same examiner may have kept readings meanwhile: of two of one photograph, the first, and what
+    // was compared in either window was compared.
     for (const [file, other] of Object.entries(stored())) {
-      if (verdicts[file] === undefined || other.time < verdicts[file].time) verdicts[file] = other;
+      const own = verdicts[file];
+      const compared = own && own.time === other.time && own.after === null && other.after !== null;
+      if (own === undefined || other.time < own.time || compared) verdicts[file] = other;
     }
     try {
       localStorage.setItem(key(), JSON.stringify(verdicts));
