@@ -104,3 +104,23 @@ fn nothing_but_figures_is_written_over() {
         score(folder.path(), &["--json", "s.json", "--markdown", "s.md", "--plot", "risk.png"]).code(0);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link_nor_over_a_text_of_ones_own() {
+    let folder = folder(&three());
+    let path = |name: &str| folder.path().join(name);
+    std::os::unix::fs::symlink(path("elsewhere"), path("link.png")).unwrap();
+    for flag in ["--json", "--markdown", "--plot"] {
+        let refused = score(folder.path(), &[flag, "link.png"]).code(2);
+        assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("is a link"), "{flag}");
+        assert!(!path("elsewhere").exists());
+    }
+    let notes = "# Case 17\n\n| who | when |\n|---|---|\n";
+    fs::write(path("notes.md"), notes).unwrap();
+    score(folder.path(), &["--markdown", "notes.md"]).code(2);
+    assert_eq!(fs::read_to_string(path("notes.md")).unwrap(), notes);
+    for _ in 0..2 {
+        score(folder.path(), &["--markdown", "figures.md"]).code(0);
+    }
+}

@@ -337,7 +337,11 @@ fn is_output(folder: &Path) -> bool {
     if is_report(folder) {
         return true;
     }
-    let Ok(mut results) = File::open(folder.join(FILES[0])) else { return false };
+    // Opening a pipe would wait for its other end.
+    let results = folder.join(FILES[0]);
+    let Some(mut results) = results.is_file().then(|| File::open(results).ok()).flatten() else {
+        return false;
+    };
     let mut start = [0; BEGINNING.len()];
     folder.join(manifest::NAME).exists() || (results.read_exact(&mut start).is_ok() && start == BEGINNING)
 }

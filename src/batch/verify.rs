@@ -22,6 +22,8 @@ pub struct Order<'a> {
     pub key: Option<VerifyingKey>,
     /// A file of weights to compare in the place of the program's own.
     pub weights: Option<&'a Path>,
+    /// SHA-256 of the curves and bars to compare; `None` to leave them alone.
+    pub calibration: Option<&'a str>,
 }
 
 /// What was found.
@@ -95,6 +97,7 @@ pub fn verify(out: &Path, order: &Order<'_>) -> Result<Found, Fatal> {
     }
     outputs(out, &run, &mut found);
     weights(&run, order.weights, &mut found);
+    calibration(&run, order.calibration, &mut found);
     if order.inputs.is_empty() {
         found.remarks.push("the photographs were not looked at: --inputs FOLDER".into());
     } else {
@@ -189,6 +192,14 @@ fn outputs(out: &Path, run: &Manifest, found: &mut Found) {
         }
         Err(fatal) => found.differs(format!("results.jsonl: {}", fatal.what)),
     }
+}
+
+fn calibration(run: &Manifest, this: Option<&str>, found: &mut Found) {
+    let Some(this) = this.filter(|this| *this != run.calibration_sha256) else { return };
+    found.differs(format!(
+        "curves and bars of this program: SHA-256 {this}, not {} as in run.json",
+        printable(&run.calibration_sha256)
+    ));
 }
 
 fn weights(run: &Manifest, file: Option<&Path>, found: &mut Found) {

@@ -1,7 +1,7 @@
 //! `microstamp decode`: a folder in, codes out.
 
 use super::group::{self, Grouping, Reader};
-use super::{Common, Outcome, print, remark_if_several};
+use super::{Common, Outcome, calibration_sha256, print, remark_if_several};
 use crate::batch::inputs::{Inputs, LeftOut, Links};
 use crate::batch::manifest::{self, Manifest, Setup, signature_of};
 use crate::batch::names::printable;
@@ -12,13 +12,11 @@ use crate::batch::signature::{self, SigningKey};
 use crate::batch::{Photograph, inputs, runner};
 use crate::engines;
 use crate::error::Fatal;
-use crate::groups::confidence::JointCurve;
 use crate::groups::naming;
 use crate::pipeline::Pipeline;
-use crate::pipeline::confidence::{Calibration, Curve, Fitted};
+use crate::pipeline::confidence::Calibration;
 use crate::pipeline::decode::Status;
 use crate::pipeline::net::Networks;
-use crate::pipeline::photo::sha256;
 use crate::pipeline::scheme::Scheme;
 use crate::settings::Settings;
 use std::collections::BTreeMap;
@@ -110,9 +108,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         engine: engine.identity(),
         weights_sha256: networks.clone(),
         formats: schemes.iter().map(|s| s.id.clone()).collect(),
-        grouping: args.grouping.text()?,
+        grouping: by.as_ref().map(|by| args.grouping.text(by)),
         bars: bars(&common.engine, networks, &schemes),
-        calibration_sha256: sha256(format!("{}{}", Curve::BUILT_IN, JointCurve::BUILT_IN).as_bytes()),
+        calibration_sha256: calibration_sha256(),
         threads: common.threads(),
     });
     let run = runner::Run {

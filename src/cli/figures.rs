@@ -1,8 +1,9 @@
 //! Where figures are written besides stdout: `--json` and `--markdown` of `score` and `bench`.
 
 use super::{keep_from_evidence, keep_others, print, unwritable};
+use crate::batch::disk;
 use crate::error::Fatal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The files asked for.
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,7 @@ impl Files {
     pub(super) fn guard(&self, fields: &[&str], evidence: &[String]) -> Result<(), Fatal> {
         for (flag, path) in [("--json", &self.json), ("--markdown", &self.markdown)] {
             let Some(path) = path else { continue };
+            no_link(path)?;
             keep_from_evidence(evidence, path)
                 .map_err(|f| Fatal::new(f.what, format!("{flag} with a file elsewhere")))?;
         }
@@ -58,10 +60,10 @@ impl Files {
     pub(super) fn tell(&self, figures: &impl serde::Serialize, tables: &str) -> Result<(), Fatal> {
         if let Some(path) = &self.json {
             let json = serde_json::to_string_pretty(figures).map_err(|e| unwritable(path, &e))?;
-            std::fs::write(path, json + "\n").map_err(|e| unwritable(path, &e))?;
+            put(path, (json + "\n").as_bytes())?;
         }
         if let Some(path) = &self.markdown {
-            std::fs::write(path, tables).map_err(|e| unwritable(path, &e))?;
+            put(path, tables.as_bytes())?;
         }
         print(tables)
     }
@@ -73,7 +75,38 @@ fn is_json_with(bytes: &[u8], fields: &[&str]) -> bool {
         .is_ok_and(|value| fields.iter().any(|field| value.get(field).is_some()))
 }
 
-/// Whether a file is text with a table in Markdown.
+/// Whether a file is text that begins as tables of this program do.
 fn is_markdown(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| text.lines().any(|line| line.starts_with('|')))
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        let first = text.lines().next().unwrap_or_default();
+        let titled = first.starts_with("## ")
+            && ["photographs, ", "readings of examiners, "].iter().any(|w| first.contains(w));
+        titled || first.starts_with("| figure ")
+    })
+}
+
+/// Refuses a link to a file, or to nothing: what is written is to lie where it was asked for.
+///
+/// # Errors
+/// [`Fatal`] where it is one.
+pub(super) fn no_link(path: &Path) -> Result<(), Fatal> {
+    let is_link = path.symlink_metadata().is_ok_and(|there| there.is_symlink());
+    // Standard output and pipes have links for names.
+    if is_link && path.metadata().map_or(true, |there| there.is_file()) {
+        return Err(Fatal::new(
+            format!("{} is a link, and nothing is written through links", path.display()),
+            "the file that it leads to, or another name",
+        ));
+    }
+    Ok(())
+}
+
+/// Writes a file whole, or into a pipe.
+///
+/// # Errors
+/// [`Fatal`] where it cannot be written.
+pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), Fatal> {
+    let is_pipe = path.metadata().is_ok_and(|there| !there.is_file());
+    let done = if is_pipe { std::fs::write(path, bytes) } else { disk::replace(path, bytes) };
+    done.map_err(|e| unwritable(path, &e))
 }

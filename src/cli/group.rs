@@ -4,7 +4,6 @@ use super::{
     Common, Outcome, keep_from_evidence, keep_others, manifest_of, print, remark_if_changed,
     remark_if_several,
 };
-use crate::batch::disk::sha256_of;
 use crate::batch::manifest::Manifest;
 use crate::batch::names::printable;
 use crate::batch::output::is_of_groups;
@@ -14,6 +13,7 @@ use crate::groups::confidence::Calibration;
 use crate::groups::naming::By;
 use crate::groups::{FILES, Group, Kind, read_together, results, write};
 use crate::pipeline::decode::Status;
+use crate::pipeline::photo::sha256;
 use crate::settings::DecodeSettings;
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use std::collections::BTreeSet;
@@ -43,7 +43,15 @@ impl Grouping {
     pub fn by(&self) -> Result<Option<By>, Fatal> {
         match (&self.group_by, &self.groups) {
             (Some(pattern), _) => Ok(Some(By::Pattern(pattern.clone()))),
-            (None, Some(table)) => Ok(Some(By::Table(table.clone()))),
+            (None, Some(path)) => {
+                let bytes = std::fs::read(path).map_err(|e| {
+                    Fatal::new(
+                        format!("{}: {e}", path.display()),
+                        "--groups with a table that has the columns path and group",
+                    )
+                })?;
+                Ok(Some(By::Table { path: path.clone(), bytes }))
+            }
             (None, None) if self.same_gun => Err(Fatal::new(
                 "--same-gun does not say which photographs belong together",
                 "--group-by PATTERN or --groups TABLE.csv beside it",
@@ -52,25 +60,13 @@ impl Grouping {
         }
     }
 
-    /// What is written down of it in `run.json`.
-    ///
-    /// # Errors
-    /// [`Fatal`] where the table cannot be read.
-    pub fn text(&self) -> Result<Option<String>, Fatal> {
+    /// What is written down of `by` in `run.json`.
+    pub fn text(&self, by: &By) -> String {
         let same = if self.same_gun { " --same-gun" } else { "" };
-        Ok(match self.by()? {
-            Some(By::Pattern(pattern)) => Some(format!("--group-by {pattern}{same}")),
-            Some(By::Table(path)) => {
-                let hash = sha256_of(&path).map_err(|e| {
-                    Fatal::new(
-                        format!("{}: {e}", path.display()),
-                        "--groups with a table that has the columns path and group",
-                    )
-                })?;
-                Some(format!("--groups (SHA-256 {hash}){same}"))
-            }
-            None => None,
-        })
+        match by {
+            By::Pattern(pattern) => format!("--group-by {pattern}{same}"),
+            By::Table { bytes, .. } => format!("--groups (SHA-256 {}){same}", sha256(bytes)),
+        }
     }
 
     fn kind(&self) -> Kind {

@@ -25,7 +25,9 @@ use crate::batch::names::printable;
 use crate::batch::output::{FILES, GROUP_FILES};
 use crate::engines;
 use crate::error::Fatal;
-use crate::pipeline::photo::{Asked, Page};
+use crate::groups::confidence::JointCurve;
+use crate::pipeline::confidence::{Curve, Fitted};
+use crate::pipeline::photo::{Asked, Page, sha256};
 use crate::pipeline::scheme::Scheme;
 use crate::settings::Settings;
 use clap::{Args, Parser, Subcommand};
@@ -229,6 +231,11 @@ fn remark_if_unfinished(out: &Path, unfinished: Option<usize>) {
             printable(&out.display().to_string())
         );
     }
+}
+
+/// SHA-256 of the curves and bars that are compiled in.
+fn calibration_sha256() -> String {
+    sha256(format!("{}{}", Curve::BUILT_IN, JointCurve::BUILT_IN).as_bytes())
 }
 
 /// The manifest of the run in `out`; `None` where there is none that can be read.

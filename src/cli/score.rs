@@ -1,6 +1,6 @@
 //! `microstamp score`: a run against the truth.
 
-use super::figures::Files;
+use super::figures::{Files, no_link, put};
 use super::{Common, Outcome, keep_from_evidence, keep_others, remark_if_changed, unwritable};
 use crate::batch::names::printable;
 use crate::error::Fatal;
@@ -59,6 +59,7 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
         ));
     }
     if let Some(file) = &args.plot {
+        no_link(file)?;
         keep_others(file, plot::is_curve)?;
         keep_from_evidence(&evidence, file)
             .map_err(|f| Fatal::new(f.what, "--plot with a file elsewhere"))?;
@@ -75,9 +76,11 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
     let own = Some(&args.out).filter(|out| out.join(FILES[0]).is_file());
     let score = score(&args.out, truth, &args.by, args.groups.as_ref().or(own).map(PathBuf::as_path))?;
     if let Some(path) = &args.plot {
+        let mut png = std::io::Cursor::new(Vec::new());
         plot::risk_coverage(&score.risk_coverage)
-            .save_with_format(path, image::ImageFormat::Png)
+            .write_to(&mut png, image::ImageFormat::Png)
             .map_err(|e| unwritable(path, &e))?;
+        put(path, png.get_ref())?;
     }
     args.files.tell(&score, &table::markdown(&score))?;
     Ok(Outcome::Done)

@@ -1,6 +1,6 @@
 //! `microstamp verify`: is everything as the run left it?
 
-use super::{Common, Outcome, print};
+use super::{Common, Outcome, calibration_sha256, print};
 use crate::batch::signature;
 use crate::batch::verify::{Order, verify};
 use crate::error::Fatal;
@@ -35,10 +35,13 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
+    let calibration = calibration_sha256();
     let order = Order {
         inputs: &args.inputs,
         key: args.key.as_deref().map(signature::public_key).transpose()?,
         weights: args.weights.as_deref(),
+        // Those of this program belong to its own weights.
+        calibration: args.weights.is_none().then_some(calibration.as_str()),
     };
     let found = verify(&args.out, &order)?;
     let mut text: String = found.differences.iter().map(|d| format!("differs  {d}\n")).collect();

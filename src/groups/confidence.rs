@@ -19,6 +19,10 @@ use serde::{Deserialize, Serialize};
 /// | `margin` | log-odds of format and rotations against all others |
 pub const FEATURES: [&str; 3] = ["whole", "weakest", "margin"];
 
+/// Photographs of the groups that curves were fitted to, at the most. More of them count as so many: what is wrong with a
+/// pin is on all of its cases, and nobody has seen that a twentieth tells more of it than a fourth.
+pub const MOST_COUNTED: usize = 4;
+
 /// How photographs of one kind of group are added up, and what their sum is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,7 +38,8 @@ pub struct JointCurve {
 impl JointCurve {
     /// Weight of the scores of each of `n` photographs, 0-1.
     pub fn weight(&self, n: usize) -> f64 {
-        1.0 / (1.0 + n.saturating_sub(1) as f64 * self.dependence)
+        let counted = n.clamp(1, MOST_COUNTED) as f64;
+        counted / (n.max(1) as f64 * (1.0 + (counted - 1.0) * self.dependence))
     }
 }
 
@@ -106,6 +111,8 @@ mod tests {
         assert_eq!(at(0.5).weight(1), 1.0);
         assert!((4.0 * at(0.5).weight(4) - 1.6).abs() < 1e-12);
         assert_eq!(4.0 * at(1.0).weight(4), 1.0);
+        // Twenty that share a pin's fault are no surer of it than four.
+        assert!((20.0 * at(0.5).weight(20) - 4.0 * at(0.5).weight(4)).abs() < 1e-12);
     }
 
     #[test]

@@ -18,7 +18,12 @@ pub enum By {
     /// covers where it has none.
     Pattern(String),
     /// A table with the columns `path` and `group`; a path may stand in several groups.
-    Table(PathBuf),
+    Table {
+        /// Where it lies, for messages.
+        path: PathBuf,
+        /// What it held when it was asked for: it may be edited while photographs are read.
+        bytes: Vec<u8>,
+    },
 }
 
 /// Groups by name, each with the numbers of its photographs in ascending order; `paths` are relative, as
@@ -30,7 +35,7 @@ pub enum By {
 pub fn name(paths: &[&str], by: &By) -> Result<BTreeMap<String, Vec<usize>>, Fatal> {
     let groups = match by {
         By::Pattern(pattern) => by_pattern(paths, pattern),
-        By::Table(path) => by_table(paths, path),
+        By::Table { path, bytes } => by_table(paths, path, bytes),
     }?;
     match groups.iter().find(|(_, members)| members.len() > MOST) {
         Some((name, members)) => Err(Fatal::new(
@@ -75,11 +80,10 @@ fn by_pattern(paths: &[&str], pattern: &str) -> Result<BTreeMap<String, Vec<usiz
     Ok(groups)
 }
 
-fn by_table(paths: &[&str], path: &Path) -> Result<BTreeMap<String, Vec<usize>>, Fatal> {
+fn by_table(paths: &[&str], path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Vec<usize>>, Fatal> {
     let shape = "a table with the columns path and group, paths as in results.jsonl";
     let wrong = |why: String| Fatal::new(format!("{}: {why}", path.display()), shape);
-    let mut table =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|e| wrong(e.to_string()))?;
+    let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let headers = table.headers().map_err(|e| wrong(e.to_string()))?.clone();
     let column = |name: &str| {
         let found = headers.iter().position(|h| h.trim_start_matches('\u{feff}') == name);
@@ -153,10 +157,7 @@ mod tests {
     }
 
     fn table(paths: &[&str], text: &str) -> Result<BTreeMap<String, Vec<usize>>, Fatal> {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("groups.csv");
-        std::fs::write(&file, text).unwrap();
-        name(paths, &By::Table(file))
+        name(paths, &By::Table { path: "groups.csv".into(), bytes: text.into() })
     }
 
     #[test]

@@ -110,15 +110,14 @@ fn note(warning: &str) -> &'static str {
             "A photograph was left out: as it was found, it and the others cannot show one code."
         }
         "one_member" => "Only one photograph shows a mark: this is its own reading.",
-        "ambiguous_rotation_or_format" => {
-            "Another rotation, format or choice of photographs is nearly as likely."
-        }
+        "ambiguous_rotation_or_format" => "Another rotation or format is nearly as likely.",
         "left_out" => "Left out: as it was found, it and the others cannot show one code.",
         "contradicts" => {
             "A sure character of its own contradicts the joint reading: what it contradicts is not shown."
         }
         "turned" => "Taken to lie another way round than when it was read alone.",
         "other_format" => "There is a mark, but of none of the formats asked for.",
+        "same_picture" => "The same picture as another member's, saved or taken again: counted once.",
         "same_file" => "The same file as another: counted once.",
         _ => "See groups.jsonl for a warning that this version does not know.",
     }

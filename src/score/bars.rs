@@ -3,11 +3,11 @@
 
 /// Wrong codes among accepted ones that a bar may let through: one in 1,000.
 const WRONG_CODES: f64 = 0.001;
-/// Least probability of a code that is accepted, or of a character that is shown, where the bar rests on counted ones,
+/// Least probability of a code that is accepted, where the bar rests on counted ones, and of a character that is shown,
 /// however many surer ones share the bar with it: each is somebody's door, and none is to be wrong more than once in 50
 /// by itself.
 const LEAST_COUNTED: f64 = 0.98;
-/// The same where there were too few codes to count and the curve alone says where the bar lies: once in 300. At once in
+/// That of a code where there were too few to count and the curve alone says where the bar lies: once in 300. At once in
 /// 200, 1 of 755 groups of simulated photographs was read wrongly, at 0.9953: light from two sides made the same W of a U
 /// that was struck twice.
 const LEAST_HOPED: f64 = 0.997;

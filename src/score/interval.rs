@@ -27,9 +27,10 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The interval to quote: over guns, whose photographs err together; over photographs where there are no several guns.
+    /// The interval to quote: over guns, whose photographs err together; over photographs where the truth names no gun. One
+    /// gun says nothing of others.
     pub fn interval(&self) -> Option<Interval> {
-        self.over_guns.or(self.wilson)
+        self.over_guns.or(self.wilson.filter(|_| self.guns == 0))
     }
 }
 

@@ -74,7 +74,13 @@ fn draw(canvas: &mut Canvas, curve: &RiskCoverage) -> Result<(), Infallible> {
         Alignment::Center,
         INK,
     )?;
-    label(canvas, "wrong codes among the accepted, with 95 % interval", (LEFT, 24), Alignment::Left, INK)?;
+    label(
+        canvas,
+        "wrong codes among the accepted, with 95 % interval (photographs as if independent)",
+        (LEFT, 24),
+        Alignment::Left,
+        INK,
+    )?;
 
     let corners: Vec<Point> = curve.points.iter().map(|p| Point::new(x(p.coverage), y(p.risk))).collect();
     Polyline::new(&corners).into_styled(PrimitiveStyle::with_stroke(CURVE, 3)).draw(canvas)?;

@@ -203,7 +203,7 @@ fn split_table(split: &Split) -> Table {
 
 /// What the short headings of [`split_table`] stand for.
 const SPLIT_NOTE: &str = "n photographs; code right of the marked, with its interval over guns (over photographs where \
-    there is one gun); right as `best`; wrong among the accepted; partial leads true+false; refused; failed; unmarked \
+    the truth names no gun); right as `best`; wrong among the accepted; partial leads true+false; refused; failed; unmarked \
     with a code; characters and gear symbols right; median overlap of impression and primer; calibration error and what a \
     right confidence shows of so few by chance.";
 
@@ -212,13 +212,39 @@ pub(super) fn count(rate: &Rate) -> String {
 }
 
 pub(super) fn percent(share: Option<f64>) -> String {
-    share.map_or("-".to_string(), |s| format!("{:.1} %", 100.0 * s))
+    share.map_or("-".to_string(), |share| match 100.0 * share {
+        // Never rounded to nothing or all.
+        s if s > 0.0 && s < 0.05 => "< 0.1 %".into(),
+        s if (99.95..100.0).contains(&s) => "> 99.9 %".into(),
+        s => format!("{s:.1} %"),
+    })
 }
 
 pub(super) fn interval(interval: Option<Interval>) -> String {
-    interval.map_or("-".to_string(), |i| format!("{:.1} to {:.1} %", 100.0 * i.low, 100.0 * i.high))
+    // Outward, so that no limit is nearer than it was found; a hundredth of a step for what floats make of whole steps.
+    let limit = |share: f64, round: fn(f64) -> f64, slack: f64| round(1000.0 * share + slack) / 10.0;
+    interval.map_or("-".to_string(), |i| {
+        format!("{:.1} to {:.1} %", limit(i.low, f64::floor, 0.01), limit(i.high, f64::ceil, -0.01))
+    })
 }
 
 fn decimal(value: Option<f64>) -> String {
     value.map_or("-".to_string(), |v| format!("{v:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_never_rounded_to_nothing_or_all_and_limits_go_outward() {
+        assert_eq!(
+            [0.0, 0.000_3, 0.125, 0.999_7, 1.0].map(|s| percent(Some(s))),
+            ["0.0 %", "< 0.1 %", "12.5 %", "> 99.9 %", "100.0 %"]
+        );
+        let shown = |low: f64, high: f64| interval(Some(Interval { low, high }));
+        assert_eq!(shown(0.0, 0.000_43), "0.0 to 0.1 %");
+        assert_eq!(shown(0.999_06, 0.999_99), "99.9 to 100.0 %");
+        assert_eq!(shown(0.123, 0.456), "12.3 to 45.6 %");
+    }
 }

@@ -15,6 +15,7 @@ use crate::pipeline::decode::Status;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// A row of `verdicts.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -318,6 +319,11 @@ struct Shares {
     changed: Rate,
 }
 
+/// When a verdict was kept; `None` where a spreadsheet has written the time in its own way.
+fn when(time: &str) -> Option<SystemTime> {
+    humantime::parse_rfc3339_weak(time).ok()
+}
+
 /// Whether another of the verdicts, compared with the machine's reading and kept before `v`, may have told its code.
 fn may_be_told<'a>(v: &Verdict, mut others: impl Iterator<Item = &'a Verdict>) -> bool {
     // The first folder of a path is the scene; photographs without one have none in common.
@@ -325,8 +331,17 @@ fn may_be_told<'a>(v: &Verdict, mut others: impl Iterator<Item = &'a Verdict>) -
     let alike = |other: &Verdict| {
         !v.sha256.is_empty() && v.sha256 == other.sha256 || scene(v).is_some() && scene(v) == scene(other)
     };
+    // Where a time is not as the page wrote it, nothing shows that the other was compared later.
+    let later = |other: &Verdict| match (when(&other.time), when(&v.time)) {
+        (Some(other), Some(own)) => other > own,
+        _ => false,
+    };
     others.any(|other| {
-        other.was_compared() && other.examiner == v.examiner && other.time < v.time && alike(other)
+        !std::ptr::eq(other, v)
+            && other.was_compared()
+            && other.examiner == v.examiner
+            && !later(other)
+            && alike(other)
     })
 }
 

@@ -154,7 +154,10 @@ impl Settings {
     pub fn unlike_calibrated(&self) -> Vec<String> {
         let mut limits: Vec<String> = Self::keys().into_iter().filter(|k| k.starts_with("photo.")).collect();
         limits.retain(|key| !["photo.half_slope", "photo.smooth_um"].contains(&key.as_str()));
-        limits.extend(["decode.alternatives", "decode.uncounted_bar"].map(String::from));
+        limits.push("decode.alternatives".into());
+        if self.decode.uncounted_bar >= Self::default().decode.uncounted_bar {
+            limits.push("decode.uncounted_bar".into());
+        }
         let limit = |changed: &String| limits.iter().any(|key| changed.starts_with(&format!("{key} ")));
         self.changed().into_iter().filter(|changed| !limit(changed)).collect()
     }

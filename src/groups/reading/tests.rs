@@ -70,6 +70,41 @@ fn photographs_that_agree_are_surer_than_each_and_less_sure_where_they_depend_on
 }
 
 #[test]
+fn a_picture_that_was_saved_again_confirms_nothing() {
+    let floor = |cx: f64| Some(crate::pipeline::geometry::Ellipse::circle(cx, 310.0, 62.8));
+    let at = |path: &str, cx: f64, p: f64| Record { floor: floor(cx), ..plain(path, "A7CK2MP4", p) };
+    // With other bytes, and a little noise.
+    let copies = joint(&[at("a", 418.4, 0.8), at("b", 418.5, 0.81), at("c", 418.3, 0.8)], 0.0);
+    assert_eq!(copies.warnings, ["one_member"]);
+    let warnings: Vec<_> = copies.members.iter().map(|m| m.warnings.concat()).collect();
+    assert_eq!(warnings, ["", "same_picture", "same_picture"]);
+    // Found anew, or seen otherwise in the same place.
+    for other in [at("b", 421.0, 0.81), at("b", 418.4, 0.2)] {
+        let group = joint(&[at("a", 418.4, 0.8), other], 0.0);
+        assert!(group.members.iter().all(|m| m.weight > 0.0), "{:?}", group.members);
+    }
+}
+
+#[test]
+fn a_code_beside_a_mark_of_none_of_the_formats_asked_for_is_not_shown() {
+    let other = Record {
+        status: Status::Unreadable,
+        code: None,
+        best: None,
+        format: None,
+        views: Vec::new(),
+        warnings: vec!["other_format".into()],
+        ..plain("b", "A7CK2MP4", SURE)
+    };
+    for members in [vec![sure("a", "A7CK2MP4")], vec![sure("a", "A7CK2MP4"), sure("c", "A7CK2MP4")]] {
+        let group = joint(&[members, vec![other.clone()]].concat(), 0.0);
+        assert_eq!((group.status, group.code.as_deref()), (Status::Unreadable, Some("????????")));
+        assert!(group.disagree() && group.confidence == 0.0, "{:?}", group.warnings);
+        assert_eq!(group.members.last().unwrap().warnings, ["other_format"]);
+    }
+}
+
+#[test]
 fn another_guns_case_ends_in_a_refusal_that_names_it() {
     let group = joint(&[sure("a", "A7CK2MP4"), sure("b", "XYZ34567"), sure("c", "A7CK2MP4")], 0.3);
     assert_eq!((group.status, group.code.as_deref()), (Status::Unreadable, Some("????????")));
