@@ -11,6 +11,7 @@ use crate::groups::confidence::Calibration as Joint;
 use crate::groups::read_groups;
 use crate::pipeline::confidence::Calibration;
 use crate::pipeline::net::Networks;
+use crate::pipeline::photo::sha256;
 use crate::score::fit::{Fit, fit};
 use crate::score::fit_groups::{JointFit, fit_groups};
 use crate::score::interval::Rate;
@@ -59,14 +60,14 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "--truth with one table for each OUT, in the same order",
         ));
     }
-    let networks = one_reader(args, common)?;
+    let reader = one_reader(args, common)?;
     let known = known(args)?;
     let pairs: Vec<Vec<Pair<'_>>> =
         known.iter().map(|k| pair::pair(&k.truth, &k.results.records)).collect::<Result<_, Fatal>>()?;
     let told = if args.groups {
-        groups(args, (common, &networks), &known, &pairs)?
+        groups(args, (common, &reader), &known, &pairs)?
     } else {
-        photographs(args, (&common.engine, &networks), &pairs.concat())?
+        photographs(args, (&common.engine, &reader), &pairs.concat())?
     };
     print(&told)?;
     Ok(Outcome::Done)
@@ -88,8 +89,8 @@ fn known(args: &Args) -> Result<Vec<Known>, Fatal> {
 }
 
 /// Refuses runs of several readers: curves are those of one engine, its networks, the formats that it knows, and how marks
-/// are read. Gives the hash of the networks, which the curves hold for alone.
-fn one_reader(args: &Args, common: &Common) -> Result<String, Fatal> {
+/// are read. Gives the hashes of the networks and the settings, which the curves hold for alone.
+fn one_reader(args: &Args, common: &Common) -> Result<[String; 2], Fatal> {
     let mut first = None;
     for out in &args.out {
         let Some(run) = remark_if_changed(out) else {
@@ -110,8 +111,8 @@ fn one_reader(args: &Args, common: &Common) -> Result<String, Fatal> {
                 format!("--engine {name}, and OUTs of that engine only"),
             ));
         }
-        let changed = run.settings.unlike_calibrated();
-        let reader = (run.engine.weights_sha256, run.weights_sha256, run.formats, changed);
+        let settings = sha256(run.settings.reading().as_bytes());
+        let reader = (run.engine.weights_sha256, run.weights_sha256, run.formats, settings);
         let Some((other, known)) = &first else {
             if reader.1 != Networks::built_in()?.file_sha256 {
                 say!(
@@ -133,7 +134,7 @@ fn one_reader(args: &Args, common: &Common) -> Result<String, Fatal> {
             ));
         }
     }
-    Ok(first.map(|(_, (_, networks, _, _))| networks).unwrap_or_default())
+    Ok(first.map(|(_, (_, networks, _, settings))| [networks, settings]).unwrap_or_default())
 }
 
 /// Refuses what would make guns of nothing: a photograph in two OUTs, or truth that names no gun. Intervals are
@@ -166,7 +167,11 @@ fn guns_counted_once(args: &Args, known: &[Known]) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn photographs(args: &Args, (engine, networks): (&str, &str), pairs: &[Pair<'_>]) -> Result<String, Fatal> {
+fn photographs(
+    args: &Args,
+    (engine, [networks, settings]): (&str, &[String; 2]),
+    pairs: &[Pair<'_>],
+) -> Result<String, Fatal> {
     let fits = fit(pairs);
     if fits.is_empty() {
         return Err(Fatal::new(
@@ -175,7 +180,7 @@ fn photographs(args: &Args, (engine, networks): (&str, &str), pairs: &[Pair<'_>]
         ));
     }
     let mut calibration = earlier(&args.output, Calibration::parse)?.unwrap_or_default();
-    let curves = calibration.of_networks(engine, networks);
+    let curves = calibration.of_reader(engine, networks, settings);
     for (format, fit) in &fits {
         curves.insert(format.clone(), fit.curve.clone());
     }
@@ -188,7 +193,7 @@ fn photographs(args: &Args, (engine, networks): (&str, &str), pairs: &[Pair<'_>]
 
 fn groups(
     args: &Args,
-    (common, networks): (&Common, &str),
+    (common, [networks, settings]): (&Common, &[String; 2]),
     known: &[Known],
     pairs: &[Vec<Pair<'_>>],
 ) -> Result<String, Fatal> {
@@ -211,7 +216,7 @@ fn groups(
         ));
     }
     let mut calibration = earlier(&args.output, Joint::parse)?.unwrap_or_default();
-    let curves = calibration.of_networks(&common.engine, networks);
+    let curves = calibration.of_reader(&common.engine, networks, settings);
     for (kind, fit) in &fits {
         curves.insert(*kind, fit.curve.clone());
     }

@@ -87,6 +87,7 @@ pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record]) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::pipeline::net::Networks;
+    use crate::pipeline::photo::sha256;
     use std::collections::BTreeMap;
 
     #[test]
@@ -101,7 +102,9 @@ mod tests {
     #[test]
     fn the_built_in_curves_are_those_of_the_built_in_networks() {
         let networks = &Networks::built_in().unwrap().file_sha256;
-        assert!(Calibration::built_in().is_of("learned", networks), "fit them anew: src/groups/README.md");
+        let calibration = Calibration::built_in();
+        assert!(calibration.is_of("learned", networks), "fit them anew: src/groups/README.md");
+        assert_eq!(calibration.settings["learned"], sha256(crate::Settings::default().reading().as_bytes()));
     }
 
     #[test]

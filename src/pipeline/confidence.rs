@@ -135,6 +135,7 @@ pub(super) fn evidence(fused: &Fused<'_>, best: &[usize], presence: f64) -> Vec<
 mod tests {
     use super::*;
     use crate::pipeline::net::Networks;
+    use crate::pipeline::photo::sha256;
     use std::collections::BTreeMap;
 
     #[test]
@@ -150,6 +151,8 @@ mod tests {
         let networks = &Networks::built_in().unwrap().file_sha256;
         let calibration = Calibration::built_in();
         assert!(calibration.is_of("learned", networks), "fit them anew: src/pipeline/README.md");
+        // Nor with other settings.
+        assert_eq!(calibration.settings["learned"], sha256(crate::Settings::default().reading().as_bytes()));
         // What other networks say is not worth what these say.
         assert_ne!(calibration.curve("learned", networks, "ifm8"), Curve::unfitted());
         assert_eq!(calibration.curve("learned", "0", "ifm8"), Curve::unfitted());
@@ -158,13 +161,15 @@ mod tests {
     #[test]
     fn curves_of_other_networks_do_not_stay_beside_those_that_are_fitted_anew() {
         let mut file = Calibration::default();
-        file.of_networks("own", "1").insert("ifm8".into(), Curve::unfitted());
-        file.of_networks("other", "1").insert("ifm8".into(), Curve::unfitted());
-        file.of_networks("own", "1").insert("ifm6".into(), Curve::unfitted());
+        file.of_reader("own", "1", "s").insert("ifm8".into(), Curve::unfitted());
+        file.of_reader("other", "1", "s").insert("ifm8".into(), Curve::unfitted());
+        file.of_reader("own", "1", "s").insert("ifm6".into(), Curve::unfitted());
         assert_eq!(file.engine["own"].len(), 2);
-        file.of_networks("own", "2").insert("ifm6".into(), Curve::unfitted());
+        file.of_reader("own", "2", "s").insert("ifm6".into(), Curve::unfitted());
         assert_eq!(file.engine["own"].keys().collect::<Vec<_>>(), ["ifm6"]);
         assert!(file.is_of("own", "2") && file.is_of("other", "1") && file.engine["other"].len() == 1);
+        file.of_reader("own", "2", "t");
+        assert!(file.engine["own"].is_empty());
     }
 
     #[test]

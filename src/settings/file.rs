@@ -152,14 +152,27 @@ impl Settings {
     /// Those of [`Settings::changed`] that change how a mark is read, so that curves and bars were not fitted to it. The
     /// others limit what is opened, or raise a bar.
     pub fn unlike_calibrated(&self) -> Vec<String> {
+        let limits = self.limits();
+        let limit = |changed: &String| limits.iter().any(|key| changed.starts_with(&format!("{key} ")));
+        self.changed().into_iter().filter(|changed| !limit(changed)).collect()
+    }
+
+    /// The settings that change how a mark is read, a key and its value a line: curves are those of one such text.
+    pub fn reading(&self) -> String {
+        let limits = self.limits();
+        let read = self.values().into_iter().filter(|(key, _)| !limits.contains(key));
+        read.map(|(key, value)| format!("{key} = {value}\n")).collect()
+    }
+
+    /// Keys of those that change nothing in how a mark is read.
+    fn limits(&self) -> Vec<String> {
         let mut limits: Vec<String> = Self::keys().into_iter().filter(|k| k.starts_with("photo.")).collect();
         limits.retain(|key| !["photo.half_slope", "photo.smooth_um"].contains(&key.as_str()));
         limits.push("decode.alternatives".into());
         if self.decode.uncounted_bar >= Self::default().decode.uncounted_bar {
             limits.push("decode.uncounted_bar".into());
         }
-        let limit = |changed: &String| limits.iter().any(|key| changed.starts_with(&format!("{key} ")));
-        self.changed().into_iter().filter(|changed| !limit(changed)).collect()
+        limits
     }
 
     /// All keys, dotted, in the order of the structs.

@@ -42,6 +42,11 @@ pub struct Curves<K, C> {
     /// SHA-256 of the file of weights with which each engine read what its curves were fitted to.
     #[serde(default)]
     pub networks: BTreeMap<String, String>,
+    /// SHA-256 of the settings with which each engine read it: see [`Settings::reading`].
+    ///
+    /// [`Settings::reading`]: crate::Settings::reading
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// By engine, then by key.
     #[serde(default = "BTreeMap::new")]
     pub engine: BTreeMap<String, BTreeMap<K, C>>,
@@ -50,7 +55,7 @@ pub struct Curves<K, C> {
 impl<K, C: Fitted> Default for Curves<K, C> {
     fn default() -> Self {
         let features = C::FEATURES.iter().map(ToString::to_string).collect();
-        Self { features, networks: BTreeMap::new(), engine: BTreeMap::new() }
+        Self { features, networks: BTreeMap::new(), settings: BTreeMap::new(), engine: BTreeMap::new() }
     }
 }
 
@@ -99,11 +104,13 @@ impl<K: DeserializeOwned + Ord, C: Fitted> Curves<K, C> {
         curves.and_then(|curves| curves.get(key)).cloned().unwrap_or_else(C::unfitted)
     }
 
-    /// The curves of `engine`, to be fitted anew with the `networks` of this hash: those of other networks are taken out.
-    pub fn of_networks(&mut self, engine: &str, networks: &str) -> &mut BTreeMap<K, C> {
-        if !self.is_of(engine, networks) {
+    /// The curves of `engine`, to be fitted anew with `networks` and `settings` of these hashes: those of others are taken
+    /// out.
+    pub fn of_reader(&mut self, engine: &str, networks: &str, settings: &str) -> &mut BTreeMap<K, C> {
+        if !self.is_of(engine, networks) || self.settings.get(engine).is_none_or(|known| known != settings) {
             self.engine.remove(engine);
             self.networks.insert(engine.into(), networks.into());
+            self.settings.insert(engine.into(), settings.into());
         }
         self.engine.entry(engine.into()).or_default()
     }
