@@ -250,6 +250,7 @@ pub struct DecodeSettings {
     pub presence_bar: f64,
     /// Least confidence, 0-1, for a code to be accepted of what curves and bars were not counted on, which were whole
     /// photographs: of height maps, of focus stacks that were fused, and of damaged files.
+    #[serde(alias = "heights_bar")]
     pub uncounted_bar: f64,
     /// Least probability, 0-1, at which a symbol of the ring alone is written down: of those, 2 in 100 are wrong.
     pub gear_bar: f64,

@@ -42,6 +42,9 @@ pub fn expected(x: f64) -> String {
     }
 }
 
+/// Said where a firearm stands in several rows of an answer.
+pub const TIMES: &str = "A firearm that bore its code over several times has a row for each, and each row shows the probability of the firearm.";
+
 /// Where a registry's log has a question, and what its hash is good for.
 pub fn logged(row: &str, time: &str, sha256: &str) -> String {
     format!(

@@ -38,7 +38,7 @@ const OF_QUESTION: [&str; 24] = [
     "log_sha256",
 ];
 /// Columns of a record, before its own.
-const OF_RECORD: [&str; 4] = ["posterior", "unnarrowed", "differs", "differs_at"];
+const OF_RECORD: [&str; 5] = ["posterior", "firearm_posterior", "unnarrowed", "differs", "differs_at"];
 
 /// Writes both files into a folder that has neither.
 ///
@@ -72,6 +72,7 @@ fn table(traces: &[Trace]) -> Result<Vec<u8>, csv::Error> {
             let places: Vec<String> = candidate.differs_at.iter().map(i64::to_string).collect();
             let of_record = [
                 rounded(candidate.posterior).to_string(),
+                rounded(candidate.firearm_posterior).to_string(),
                 candidate.unnarrowed.map(|p| rounded(p).to_string()).unwrap_or_default(),
                 candidate.differs.to_string(),
                 places.join(" "),

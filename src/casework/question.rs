@@ -24,8 +24,8 @@ pub struct Question {
     /// Probability that it was not, so that `places` says nothing: read the wrong way round, in another
     /// format, or where there is no mark. 0 for a code that was typed.
     pub astray: f64,
-    /// Whether photographs that were read together contradict each other: then nothing is asked.
-    pub contradictory: bool,
+    /// Why nothing is asked of photographs that were read together, where nothing is.
+    pub withheld: Option<&'static str>,
     /// What was read, where it was.
     pub reading: Option<Source>,
 }
@@ -85,7 +85,7 @@ impl Question {
             places,
             alphabet,
             astray: 0.0,
-            contradictory: false,
+            withheld: None,
             reading: None,
         })
     }
@@ -122,7 +122,7 @@ impl Question {
             reading_p: group.confidence,
         };
         let question = Self::of((code, format), &positions.collect::<Vec<_>>(), source, schemes)?;
-        Ok(Some(Self { contradictory: group.disagree(), ..question }))
+        Ok(Some(Self { withheld: group.withheld(), ..question }))
     }
 
     /// A code as it was read in a format, with the symbols that are listed for each place.
@@ -148,7 +148,7 @@ impl Question {
         if positions.is_empty() {
             // A program that gives no probabilities is taken at its word.
             let places = code.chars().map(|c| certain(c, &alphabet)).collect();
-            return Ok(Self { asked, formats, alphabet, places, astray: 0.0, contradictory: false, reading });
+            return Ok(Self { asked, formats, alphabet, places, astray: 0.0, withheld: None, reading });
         }
         if positions.len() != scheme.len() {
             return Err(format!("{} positions, {format} has {}", positions.len(), scheme.len()));
@@ -161,7 +161,7 @@ impl Question {
         for place in &mut places {
             straighten(place, astray);
         }
-        Ok(Self { asked, formats, alphabet, places, astray, contradictory: false, reading })
+        Ok(Self { asked, formats, alphabet, places, astray, withheld: None, reading })
     }
 
     /// Characters that are known or were read as sure.

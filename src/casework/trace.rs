@@ -32,7 +32,7 @@ use super::store::Database;
 use crate::error::Fatal;
 use crate::words::thousands;
 use serde::{Serialize, Serializer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of the layout of a line of `traces.jsonl`.
 pub const SCHEMA: u32 = 1;
@@ -50,7 +50,10 @@ pub struct Candidate {
     /// Probability that the mark is of this record, of the records that were compared.
     #[serde(serialize_with = "nine")]
     pub posterior: f64,
-    /// The same of all records, where they were narrowed down and the others counted.
+    /// The same of all records of its firearm with this code: another than `posterior` where it bore it over several times.
+    #[serde(serialize_with = "nine")]
+    pub firearm_posterior: f64,
+    /// That among all records, where they were narrowed down and the others counted.
     #[serde(serialize_with = "nine_or_none")]
     pub unnarrowed: Option<f64>,
     /// Characters that were read as sure and are others in the record: a wrong reading, or another firearm.
@@ -109,7 +112,7 @@ pub struct Trace {
     pub refused: Option<String>,
     /// Where the registry's log has the question; null where it was not logged.
     pub log: Option<Logged>,
-    /// The compatible records, most probable first.
+    /// The compatible records, those of the most probable firearm first.
     pub candidates: Vec<Candidate>,
 }
 
@@ -176,8 +179,8 @@ pub fn answer(
         log: None,
         candidates: Vec::new(),
     };
-    if question.contradictory {
-        trace.refused = Some("its photographs contradict each other".into());
+    if let Some(why) = question.withheld {
+        trace.refused = Some(why.into());
         return Ok(trace);
     }
     if wanted.too_many(question, records) {
@@ -194,6 +197,10 @@ pub fn answer(
     let found = match found {
         Found::Codes(found) => found,
         _ if trace.narrowed.is_some() => among(database, population, (question, &wanted), filter)?,
+        // The indexes count codes of other formats too.
+        Found::TooMany if population.total() > all => {
+            among(database, population, (question, &wanted), filter)?
+        }
         Found::TooMany => {
             trace.refused = Some(format!(
                 "more than {} registered codes come back: too many to be a lead",
@@ -208,10 +215,9 @@ pub fn answer(
     };
     if found.len() > MOST_CODES {
         let most = thousands(MOST_CODES as i64);
-        trace.refused = Some(format!(
-            "more than {most} registered codes {} come back: too many to be a lead",
-            filter.narrowing()
-        ));
+        let codes = format!("registered codes {}", filter.narrowing());
+        let codes = codes.trim_end();
+        trace.refused = Some(format!("more than {most} {codes} come back: too many to be a lead"));
         return Ok(trace);
     }
     let mut entries = fetch(database, &found)?;
@@ -241,52 +247,40 @@ pub fn answer(
         let differs_at: Vec<i64> = others.map(|(i, _)| i as i64 + 1).collect();
         Candidate {
             posterior: narrowed.share(narrowed.records[i]),
-            unnarrowed: unnarrowed.as_ref().map(|all| all.share(all.records[i])),
+            firearm_posterior: narrowed.share(narrowed.firearms[&firearm(&entry)]),
+            unnarrowed: unnarrowed.as_ref().map(|all| all.share(all.firearms[&firearm(&entry)])),
             differs: differs_at.len(),
             differs_at,
             entry,
         }
     };
     trace.candidates = taken.into_iter().enumerate().map(candidate).collect();
-    let firearms = trace.firearms();
-    let of_firearm = |c: &Candidate| firearms[&c.firearm()];
     trace.candidates.sort_by(|a, b| {
-        (of_firearm(b).total_cmp(&of_firearm(a)))
-            .then_with(|| a.firearm().cmp(&b.firearm()))
-            .then_with(|| b.posterior.total_cmp(&a.posterior))
+        (b.firearm_posterior.total_cmp(&a.firearm_posterior))
+            .then_with(|| firearm(&a.entry).cmp(&firearm(&b.entry)))
             .then_with(|| a.entry.cmp(&b.entry))
     });
     Ok(trace)
 }
 
 /// What makes a firearm with a code, however it is spelt: code, format, make and serial.
-pub type Firearm = (String, String, String, String);
+type Firearm = (String, String, String, String);
 
 fn firearm(entry: &Entry) -> Firearm {
     (entry.code.clone(), entry.format.clone(), entry.make.to_lowercase(), entry.serial.to_lowercase())
 }
 
-impl Candidate {
-    /// The firearm that bore the code.
-    pub fn firearm(&self) -> Firearm {
-        firearm(&self.entry)
-    }
-}
-
 impl Trace {
-    /// The firearms among the candidates, each with the probability of all its records: of several times over which one
-    /// bore the code.
-    pub fn firearms(&self) -> BTreeMap<Firearm, f64> {
-        let mut sums = BTreeMap::new();
-        for candidate in &self.candidates {
-            *sums.entry(candidate.firearm()).or_insert(0.0) += candidate.posterior;
-        }
-        sums
+    /// Whether a firearm among the candidates bore its code over several times.
+    pub fn has_times(&self) -> bool {
+        self.candidates.windows(2).any(|two| firearm(&two[0].entry) == firearm(&two[1].entry))
     }
 
-    /// The probability of the most probable firearm, all its records together.
-    pub fn first_firearm(&self) -> Option<f64> {
-        self.candidates.first().map(|first| self.firearms()[&first.firearm()])
+    /// Firearms that are as probable as the first one.
+    pub fn alike(&self) -> usize {
+        let Some(most) = self.candidates.first().map(|c| c.firearm_posterior) else { return 0 };
+        let alike = self.candidates.iter().filter(|c| c.firearm_posterior == most);
+        alike.map(|c| firearm(&c.entry)).collect::<BTreeSet<_>>().len() - 1
     }
 }
 
@@ -294,6 +288,8 @@ impl Trace {
 struct Account {
     /// Of each record. Those of one firearm, which has borne its code over several times, share what one would have.
     records: Vec<f64>,
+    /// Of each firearm with all its records.
+    firearms: BTreeMap<Firearm, f64>,
     not_registered: f64,
     unread: f64,
     sum: f64,
@@ -310,7 +306,9 @@ impl Account {
         }
         let times: Vec<f64> = entries.iter().map(|entry| times[&firearm(entry)]).collect();
         let each = (1.0 - u) / among * (1.0 - a);
-        let record = |(entry, times): (&&Entry, &f64)| each * question.probability(&entry.code) / times;
+        let weight = |entry: &Entry| each * question.probability(&entry.code);
+        let firearms = entries.iter().map(|entry| (firearm(entry), weight(entry))).collect();
+        let record = |(entry, times): (&&Entry, &f64)| weight(entry) / times;
         let records: Vec<f64> = entries.iter().zip(&times).map(record).collect();
         let next_to: f64 =
             entries.iter().zip(&times).map(|(e, times)| question.next_to(&e.code) / times).sum();
@@ -318,7 +316,7 @@ impl Account {
         let not_registered = u * (1.0 - a) * issued;
         let unread = (a + (1.0 - a) * (1.0 - u) * missed) * question.random();
         let sum = not_registered + unread + records.iter().sum::<f64>();
-        Self { records, not_registered, unread, sum }
+        Self { records, firearms, not_registered, unread, sum }
     }
 
     fn share(&self, weight: f64) -> f64 {

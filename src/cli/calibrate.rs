@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long)]
     groups: bool,
     /// File to write; curves of other engines in it are kept, and those of other formats and kinds that were
-    /// fitted to what the same networks read
+    /// fitted to what the same networks read with the same settings
     #[arg(short, long, value_name = "calibration.toml")]
     output: PathBuf,
 }
@@ -180,6 +180,7 @@ fn photographs(
         ));
     }
     let mut calibration = earlier(&args.output, Calibration::parse)?.unwrap_or_default();
+    remark_if_others(args, calibration.has_others(engine, networks, settings));
     let curves = calibration.of_reader(engine, networks, settings);
     for (format, fit) in &fits {
         curves.insert(format.clone(), fit.curve.clone());
@@ -216,6 +217,7 @@ fn groups(
         ));
     }
     let mut calibration = earlier(&args.output, Joint::parse)?.unwrap_or_default();
+    remark_if_others(args, calibration.has_others(&common.engine, networks, settings));
     let curves = calibration.of_reader(&common.engine, networks, settings);
     for (kind, fit) in &fits {
         curves.insert(*kind, fit.curve.clone());
@@ -234,6 +236,16 @@ fn groups(
         );
     }
     Ok(told)
+}
+
+/// Says so where curves in the file are of another reader, and are not kept beside those of this one.
+fn remark_if_others(args: &Args, has_others: bool) {
+    if has_others {
+        say!(
+            "microstamp: the curves in {} were fitted to what other networks read, or with other settings, and are left out",
+            printable(&args.output.display().to_string())
+        );
+    }
 }
 
 /// What the file to be written holds already; `None` where there is none.

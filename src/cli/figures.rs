@@ -92,10 +92,24 @@ fn is_markdown(bytes: &[u8]) -> bool {
 pub(super) fn no_link(path: &Path) -> Result<(), Fatal> {
     let is_link = path.symlink_metadata().is_ok_and(|there| there.is_symlink());
     // Standard output and pipes have links for names.
-    if is_link && path.metadata().map_or(true, |there| there.is_file()) {
+    let is_device = ["/dev", "/proc"].iter().any(|of| path.starts_with(of));
+    if is_link && !is_device && path.metadata().map_or(true, |there| there.is_file()) {
         return Err(Fatal::new(
             format!("{} is a link, and nothing is written through links", path.display()),
             "the file that it leads to, or another name",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a place beside which a file lies that has the name of the draft.
+fn no_draft(path: &Path) -> Result<(), Fatal> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".part");
+    if Path::new(&draft).exists() {
+        return Err(Fatal::new(
+            format!("{} stands in the way of a draft", Path::new(&draft).display()),
+            "another name, or that file elsewhere",
         ));
     }
     Ok(())
@@ -107,6 +121,9 @@ pub(super) fn no_link(path: &Path) -> Result<(), Fatal> {
 /// [`Fatal`] where it cannot be written.
 pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), Fatal> {
     let is_pipe = path.metadata().is_ok_and(|there| !there.is_file());
+    if !is_pipe {
+        no_draft(path)?;
+    }
     let done = if is_pipe { std::fs::write(path, bytes) } else { disk::replace(path, bytes) };
     done.map_err(|e| unwritable(path, &e))
 }

@@ -251,6 +251,10 @@ fn keep_from_evidence(inputs: &[String], folder: &Path) -> Result<(), Fatal> {
 /// Refuses to write in the place of a file that is none of this kind: one slip, and a photograph, the readings or a registry
 /// would be gone. A file that cannot be read cannot be written either, which is said then.
 fn keep_others(file: &Path, is_of_this_kind: impl Fn(&[u8]) -> bool) -> Result<(), Fatal> {
+    // Reading from a pipe would wait for its other end.
+    if !file.is_file() {
+        return Ok(());
+    }
     match std::fs::read(file) {
         Ok(bytes) if !bytes.is_empty() && !is_of_this_kind(&bytes) => Err(Fatal::new(
             format!("{} holds something else and stays as it is", file.display()),

@@ -290,13 +290,12 @@ fn one(trace: &Trace, narrowing: &str) -> String {
                 &time,
             ];
             let cells = cells.map(|cell| printable(cell));
-            let p = [Some(candidate.posterior), candidate.unnarrowed].into_iter().flatten().map(percent);
+            let p =
+                [Some(candidate.firearm_posterior), candidate.unnarrowed].into_iter().flatten().map(percent);
             p.chain(cells).collect()
         })
         .collect();
-    // Among the firearms, each with all its records.
-    let firearms = trace.firearms();
-    let surer = |c: &&Candidate| firearms[&c.firearm()] >= trace.not_registered;
+    let surer = |c: &&Candidate| c.firearm_posterior >= trace.not_registered;
     let at = trace.candidates.iter().take(SHOWN).take_while(surer).count();
     let dash = unnarrowed.then(|| "-".to_string());
     let none = std::iter::once(percent(trace.not_registered)).chain(dash).chain([words::in_none(narrowing)]);
@@ -305,6 +304,9 @@ fn one(trace: &Trace, narrowing: &str) -> String {
         table.add_row(row);
     }
     let _ = writeln!(text, "\n{table}");
+    if trace.has_times() {
+        let _ = writeln!(text, "\n{}", words::TIMES);
+    }
     if trace.candidates.len() > SHOWN {
         let more = thousands((trace.candidates.len() - SHOWN) as i64);
         let _ = writeln!(text, "\n{more} more records are compatible: -o DIR writes all of them");
@@ -343,9 +345,7 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
             (Some(why), _) => format!("not looked up: {why}"),
             (None, Some(c)) => {
                 let cells = [&c.entry.code, &c.entry.make, &c.entry.serial].map(|t| printable(t));
-                let firearms = trace.firearms();
-                let most = firearms[&c.firearm()];
-                let alike = firearms.values().filter(|p| **p == most).count() - 1;
+                let alike = trace.alike();
                 let alike = if alike > 0 { format!(", as probable as {alike} more") } else { String::new() };
                 let differs = match words::differing(c.differs as i64, &c.differs_at) {
                     none if none.is_empty() => none,
@@ -354,7 +354,7 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
                 let hardly = if none_sure { ", hardly a lead: no character is sure" } else { "" };
                 let all =
                     c.unnarrowed.map_or_else(String::new, |p| format!(" ({} of all records)", percent(p)));
-                let p = percent(trace.first_firearm().unwrap_or(c.posterior));
+                let p = percent(c.firearm_posterior);
                 format!("{p}{all} {}{alike}{differs}{hardly}{other_format}", cells.join(" "))
             }
             (None, None) => format!("none{other_format}"),

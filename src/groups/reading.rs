@@ -76,9 +76,14 @@ const OTHER_FORMAT: &str = "other_format";
 const CONTRADICTING: &str = "contradicts";
 
 impl Group {
-    /// Whether members contradict each other: then nothing of it is shown.
-    pub fn disagree(&self) -> bool {
-        self.warnings.iter().any(|w| w == DISAGREE || w == OTHER_FORMAT)
+    /// Why nothing of its code is shown, where its members do not let it be.
+    pub fn withheld(&self) -> Option<&'static str> {
+        let has = |warning: &str| self.warnings.iter().any(|w| w == warning);
+        match (has(DISAGREE), has(OTHER_FORMAT)) {
+            (true, _) => Some("its photographs contradict each other"),
+            (false, true) => Some("one of its photographs shows a mark of none of the formats asked for"),
+            (false, false) => None,
+        }
     }
 
     /// Whether a member contradicts as much as one character: then not all of it is shown, whatever its confidence.
@@ -213,8 +218,8 @@ fn withhold_beside_another_format(group: &mut Group, records: &[&Record]) {
 const SAME_PLACE: (f64, f64) = (0.5, 0.005);
 /// How far apart the rotations of one picture are found at the most, degrees: 0.6 with noise of two greys.
 const SAME_TURN: f64 = 1.0;
-/// Root mean square of the differences of their scores, natural logarithms, at the most: 0.5 with noise of two greys;
-/// half of the pairs of photographs of one case under two lights differ by 1.9 or more.
+/// Root mean square of the differences of their scores, natural logarithms, at the most: 0.5 with noise of two greys.
+/// Clear marks are as alike under two lights, and then it is the place that tells them apart.
 const SAME_SCORES: f64 = 0.6;
 /// Logarithm below which scores of symbols that are out of the question differ no more.
 const OUT_OF_QUESTION: f64 = -10.0;
@@ -242,14 +247,14 @@ fn same_picture(a: &Record, b: &Record) -> bool {
     (sum / f64::max(n, 1.0)).sqrt() <= SAME_SCORES
 }
 
-/// Numbers of the members that have a mark, each file and each picture once.
+/// Numbers of the members that have a mark, each file and each picture once: of a picture the surest.
 fn usable(records: &[&Record], members: &mut [Member]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     let mut usable: Vec<usize> = Vec::new();
-    for (i, record) in records.iter().enumerate() {
-        if record.views.is_empty() {
-            continue;
-        }
+    let mut marked: Vec<usize> = (0..records.len()).filter(|i| !records[*i].views.is_empty()).collect();
+    marked.sort_by(|a, b| records[*b].confidence.total_cmp(&records[*a].confidence).then(a.cmp(b)));
+    for i in marked {
+        let record = records[i];
         if record.sha256.as_ref().is_some_and(|hash| !seen.insert(hash)) {
             members[i].warnings.push("same_file".into());
         } else if usable.iter().any(|other| same_picture(records[*other], record)) {
@@ -258,6 +263,7 @@ fn usable(records: &[&Record], members: &mut [Member]) -> Vec<usize> {
             usable.push(i);
         }
     }
+    usable.sort_unstable();
     usable
 }
 

@@ -312,7 +312,11 @@ fn whole_numbers(list: &Value) -> Vec<i64> {
 fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
     let none_sure = line["asked"].as_str().is_some_and(|code| code.chars().all(|c| c == '?'));
     let candidate = |c: &Value| Candidate {
-        posterior: chance(c, "posterior"),
+        // What other programs write may not know of times.
+        posterior: chance(
+            c,
+            if c["firearm_posterior"].is_number() { "firearm_posterior" } else { "posterior" },
+        ),
         unnarrowed: c["unnarrowed"].as_f64().map(|_| chance(c, "unnarrowed")),
         differs: match c["differs"].as_i64() {
             Some(0) if none_sure => "no character is sure".into(),

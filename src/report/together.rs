@@ -20,7 +20,7 @@ struct Shown {
     code: String,
     best: String,
     confidence: String,
-    disagree: bool,
+    withheld: Option<&'static str>,
     format: String,
     /// Symbol and probability of each place.
     places: Vec<(char, String)>,
@@ -77,7 +77,7 @@ fn shown(group: &Group, pages: &BTreeMap<&str, String>) -> Shown {
         code: dash(&group.code),
         best: dash(&group.best),
         confidence: group.best.as_ref().map_or_else(|| "-".into(), |_| share(group.confidence)),
-        disagree: group.disagree(),
+        withheld: group.withheld(),
         format: dash(&group.format),
         places: group.positions.iter().map(|p| (p.char, share(p.p))).collect(),
         members: group

@@ -295,6 +295,12 @@ mod tests {
     }
 
     #[test]
+    fn what_earlier_runs_state_can_still_be_read() {
+        let earlier = toml::to_string(&Settings::default()).unwrap().replace("uncounted_bar", "heights_bar");
+        assert_eq!(toml::from_str::<Settings>(&earlier).unwrap(), Settings::default());
+    }
+
+    #[test]
     fn settings_that_are_not_the_usual_ones_are_named_and_limits_are_told_from_how_marks_are_read() {
         assert!(Settings::default().changed().is_empty());
         let text = "[photo]\nmax_pages = 7\n[learned]\ncell_weight = 3.0\n[mark]\nother_sizes = [0.5]\n";

@@ -104,6 +104,13 @@ impl<K: DeserializeOwned + Ord, C: Fitted> Curves<K, C> {
         curves.and_then(|curves| curves.get(key)).cloned().unwrap_or_else(C::unfitted)
     }
 
+    /// Whether there are curves of `engine` that [`Curves::of_reader`] would take out.
+    pub fn has_others(&self, engine: &str, networks: &str, settings: &str) -> bool {
+        let same =
+            self.is_of(engine, networks) && self.settings.get(engine).is_some_and(|known| known == settings);
+        !same && self.engine.get(engine).is_some_and(|curves| !curves.is_empty())
+    }
+
     /// The curves of `engine`, to be fitted anew with `networks` and `settings` of these hashes: those of others are taken
     /// out.
     pub fn of_reader(&mut self, engine: &str, networks: &str, settings: &str) -> &mut BTreeMap<K, C> {

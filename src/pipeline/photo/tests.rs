@@ -408,10 +408,12 @@ fn channels_are_read_only_where_the_file_says_what_they_are() {
     let with = |n: usize| -> Vec<u8> {
         ramp().iter().flat_map(|v| std::iter::once(*v).chain(vec![77; n - 1])).collect()
     };
-    let alpha = [(338, 3, vec![2])];
-    assert_eq!(eight(&read(channels(1, 2, &alpha, &with(2))).unwrap()), ramp());
+    for what in [0, 2] {
+        let extra = [(338, 3, vec![what])];
+        assert_eq!(eight(&read(channels(1, 2, &extra, &with(2))).unwrap()), ramp());
+    }
     // Lamps in turn, or whatever they are.
-    for (samples, more) in [(2, vec![]), (2, vec![(338, 3, vec![0])]), (3, vec![(338, 3, vec![0, 0])])] {
+    for (samples, more) in [(2, vec![]), (3, vec![(338, 3, vec![0, 0])])] {
         let failure = read(channels(1, samples, &more, &with(samples as usize))).unwrap_err();
         assert!(failure.reason.contains("nothing says which"), "{failure}");
     }
@@ -427,6 +429,9 @@ fn channels_are_read_only_where_the_file_says_what_they_are() {
 fn a_file_whose_first_picture_is_a_small_one_is_not_read_from_it() {
     let failure = read(several(&[(2, 2, 0, 10), (5, 3, 0, 20)])).unwrap_err();
     assert!(failure.reason.contains("2 x 2") && failure.hint.contains("a file of its own"), "{failure}");
+    let asked = Asked { um_per_px: None, page: Some(Page::Number(1)) };
+    let first = several(&[(5, 3, 0, 10), (9, 9, 0, 20)]);
+    assert_eq!(eight(&load("test", "00", first, &asked, &PhotoSettings::default()).unwrap()), [10; 15]);
     // A copy that says that it is one asks nothing.
     assert_eq!(eight(&read(several(&[(2, 2, 1, 10), (5, 3, 0, 20)])).unwrap()), [20; 15]);
 }

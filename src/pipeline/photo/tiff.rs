@@ -32,7 +32,7 @@ pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) ->
     }
     let bytes = &*bytes;
     let mut reader = open(bytes, settings)?;
-    let Survey { pages, others, torn } = survey(bytes, settings)?;
+    let Survey { pages, others, torn } = survey(bytes, page, settings)?;
     let mut warnings = if others || torn.is_some() { vec!["several_images".into()] } else { Vec::new() };
     if let Some(error) = torn.filter(|_| pages.len() > 1) {
         return Err(bad(error));
@@ -111,13 +111,13 @@ pub fn decode(bytes: &mut [u8], page: Option<Page>, settings: &PhotoSettings) ->
 struct Survey {
     /// Directories of the first picture that is no reduced copy, and of those of the same size: at least one.
     pages: Vec<usize>,
-    /// Whether there are pictures of another size besides, none of them larger.
+    /// Whether there are pictures of another size besides; larger ones only where a page was asked for.
     others: bool,
     /// Why the chain of directories could not be followed to its end.
     torn: Option<TiffError>,
 }
 
-fn survey(bytes: &[u8], settings: &PhotoSettings) -> Result<Survey, Failure> {
+fn survey(bytes: &[u8], asked: Option<Page>, settings: &PhotoSettings) -> Result<Survey, Failure> {
     let mut reader = open(bytes, settings)?;
     let mut survey = Survey { pages: Vec::new(), others: false, torn: None };
     let mut size = None;
@@ -138,14 +138,14 @@ fn survey(bytes: &[u8], settings: &PhotoSettings) -> Result<Survey, Failure> {
             let area = |(w, h): (u32, u32)| u64::from(w) * u64::from(h);
             if first == here {
                 survey.pages.push(index);
-            } else if area(here) > area(first) {
+            } else if area(here) > area(first) && !matches!(asked, Some(Page::Number(_))) {
                 return Err(Failure::new(
                     "load",
                     format!(
                         "the file's first picture has {} x {} pixels, and a later one {} x {}",
                         first.0, first.1, here.0, here.1
                     ),
-                    "save the picture that is to be read as a file of its own",
+                    "save the picture that is to be read as a file of its own, or --page 1 for the first",
                 ));
             } else {
                 survey.others = true;
@@ -238,9 +238,9 @@ fn picture(
 /// Refuses channels of which nothing says what they are, and those that the decoder mixes up.
 fn check_channels(reader: &mut Reader<'_>, colour: ColorType, channels: u16) -> Result<(), Failure> {
     if matches!(colour, ColorType::Multiband { .. }) {
-        // 1 and 2: alpha.
+        // Extra samples stand behind those of the picture, whatever they are.
         let extra = reader.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();
-        if !matches!(extra[..], [1 | 2]) || channels != 2 {
+        if extra.len() != 1 || channels != 2 {
             return Err(Failure::new(
                 "load",
                 format!("{channels} channels in the TIFF, and nothing says which of them is the picture"),
