@@ -196,15 +196,12 @@ impl<'a> Vault<'a> {
     /// # Errors
     /// [`Fatal`] where a row was tampered with, the store is gone, or the log cannot be written.
     pub fn show(&mut self, make: &str, serial: &str, actor: &Actor) -> Result<Vec<Sale>, Fatal> {
-        let mut sales = Ok(Vec::new());
-        for (make, serial) in self.spelt(make, serial)? {
-            sales = sales.and_then(|mut all| {
-                all.extend(self.sales(&make, &serial)?);
-                Ok(all)
-            });
-        }
+        let spelt = self.spelt(make, serial)?;
+        let each = spelt.iter().map(|(make, serial)| self.sales(make, serial));
+        let sales =
+            each.collect::<Result<Vec<_>, _>>().map(|each| each.into_iter().flatten().collect::<Vec<_>>());
         // Who asked is noted whatever came of it.
-        let came_back = sales.as_ref().map_or(0, |all: &Vec<Sale>| all.len() as i64);
+        let came_back = sales.as_ref().map_or(0, |all| all.len() as i64);
         let event = Event { verb: "show", asked: format!("{make} {serial}"), came_back };
         log::append_alone(self.database, Log::Purchaser, actor, &[event])?;
         sales

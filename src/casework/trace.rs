@@ -183,13 +183,15 @@ pub fn answer(
         trace.refused = Some(why.into());
         return Ok(trace);
     }
+    let codes = format!("registered codes {}", filter.narrowing());
+    let codes = codes.trim_end();
     if wanted.too_many(question, records) {
-        let (back, narrowing) = (thousands(by_chance.round() as i64), filter.narrowing());
-        let codes = format!("registered codes {narrowing}");
-        let codes = codes.trim_end();
+        let back = thousands(by_chance.round() as i64);
         trace.refused = Some(format!("about {back} {codes} would come back: too many to be a lead"));
         return Ok(trace);
     }
+    let most = thousands(MOST_CODES as i64);
+    let too_many = format!("more than {most} {codes} come back: too many to be a lead");
     // The indexes know codes alone: what they give is narrowed down after.
     let all = population.records(database, formats, &Filter::default())?;
     let found = wanted.find(question, database, all)?;
@@ -202,10 +204,7 @@ pub fn answer(
             among(database, population, (question, &wanted), filter)?
         }
         Found::TooMany => {
-            trace.refused = Some(format!(
-                "more than {} registered codes come back: too many to be a lead",
-                thousands(MOST_CODES as i64)
-            ));
+            trace.refused = Some(too_many);
             return Ok(trace);
         }
         Found::TooWide => {
@@ -214,10 +213,7 @@ pub fn answer(
         }
     };
     if found.len() > MOST_CODES {
-        let most = thousands(MOST_CODES as i64);
-        let codes = format!("registered codes {}", filter.narrowing());
-        let codes = codes.trim_end();
-        trace.refused = Some(format!("more than {most} {codes} come back: too many to be a lead"));
+        trace.refused = Some(too_many);
         return Ok(trace);
     }
     let mut entries = fetch(database, &found)?;

@@ -95,10 +95,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     if !common.quiet {
         remark_unusual(&found, &settings);
-        remark_if_unfitted(&common.engine)?;
     }
     let engine = engines::by_name(&common.engine, &settings)?;
     let networks = &Networks::built_in()?.file_sha256;
+    let calibration = Calibration::built_in();
+    if !common.quiet {
+        remark_if_unfitted(&calibration, &common.engine, networks);
+    }
     let mut manifest = Manifest::start(Setup {
         command: std::env::args_os().map(|a| crate::batch::names::text(&a)).collect(),
         inputs: &args.inputs,
@@ -109,7 +112,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         weights_sha256: networks.clone(),
         formats: schemes.iter().map(|s| s.id.clone()).collect(),
         grouping: by.as_ref().map(|by| args.grouping.text(by)),
-        bars: bars(&common.engine, networks, &schemes),
+        bars: bars(&calibration, &common.engine, networks, &schemes),
         calibration_sha256: calibration_sha256(),
         threads: common.threads(),
     });
@@ -188,8 +191,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
 }
 
 /// Least probability of a whole code, and of a character of a partial one, by format.
-fn bars(engine: &str, networks: &str, schemes: &[Scheme]) -> BTreeMap<String, [f64; 2]> {
-    let calibration = Calibration::built_in();
+fn bars(
+    calibration: &Calibration,
+    engine: &str,
+    networks: &str,
+    schemes: &[Scheme],
+) -> BTreeMap<String, [f64; 2]> {
     let bars = |id: &str| {
         let curve = calibration.curve(engine, networks, id);
         [curve.accept, curve.accept_character]
@@ -217,17 +224,14 @@ fn remark_unusual(found: &Inputs, settings: &Settings) {
 }
 
 /// Says so where curves and bars were fitted with other weights than this program's, as they are after a training.
-fn remark_if_unfitted(engine: &str) -> Result<(), Fatal> {
-    let calibration = Calibration::built_in();
-    let fitted = calibration.networks.contains_key(engine);
-    if fitted && !calibration.is_of(engine, &Networks::built_in()?.file_sha256) {
+fn remark_if_unfitted(calibration: &Calibration, engine: &str, networks: &str) {
+    if calibration.is_of_others(engine, networks) {
         say!(
             "microstamp: the curves of `{engine}` were fitted to what other weights read, and are not used: readings are taken \
              at their word, and held to strict bars\n  \
              try: `microstamp calibrate`, as src/pipeline/README.md has it, then build again"
         );
     }
-    Ok(())
 }
 
 /// Says what of the input is not read, but for what is read under another name.

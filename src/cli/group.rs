@@ -153,7 +153,7 @@ fn remark_if_unlike(out: &Path, run: &Manifest) {
 /// Says so where the curves of groups were fitted to what other networks read.
 fn remark_if_unfitted(out: &Path, reader: &Reader<'_>, calibration: &Calibration) {
     let networks = reader.networks.unwrap_or_default();
-    if calibration.networks.contains_key(reader.engine) && !calibration.is_of(reader.engine, networks) {
+    if calibration.is_of_others(reader.engine, networks) {
         say!(
             "microstamp: confidences of groups were fitted to what other networks read than {}, and are not used: photographs \
              of a group count as one, and are held to strict bars\n  \

@@ -13,8 +13,9 @@
 //! ```
 //!
 //! so that n photographs count as n w: the effective number of n measurements with an intraclass
-//! correlation (L. Kish, Survey Sampling, 1965, section 5.4). More than four count as four. Hypotheses are built up a photograph at a
-//! time, the surest first, and only the best few of each format go on.
+//! correlation (L. Kish, Survey Sampling, 1965, section 5.4). More than four count as
+//! four. Hypotheses are built up a photograph at a time, the surest first, and only the best few of each
+//! format go on.
 
 use super::confidence::JointCurve;
 use crate::batch::Record;

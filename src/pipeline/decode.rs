@@ -139,9 +139,6 @@ impl Reading {
             views: Vec::new(),
         }
     }
-}
-
-impl Reading {
     /// Whether there is a mark, but most likely of none of the formats that were asked for.
     pub fn is_of_other_format(&self) -> bool {
         self.status == Status::Unreadable && self.code.is_none()

@@ -104,17 +104,25 @@ impl<K: DeserializeOwned + Ord, C: Fitted> Curves<K, C> {
         curves.and_then(|curves| curves.get(key)).cloned().unwrap_or_else(C::unfitted)
     }
 
+    /// Whether there are curves of `engine`, but fitted to what other networks read than those of this hash.
+    pub fn is_of_others(&self, engine: &str, networks: &str) -> bool {
+        self.networks.contains_key(engine) && !self.is_of(engine, networks)
+    }
+
+    fn is_of_reader(&self, engine: &str, networks: &str, settings: &str) -> bool {
+        self.is_of(engine, networks) && self.settings.get(engine).is_some_and(|fitted| fitted == settings)
+    }
+
     /// Whether there are curves of `engine` that [`Curves::of_reader`] would take out.
     pub fn has_others(&self, engine: &str, networks: &str, settings: &str) -> bool {
-        let same =
-            self.is_of(engine, networks) && self.settings.get(engine).is_some_and(|known| known == settings);
-        !same && self.engine.get(engine).is_some_and(|curves| !curves.is_empty())
+        let there = self.engine.get(engine).is_some_and(|curves| !curves.is_empty());
+        there && !self.is_of_reader(engine, networks, settings)
     }
 
     /// The curves of `engine`, to be fitted anew with `networks` and `settings` of these hashes: those of others are taken
     /// out.
     pub fn of_reader(&mut self, engine: &str, networks: &str, settings: &str) -> &mut BTreeMap<K, C> {
-        if !self.is_of(engine, networks) || self.settings.get(engine).is_none_or(|known| known != settings) {
+        if !self.is_of_reader(engine, networks, settings) {
             self.engine.remove(engine);
             self.networks.insert(engine.into(), networks.into());
             self.settings.insert(engine.into(), settings.into());
