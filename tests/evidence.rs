@@ -5,7 +5,7 @@ mod common;
 #[path = "evidence/verify.rs"]
 mod verify;
 
-use common::{decode, microstamp, picture, records};
+use common::{decode, microstamp, picture, records, say_lacking};
 use microstamp::batch::manifest::{Manifest, Previous, is_sealed};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -219,10 +219,20 @@ fn another_run_is_not_resumed_and_every_difference_is_named() {
     }
     let mut other = manifest(&out);
     other.version = "0.0.9".into();
+    other.commit = Some("0123456789".into());
     other.weights_sha256 = "00".into();
+    other.calibration_sha256 = "11".into();
     other.write(&out).unwrap();
-    let said = refused(&[]);
-    assert!(said.contains("version: 0.0.9 then") && said.contains("weights: 00 then"), "{said}");
+    let said = refused(&["--page", "fuse"]);
+    for named in [
+        "version: 0.0.9 then",
+        "commit: 0123456789 then",
+        "weights: 00 then",
+        "curves and bars: 11 then",
+        "--page: none then, fuse now",
+    ] {
+        assert!(said.contains(named), "{named}\n{said}");
+    }
 
     cut_off(&whole, &out, cut, 3);
     let untouched = fs::read(lab.join("case-0/1.png")).unwrap();
@@ -322,18 +332,41 @@ fn two_programs_do_not_write_into_one_folder() {
     cut_off(&whole, &out, 0, 0);
     let held = microstamp::batch::output::hold(&out).unwrap();
     if held.is_none() {
-        println!("skipped: this system does not lock folders");
+        say_lacking("this system does not lock folders");
         return;
     }
     let refused = microstamp().arg("decode").arg(&lab).arg("-o").arg(&out).arg("--resume").assert().code(2);
     assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("another microstamp"));
+    let registry = dir.path().join("registry.sqlite");
+    microstamp().args(["registry", "init", "--registry"]).arg(&registry).assert().code(0);
+    let files = || -> Vec<_> {
+        let mut names: Vec<_> = fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let (before, registry, whole) = (files(), registry.to_str().unwrap(), whole.to_str().unwrap());
+    let here = out.to_str().unwrap();
+    for writes in [
+        &["group", here, "--group-by", "^([^/]+)/"][..],
+        &["group", whole, "--group-by", "^([^/]+)/", "-o", here],
+        &["link", here],
+        &["link", whole, "-o", here],
+        &["trace", whole, "--registry", registry, "--why", "case 1", "-o", here],
+        &["report", here],
+        &["report", here, "--blind"],
+    ] {
+        let refused = microstamp().args(writes).assert().code(2);
+        let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(said.contains("another microstamp is at work"), "{writes:?}: {said}");
+        assert_eq!(files(), before, "{writes:?}");
+    }
     drop(held);
     decode(&lab, &out, &["--resume"], 1);
 }
 
 #[test]
 fn run_json_names_every_file_and_photograph_and_seals_itself() {
-    let (_dir, lab, whole) = lab();
+    let (dir, lab, whole) = lab();
     let run = manifest(&whole);
     let hash = |path: &Path| microstamp::batch::disk::sha256_of(path).unwrap();
     for (name, sha256) in &run.outputs {
@@ -346,6 +379,11 @@ fn run_json_names_every_file_and_photograph_and_seals_itself() {
         assert_eq!(evidence.sha256, Some(hash(&lab.join(&evidence.path))));
     }
     assert!(is_sealed(&fs::read(whole.join("run.json")).unwrap()));
+    // Whoever notes what is printed has the hash of what names all others.
+    let out = dir.path().join("again");
+    let again = microstamp().arg("decode").arg(&lab).arg("-o").arg(&out).assert().code(1);
+    let said = String::from_utf8_lossy(&again.get_output().stderr).into_owned();
+    assert!(said.contains(&hash(&out.join("run.json"))), "{said}");
 }
 
 #[cfg(unix)]

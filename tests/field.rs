@@ -3,12 +3,18 @@
 
 mod common;
 
-use common::{decode, shared, truth};
+use common::{assert_sure_are_true, decode, shared, truth};
 use microstamp::Settings;
+use microstamp::batch::Record;
 use microstamp::pipeline::decode::Status;
 use microstamp::pipeline::geometry::Ellipse;
 use microstamp::pipeline::photo;
 use microstamp::score::overlap::iou;
+
+/// Codes that are accepted, and most probable codes that are right, at the least. Below what is usual: a reader that has
+/// become worse is noticed, a photograph more or less is not.
+const LEAST_READ: usize = 12;
+const LEAST_RIGHT: usize = 19;
 
 #[test]
 fn field_photographs_keep_their_order_their_scale_and_get_no_wrong_code() {
@@ -28,10 +34,14 @@ fn field_photographs_keep_their_order_their_scale_and_get_no_wrong_code() {
         }
         if row["code"].is_empty() {
             assert!(record.code.is_none(), "{}: {:?} on an unmarked primer", record.path, record.code);
-        } else if record.status == Status::Read {
-            assert_eq!(record.code.as_deref(), Some(row["code"].as_str()), "{}", record.path);
         }
+        assert_sure_are_true(record, &row["code"]);
     }
+    let read = records.iter().filter(|r| r.status == Status::Read).count();
+    let is_right = |r: &&Record| r.best.as_ref().is_some_and(|best| *best == truth[&r.path]["code"]);
+    let right = records.iter().filter(is_right).count();
+    println!("{read} read, {right} most probable codes right");
+    assert!(read >= LEAST_READ && right >= LEAST_RIGHT, "only {read} read and {right} right of 24");
 }
 
 /// Value below which `share` of the sorted values lie.

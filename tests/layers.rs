@@ -107,12 +107,35 @@ fn the_pipeline_knows_no_clock_no_folder_and_no_chance() {
     let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pipeline");
     for path in sources(&pipeline) {
         let text = std::fs::read_to_string(&path).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap();
+        // A file's tests stand at its end.
+        let text = text.split("\nmod tests {").next().unwrap();
         if path.ends_with("tests.rs") {
             continue;
         }
-        for word in ["std::fs", "std::time", "std::env", "rand::", "rand_chacha", "HashMap", "println!"] {
+        for word in
+            ["fs::", "{fs", "SystemTime", "Instant::", "env::", "rand::", "rand_", "HashMap", "HashSet"]
+        {
             assert!(!text.contains(word), "{} uses {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_but_the_command_prints() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for path in sources(&src) {
+        let relative = path.strip_prefix(&src).unwrap();
+        // How far a batch has come is said while it runs.
+        let may = relative.starts_with("cli") || relative == Path::new("batch/progress.rs");
+        if may || relative.ends_with("tests.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in
+            text.split("\nmod tests {").next().unwrap().lines().filter(|l| !l.trim_start().starts_with("//"))
+        {
+            let prints = ["print!(", "println!(", "say!("].iter().any(|word| line.contains(word));
+            assert!(!prints, "{}: {line}", path.display());
         }
     }
 }

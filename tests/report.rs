@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{decode, microstamp, records};
+use common::{decode, microstamp, records, say_lacking};
 use microstamp::batch::Record;
 use microstamp::pipeline::decode::Status;
 use microstamp::pipeline::photo::sha256;
@@ -28,21 +28,22 @@ fn copy(from: &Path, to: &Path) {
 /// The lab's photographs and a hostile name among them, decoded: once for all tests, of which each
 /// gets a copy.
 fn lab(dir: &Path) -> (PathBuf, PathBuf, Vec<Record>) {
-    static DECODED: OnceLock<TempDir> = OnceLock::new();
+    static DECODED: OnceLock<PathBuf> = OnceLock::new();
     let decoded = DECODED.get_or_init(|| {
-        // What a static holds is never dropped: it stays below target.
-        let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let photographs = dir.path().join("photographs");
+        // What a static holds is never dropped: it stays below target until the next run.
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
+        let _ = std::fs::remove_dir_all(&dir);
+        let photographs = dir.join("photographs");
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/lab"), &photographs);
         let first = photographs.join("clean-00000-01/clean-00000-01_1.png");
         std::fs::create_dir_all(photographs.join("<b>scene")).unwrap();
         std::fs::copy(first, photographs.join("<b>scene").join(HOSTILE)).unwrap();
-        decode(&photographs, &dir.path().join("out"), &[], 0);
+        decode(&photographs, &dir.join("out"), &[], 0);
         dir
     });
     let (photographs, out) = (dir.join("photographs"), dir.join("out"));
-    copy(&decoded.path().join("photographs"), &photographs);
-    copy(&decoded.path().join("out"), &out);
+    copy(&decoded.join("photographs"), &photographs);
+    copy(&decoded.join("out"), &out);
     let records = records(&out);
     (photographs, out, records)
 }
@@ -195,9 +196,22 @@ fn readings_that_were_altered_with_their_hash_break_the_seal_and_are_said_to_be_
     );
     let index = std::fs::read_to_string(out.join("report/index.html")).unwrap();
     assert!(index.contains("its seal is broken"), "{index}");
-    let link = microstamp().arg("link").arg(&out).arg("-o").arg(dir.path().join("links")).assert();
-    let said = String::from_utf8(link.get_output().stderr.clone()).unwrap();
-    assert!(said.contains("run.json is not as its run left it"), "{said}");
+    let registry = dir.path().join("registry.sqlite");
+    microstamp().args(["registry", "init", "--registry"]).arg(&registry).assert().success();
+    let (out, registry) = (out.to_str().unwrap(), registry.to_str().unwrap());
+    let truth = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/lab/truth.csv");
+    let beside = dir.path().join("beside");
+    let beside = beside.to_str().unwrap();
+    for works in [
+        &["link", out, "-o", beside][..],
+        &["group", out, "--group-by", "^([^/]+)/", "-o", beside],
+        &["trace", out, "--registry", registry, "--why", "case 1"],
+        &["score", out, "--truth", truth],
+    ] {
+        let run = microstamp().args(works).assert();
+        let said = String::from_utf8(run.get_output().stderr.clone()).unwrap();
+        assert!(said.contains("run.json is not as its run left it"), "{works:?}: {said}");
+    }
 }
 
 /// A joint reading is evidence like a photograph's own.
@@ -310,7 +324,7 @@ fn in_a_browser() {
         (tests.join("node_modules").is_dir(), "tests/browser/node_modules (npm ci --prefix tests/browser)"),
     ] {
         if !there {
-            println!("skipped: {what} is not there");
+            say_lacking(&format!("{what} is not there"));
             return;
         }
     }

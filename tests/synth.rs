@@ -102,6 +102,48 @@ fn the_same_seed_gives_the_same_bytes_on_one_and_two_threads_and_truth_lists_eve
 }
 
 #[test]
+fn the_first_photographs_of_a_long_run_are_those_of_a_short_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = |count: &str| {
+        let out = dir.path().join(count);
+        let order = ["synth", "--count", count, "--seed", "12", "--long-px", "400", "--quiet", "-o"];
+        microstamp().args(order).arg(&out).assert().code(0);
+        let mut files = contents(&out);
+        files.remove("run.json");
+        let truth = String::from_utf8(files.remove("truth.csv").unwrap()).unwrap();
+        (files, truth)
+    };
+    let ((short, short_truth), (long, long_truth)) = (made("4"), made("10"));
+    assert_eq!((short.len(), long.len()), (4, 10));
+    for (name, bytes) in &short {
+        assert!(long[name] == *bytes, "{name}");
+    }
+    assert!(long_truth.starts_with(&short_truth));
+}
+
+/// What is measured on was never trained on, nor fitted to.
+#[test]
+fn splits_share_no_code_and_no_typeface() {
+    let drawn = [Split::Train, Split::Calibrate, Split::Valid].map(|split| {
+        let faces = Faces::new(Vec::new(), split);
+        let (mut codes, mut fonts) = (BTreeSet::new(), BTreeSet::new());
+        for index in 0..300 {
+            let scene = Scene::draw(5, index, &[Profile::Field], TWO_CASES, &faces, &Scheme::all());
+            let truth = truth(&scene);
+            codes.insert(truth.code.clone());
+            fonts.insert(truth.font.clone());
+        }
+        (codes, fonts)
+    });
+    for (i, (codes, fonts)) in drawn.iter().enumerate() {
+        assert!(codes.len() > 140 && fonts.len() > 100, "{} codes, {} typefaces", codes.len(), fonts.len());
+        for (others, their_fonts) in &drawn[i + 1..] {
+            assert!(codes.is_disjoint(others) && fonts.is_disjoint(their_fonts));
+        }
+    }
+}
+
+#[test]
 fn every_kind_of_file_is_read_with_its_size_bits_greys_and_scale() {
     let schemes = Scheme::all();
     for (i, um_per_px) in [1.6f32, 2.4272, 5.0, 11.9].into_iter().enumerate() {

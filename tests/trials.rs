@@ -9,7 +9,7 @@ mod nothing;
 #[path = "common/seeds.rs"]
 mod seeds;
 
-use common::{decode, microstamp, records};
+use common::{decode, microstamp, records, say_skipped};
 use microstamp::batch::progress::Progress;
 use microstamp::batch::{Record, inputs, runner};
 use microstamp::pipeline::Pipeline;
@@ -68,8 +68,8 @@ fn kills(times: usize, count: usize) {
     let mut rng = generator(SEED, 0);
     let (mut identical, mut ended, mut kept, mut torn) = (0, 0, 0, 0);
     let mut i = 0;
-    // A run that ended before it was killed shows nothing.
-    while i < times {
+    // A run that ended before it was killed shows nothing, and neither do kills before the first line.
+    while i < times || kept == 0 {
         let out = dir.path().join(format!("out-{i}-{ended}"));
         let mut command = program();
         command.args(["decode", "--config", &once]).arg(&lab).arg("-o").arg(&out);
@@ -93,13 +93,13 @@ fn kills(times: usize, count: usize) {
         fs::remove_dir_all(&out).unwrap();
     }
     println!(
-        "kill -9 in a batch of {count}, {} ms, then --resume: {identical} of {times} byte-identical; {:.1} lines \
+        "kill -9 in a batch of {count}, {} ms, then --resume: {identical} of {i} byte-identical; {:.1} lines \
          were kept on average, {torn} torn; {ended} more had ended before; {} bytes",
         took.as_millis(),
-        kept as f64 / times as f64,
+        kept as f64 / i as f64,
         results.len()
     );
-    assert_eq!(identical, times);
+    assert_eq!(identical, i);
 }
 
 #[test]
@@ -111,6 +111,44 @@ fn kill_3() {
 #[ignore = "long"]
 fn kill_100() {
     kills(100, 60);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_interrupted_ends_with_130_and_goes_on() {
+    let (dir, lab) = photographs(12, 240);
+    let (whole, once) = (dir.path().join("whole"), once(&dir));
+    decode(&lab, &whole, &["--config", &once], 0);
+    for signal in ["INT", "TERM"] {
+        let out = dir.path().join(signal);
+        let order = |more: &[&str]| {
+            let mut command = program();
+            command.args(["decode", "--threads", "1", "--config", &once]).arg(&lab).arg("-o").arg(&out);
+            command.args(more).stderr(Stdio::piped());
+            command
+        };
+        let mut run = order(&[]).spawn().unwrap();
+        // The first photograph is done and eleven are not.
+        let lines = || fs::read(out.join("results.jsonl")).unwrap_or_default();
+        while !lines().contains(&b'\n') && run.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Command::new("kill").args(["-s", signal, &run.id().to_string()]).status().unwrap();
+        let ended = run.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(130), "{ended:?}");
+        assert!(String::from_utf8_lossy(&ended.stderr).contains("--resume"), "{ended:?}");
+        let left = lines();
+        assert!(
+            left.last() == Some(&b'\n') && left.len() < fs::read(whole.join("results.jsonl")).unwrap().len()
+        );
+        assert_eq!(order(&["--resume"]).status().unwrap().code(), Some(0));
+        for name in ["results.jsonl", "results.csv", "failures.csv"] {
+            assert!(
+                fs::read(out.join(name)).unwrap() == fs::read(whole.join(name)).unwrap(),
+                "{signal} {name}"
+            );
+        }
+    }
 }
 
 /// What a run on a disk of `room` bytes leaves is a beginning of what a whole run writes, and nothing is torn.
@@ -154,7 +192,7 @@ fn disk_full_20() {
         // Whole pages of memory.
         let room = 4096 * (1 + rng.next_u64() % (total / 4096));
         if !mount(format!("size={room}")) {
-            println!("skipped: no file system can be mounted here");
+            say_skipped("no file system can be mounted here");
             return;
         }
         let out = disk.join("out");

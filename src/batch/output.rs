@@ -299,3 +299,99 @@ fn flat(r: &Record) -> Vec<String> {
     ]);
     row
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::Failure;
+    use crate::pipeline::decode::{GearReading, Position, Source, Status};
+    use crate::pipeline::heights::Measured;
+    use crate::pipeline::photo::{Chosen, Page};
+    use std::collections::BTreeMap;
+
+    /// Cells of a row by the names in its table's heading.
+    fn cells(file: usize, row: &[u8]) -> BTreeMap<String, String> {
+        let table = [heading(file), row.to_vec()].concat();
+        let mut rows = csv::Reader::from_reader(&table[..]).into_deserialize();
+        rows.next().unwrap().unwrap()
+    }
+
+    fn everything_another() -> Record {
+        let position = |char, p| Position {
+            char,
+            p,
+            alternatives: vec![(char, p)],
+            from: Source::Both,
+            quad: [(0.0, 0.0); 4],
+        };
+        let ellipse =
+            |x: f64| Some(Ellipse { cx: x, cy: x + 1.0, rx: x + 2.0, ry: x + 3.0, angle_deg: x + 4.0 });
+        Record {
+            sha256: Some("5a".into()),
+            status: Status::Partial,
+            code: Some("A?".into()),
+            best: Some("A7".into()),
+            confidence: 0.25,
+            format: Some("ifm6".into()),
+            positions: vec![position('A', 0.875), position('7', 0.5)],
+            gear: Some(GearReading { present: true, symbols: "?7".into(), agrees: false }),
+            primer: ellipse(10.0),
+            impression: ellipse(20.0),
+            rotation_deg: Some(30.5),
+            mirrored: Some(true),
+            um_per_px: Some(2.5),
+            um_per_px_from: Some("tiff".into()),
+            heights: Some(Measured { grid: (3, 2), spacing_um: (1.0, 1.5), missing: 0.125 }),
+            page: Some(Chosen { of: 9, asked: Page::Number(4), page: Some(4), planes: 1 }),
+            warnings: vec!["several_images".into(), "other_format".into()],
+            ..Record::failed("=a/b.png", None, Failure::new("decode", "a reason", "a hint"))
+        }
+    }
+
+    #[test]
+    fn every_column_holds_what_its_name_says() {
+        let row = cells(1, &results_row(&everything_another()));
+        let expected = [
+            ("path", "'=a/b.png"),
+            ("status", "partial"),
+            ("code", "A?"),
+            ("best", "A7"),
+            ("confidence", "0.25"),
+            ("format", "ifm6"),
+            ("p", "0.875 0.5"),
+            ("gear_symbols", "?7"),
+            ("gear_agrees", "false"),
+            ("primer_cx", "10"),
+            ("primer_cy", "11"),
+            ("primer_rx", "12"),
+            ("primer_ry", "13"),
+            ("primer_angle_deg", "14"),
+            ("impression_cx", "20"),
+            ("impression_cy", "21"),
+            ("impression_rx", "22"),
+            ("impression_ry", "23"),
+            ("impression_angle_deg", "24"),
+            ("rotation_deg", "30.5"),
+            ("mirrored", "true"),
+            ("um_per_px", "2.5"),
+            ("um_per_px_from", "tiff"),
+            ("heights_missing", "0.125"),
+            ("page", "4"),
+            ("warnings", "several_images other_format"),
+            ("failure", "a reason"),
+            ("sha256", "5a"),
+        ];
+        assert_eq!(row.len(), expected.len());
+        for (name, cell) in expected {
+            assert_eq!(row[name], cell, "{name}");
+        }
+        let failure = cells(2, &failures_row(&everything_another()));
+        let [stage, reason, hint] = ["stage", "reason", "hint"].map(|name| failure[name].as_str());
+        assert_eq!((stage, reason, hint), ("decode", "a reason", "a hint"));
+        let times = cells(3, &timings_row("a", &[1.0, 0.5]));
+        let [first, second, total] =
+            [STAGES[0], STAGES[1], "total"].map(|stage| times[&format!("{stage}_ms")].as_str());
+        assert_eq!((first, second, total), ("1.00", "0.50", "1.50"));
+    }
+}

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::batch::manifest::Manifest;
 use crate::batch::names::printable;
-use crate::batch::output::is_of_groups;
+use crate::batch::output::{self, is_of_groups};
 use crate::batch::record::{Record, share};
 use crate::error::Fatal;
 use crate::groups::confidence::Calibration;
@@ -104,6 +104,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let manifest = remark_if_changed(&args.out);
     remark_if_several(manifest.as_ref().map_or(0, |run| run.inputs.len()), common);
     let folder = args.output.as_ref().unwrap_or(&args.out);
+    // Before it is looked at: a `decode` at work there is about to state groups of its own.
+    let _held = output::hold(folder)?;
     if manifest_of(folder).is_some_and(|m| m.outputs.contains_key(FILES[0])) {
         return Err(Fatal::new(
             format!("{} has groups of its own, whose hash is in run.json", folder.display()),

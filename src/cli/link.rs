@@ -2,7 +2,7 @@
 
 use super::{Common, Outcome, keep_from_evidence, keep_others, print, remark_if_changed, remark_if_several};
 use crate::batch::names::printable;
-use crate::batch::pool;
+use crate::batch::{output, pool};
 use crate::casework::leads::{self, Leads, Member};
 use crate::casework::link::Linker;
 use crate::casework::results::{self, MarkRead};
@@ -61,6 +61,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     let folder = args.out.as_ref().unwrap_or(&args.outs[0]);
     keep_from_evidence(&evidence, folder)?;
+    let _held = output::hold(folder)?;
     for name in leads::FILES {
         keep_others(&folder.join(name), |bytes| Leads::is_one(name, bytes))?;
     }

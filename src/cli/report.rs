@@ -101,6 +101,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let name = if args.blind { "blind" } else { "report" };
     let out = args.out.clone().unwrap_or_else(|| args.run.join(name));
     inputs::keep_apart(&batch.inputs, &out)?;
+    let _held = if args.out.is_none() { output::hold(&args.run)? } else { None };
     output::make_folder(&out)?;
     let shown_bar = !common.quiet && std::io::stderr().is_terminal();
     let bar = if shown_bar { ProgressBar::new(batch.records.len() as u64) } else { ProgressBar::hidden() };

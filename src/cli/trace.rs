@@ -3,7 +3,7 @@
 use super::registry::{Place, Who};
 use super::{Common, Outcome, keep_from_evidence, print, remark_if_changed, unwritable};
 use crate::batch::names::printable;
-use crate::batch::output::FILES;
+use crate::batch::output::{self, FILES};
 use crate::casework::answers;
 use crate::casework::entry::is_day;
 use crate::casework::population::Filter;
@@ -15,6 +15,7 @@ use crate::pipeline::scheme::Scheme;
 use crate::words::{self, counted, expected, percent, thousands};
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Look a code, or the readings of a folder, up in the registry
@@ -125,8 +126,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     };
     if let Some(out) = &args.out {
         keep_from_evidence(&evidence, out)?;
-        prepare(out)?;
     }
+    let _held = args.out.as_deref().map(prepare).transpose()?;
     let mut database = store::open(&args.place.registry)?;
     let traces = trace::trace(&mut *database, &questions, &terms, &actor)?;
     // The rows in its log are on the disk before an answer is shown.
@@ -197,9 +198,10 @@ fn choose(args: &Args, questions: Vec<Question>) -> Result<Vec<Question>, Fatal>
     Ok(questions.into_iter().filter(|q| args.photo.is_empty() || args.photo.contains(&path_of(q))).collect())
 }
 
-/// Makes the folder for the answers, before anything is asked and logged.
-fn prepare(out: &Path) -> Result<(), Fatal> {
+/// Makes the folder for the answers and holds it, before anything is asked and logged.
+fn prepare(out: &Path) -> Result<Option<File>, Fatal> {
     std::fs::create_dir_all(out).map_err(|e| unwritable(out, &e))?;
+    let held = output::hold(out)?;
     for name in answers::FILES {
         if out.join(name).exists() {
             return Err(Fatal::new(
@@ -208,7 +210,7 @@ fn prepare(out: &Path) -> Result<(), Fatal> {
             ));
         }
     }
-    Ok(())
+    Ok(held)
 }
 
 fn table(header: &[&str]) -> Table {

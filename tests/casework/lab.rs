@@ -1,6 +1,6 @@
 //! A laboratory's registry for one test, and what it is asked.
 
-use crate::common::microstamp;
+use crate::common::{microstamp, say_lacking};
 use microstamp::pipeline::scheme::Scheme;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,7 +50,7 @@ pub fn labs() -> Vec<Lab> {
             let place = format!("{address}/{name}");
             labs.push(Lab { place, folder: TempDir::new().unwrap(), server: Some((server, name)) });
         }
-        Err(_) => println!("skipped: the same on PostgreSQL, since MICROSTAMP_TEST_POSTGRES names no server"),
+        Err(_) => say_lacking("the same on PostgreSQL, since MICROSTAMP_TEST_POSTGRES names no server"),
     }
     for lab in &labs {
         lab.ok(&["registry", "init"]);

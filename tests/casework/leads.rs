@@ -337,6 +337,21 @@ fn codes_that_are_not_registered_are_never_called_registered() {
 }
 
 #[test]
+fn a_reading_beside_a_registered_code_may_be_of_one_that_is_not_registered() {
+    for lab in Lab::with_entries() {
+        // B most likely, of which no code is registered; an A makes it one that is.
+        let not_registered = |name: &str, b: f64| {
+            let line = reading("case/a.png", name, "?7DK2MP5", "B7DK2MP5", 0.9995, (b, 'A'));
+            let trace = lab.traces(&[&out_folder(&lab, name, &[line])]).remove(0);
+            assert_eq!(trace["candidates"][0]["code"], "A7DK2MP5");
+            trace["not_registered"].as_f64().unwrap()
+        };
+        let (doubtful, likely) = (not_registered("01", 0.6), not_registered("02", 0.98));
+        assert!(doubtful > 1e-4 && likely > 0.01 && likely > 5.0 * doubtful, "{doubtful}, {likely}");
+    }
+}
+
+#[test]
 fn readings_of_one_pin_are_linked_across_scenes_and_runs_without_any_registry() {
     let lab = &labs()[0];
     let read =

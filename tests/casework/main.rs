@@ -4,6 +4,7 @@
 //! each test makes and drops a database of its own there. Without it they run on files alone.
 #![allow(clippy::unwrap_used)]
 
+mod accidents;
 #[path = "../common/mod.rs"]
 mod common;
 mod lab;

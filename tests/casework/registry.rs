@@ -1,18 +1,8 @@
-//! What goes into a registry, what does not, and what an accident leaves.
+//! What goes into a registry, and what does not.
 
 use crate::common::microstamp;
-use crate::lab::{Lab, labs, many};
+use crate::lab::{Lab, labs};
 use microstamp::casework::store::{self, Value};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-fn import_in_background(lab: &Lab, file: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_microstamp"))
-        .args(["registry", "import", file, "--registry", &lab.place])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
 
 #[test]
 fn a_file_goes_in_once_however_often_it_is_brought() {
@@ -425,63 +415,5 @@ fn what_cannot_be_done_is_one_message_and_changes_nothing() {
         let stderr = String::from_utf8_lossy(&run.stderr);
         assert_eq!(run.status.code(), Some(2));
         assert!(stderr.contains(words) && !stderr.contains("secret"), "{stderr}");
-    }
-}
-
-#[test]
-fn an_import_that_is_killed_leaves_no_half_batch_and_no_lock() {
-    const ROWS: usize = 30_000;
-    for lab in Lab::with_entries() {
-        let mut landed = 6;
-        let mut killed = 0;
-        // From before the first row to after the last, wherever that is on this machine.
-        for (i, wait_ms) in [5, 40, 80, 150, 250, 400, 600, 900].into_iter().enumerate() {
-            let file = lab.file(&format!("{i}.csv"), &many(ROWS, i * ROWS));
-            let mut import = import_in_background(&lab, &file);
-            std::thread::sleep(Duration::from_millis(wait_ms));
-            import.kill().unwrap();
-            killed += usize::from(!import.wait().unwrap().success());
-            let now = lab.records();
-            assert!(now == landed || now == landed + ROWS as i64, "{now} records, {landed} before");
-            // The next one finds no lock, and does what the killed one did not.
-            let (alone, rest) = (now - landed, ROWS as i64 - (now - landed));
-            lab.ok(&["registry", "import", &file, "--quiet"]);
-            landed = now + rest;
-            assert_eq!(lab.records(), landed, "{alone} had landed");
-        }
-        assert!(killed > 0, "none was killed on its way");
-        assert_eq!(lab.stats()["log"]["whole"], true);
-    }
-}
-
-#[test]
-fn two_writers_at_once_both_land_whole() {
-    for lab in Lab::with_entries() {
-        let files = [0, 15_000].map(|offset| lab.file(&format!("{offset}.csv"), &many(20_000, offset)));
-        let mut imports: Vec<_> = files.iter().map(|file| import_in_background(&lab, file)).collect();
-        // Questions go on meanwhile.
-        lab.ok(&["trace", "A7CK2MP4", "--why", "case 1"]);
-        for import in &mut imports {
-            assert!(import.wait().unwrap().success());
-        }
-        assert_eq!(lab.records(), 6 + 35_000, "5,000 stand in both files");
-        let stats = lab.stats();
-        assert_eq!((&stats["log"]["whole"], &stats["log"]["rows"]), (&true.into(), &4.into()));
-    }
-}
-
-#[test]
-fn a_lost_connection_is_one_message_and_nothing_is_kept() {
-    for lab in Lab::with_entries().into_iter().filter(|lab| lab.server.is_some()) {
-        let mut database = store::open(&lab.place).unwrap();
-        database.begin().unwrap();
-        database.execute("DELETE FROM record WHERE make = $1", &["Colt".into()]).unwrap();
-        let (server, name) = lab.server.as_ref().unwrap();
-        let mut other = postgres::Client::connect(server, postgres::NoTls).unwrap();
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
-        other.execute(end, &[name]).unwrap();
-        let fatal = database.execute("DELETE FROM record WHERE make = $1", &["Glock".into()]).unwrap_err();
-        assert!(fatal.what.contains("was lost"), "{fatal}");
-        assert_eq!(lab.records(), 6);
     }
 }

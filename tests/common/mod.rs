@@ -4,6 +4,7 @@
 use assert_cmd::Command;
 use microstamp::batch::Record;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The command, with its binary built for the tests.
@@ -38,14 +39,35 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
+/// Says that something is not tested, and why. Straight to stderr: what a test prints that passes is not shown.
+pub fn say_skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+/// The same of what `.ci/run` installs, which says by `MICROSTAMP_TEST_ALL` that it must be there.
+pub fn say_lacking(what: &str) {
+    assert!(std::env::var_os("MICROSTAMP_TEST_ALL").is_none(), "{what}");
+    say_skipped(what);
+}
+
 /// A folder beside the project, or nothing with a printed line.
 pub fn shared(name: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
     let there = folder.is_dir();
     if !there {
-        println!("skipped: {} is not there", folder.display());
+        say_skipped(&format!("{} is not there", folder.display()));
     }
     there.then_some(folder)
+}
+
+/// That every character of `record` that is given as sure is that of the true `code`, empty where there is no mark.
+pub fn assert_sure_are_true(record: &Record, code: &str) {
+    let Some(said) = &record.code else { return };
+    let of_one_length = said.chars().count() == code.chars().count();
+    let sure = said.chars().zip(code.chars().chain(std::iter::repeat(' '))).filter(|(c, _)| *c != '?');
+    for (found, truth) in sure {
+        assert!(of_one_length && found == truth, "{}: {said} for {code:?}", record.path);
+    }
 }
 
 /// The rows of truth.csv by path.

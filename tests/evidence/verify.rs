@@ -1,6 +1,6 @@
 //! `verify`: whatever has changed is named, and a signature holds for its key alone.
 
-use super::common::{decode, microstamp, picture};
+use super::common::{decode, microstamp, picture, say_lacking};
 use super::{cut_off, lab, manifest};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -167,7 +167,7 @@ fn a_signature_holds_for_the_key_that_made_it_and_for_no_other_byte() {
         .output();
     match openssl {
         Ok(run) => assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr)),
-        Err(e) => println!("skipped: openssl: {e}"),
+        Err(e) => say_lacking(&format!("openssl: {e}")),
     }
     turn(&out.join("run.json.sig"), 7);
     assert_eq!(check(&public).0, 1);
