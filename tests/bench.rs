@@ -30,12 +30,10 @@ fn bench_writes_the_fields_of_the_contract_and_the_accuracy_where_the_truth_is_g
     assert!(String::from_utf8(out).unwrap().contains("4 photographs, 2 threads"));
     let figures: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
     assert_eq!((figures["photographs"].as_u64(), figures["threads"].as_u64()), (Some(4), Some(2)));
-    for positive in ["photographs_per_second", "floor_ratio", "thread_scaling"] {
-        assert!(figures[positive].as_f64().unwrap() > 0.0, "{positive}");
+    for field in ["photographs_per_second", "floor_ratio", "thread_scaling"] {
+        assert!(figures[field].is_number(), "{field}");
     }
-    if cfg!(target_os = "linux") {
-        assert!(figures["peak_memory_mb"].as_f64().unwrap() > 1.0);
-    }
+    assert_eq!(figures["peak_memory_mb"].is_number(), cfg!(target_os = "linux"));
     // Every file is one that the floor decodes too: else the ratio would compare unlike work.
     assert_eq!(figures["floor_undecoded"], 0);
     let stages: Vec<&str> =

@@ -441,16 +441,36 @@ fn originals_are_not_touched_and_results_do_not_come_among_them() {
     assert!(!inside.exists());
     // A folder that may not be written at all is read all the same.
     let photographs = lab.join("case-0");
-    let stamp = |p: &Path| (fs::read(p).unwrap(), fs::metadata(p).unwrap().modified().unwrap());
-    let before = stamp(&photographs.join("0.png"));
+    let stamps = || -> Vec<_> {
+        let mut paths: Vec<_> = fs::read_dir(&photographs).unwrap().map(|e| e.unwrap().path()).collect();
+        paths.sort();
+        let stamp = |p: PathBuf| {
+            let modified = fs::metadata(&p).unwrap().modified().unwrap();
+            (fs::read(&p).unwrap(), p, modified)
+        };
+        paths.into_iter().map(stamp).collect()
+    };
+    let before = stamps();
+    assert_eq!(before.len(), 3);
     for path in [photographs.join("0.png"), photographs.clone()] {
         let mut permissions = fs::metadata(&path).unwrap().permissions();
         permissions.set_readonly(true);
         fs::set_permissions(&path, permissions).unwrap();
     }
-    decode(&photographs, &dir.path().join("out"), &[], 0);
-    assert!(stamp(&photographs.join("0.png")) == before);
-    assert_eq!(fs::read_dir(&photographs).unwrap().count(), 3);
+    let out = dir.path().join("out");
+    decode(&photographs, &out, &[], 0);
+    let (originals, out) = (photographs.to_str().unwrap(), out.to_str().unwrap());
+    let seen = dir.path().join("seen");
+    for works in [
+        &["inspect", &format!("{originals}/0.png"), "-o", seen.to_str().unwrap()][..],
+        &["bench", originals, "--runs", "1"],
+        &["group", out, "--group-by", "^([0-9])"],
+        &["report", out],
+        &["verify", out, "--inputs", originals],
+    ] {
+        microstamp().args(works).assert().code(0);
+    }
+    assert!(stamps() == before);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -11,13 +11,18 @@ mod targets;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use seeds::{below, files, generator, mutate};
 
 /// Inputs a target. Small ones: it is the structure that is attacked.
 const CASES: u32 = 20_000;
 
+/// Another number in `MICROSTAMP_FUZZ_SEED` draws other inputs; without it a commit is tried with the same ones each time.
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() }
+    let asked = std::env::var("MICROSTAMP_FUZZ_SEED").ok();
+    let seed = asked.map_or(2026, |seed| seed.parse().unwrap());
+    let rng_seed = RngSeed::Fixed(seed);
+    ProptestConfig { cases: CASES, failure_persistence: None, rng_seed, ..ProptestConfig::default() }
 }
 
 /// Runs a target on spoilt copies of the seeds, and now and then on bytes of no kind.

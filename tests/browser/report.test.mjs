@@ -41,7 +41,19 @@ const column = (page, n) => page.locator(`#photographs tbody tr td:nth-child(${n
 
 test("every page opens from disk without an error, and asks for nothing off the disk", async () => {
   const page = await open(REPORT, "index.html");
-  for (const name of pages(REPORT)) await page.goto(address(REPORT, name));
+  const all = pages(REPORT);
+  assert.ok(all.filter((name) => name.startsWith("photographs/")).length === LINES.length, all.join(" "));
+  for (const name of all) await page.goto(address(REPORT, name));
+  await close(page);
+});
+
+test("a photograph's page tells its own code, confidence and hash", async () => {
+  const page = await open(REPORT, SURE_PAGE);
+  const text = await page.locator("body").textContent();
+  for (const said of [SURE.code, SURE.sha256, SURE.path]) assert.ok(text.includes(said), said);
+  for (const line of LINES.filter((line) => line.code && line.code !== SURE.code)) {
+    assert.ok(!text.includes(line.sha256), line.path);
+  }
   await close(page);
 });
 
@@ -309,6 +321,7 @@ test("two windows of one examiner keep each other's readings, and what is typed 
   const compared = await second.evaluate(() => Object.values(localStorage)
     .flatMap((kept) => Object.values(JSON.parse(kept))).filter((verdict) => verdict.after).length);
   assert.equal(compared, 1);
+  assert.deepEqual(second.wrong, []);
   await close(first);
 });
 
