@@ -183,7 +183,7 @@ fn hidden(code: &str, unknown: usize, draw: &mut Draw) -> String {
 fn cold(place: &str, registered: &[String], unknown: usize, draw: &mut Draw, actor: &Actor) -> String {
     let terms = Terms { filter: Filter::default(), unregistered: UNREGISTERED };
     let mut times = Vec::new();
-    for code in registered.iter().step_by(registered.len() / COLD) {
+    for code in registered.iter().step_by((registered.len() / COLD).max(1)) {
         let question = Question::typed(&hidden(code, unknown, draw), &Scheme::all()).unwrap();
         forget(place);
         let mut database = store::open(place).unwrap();

@@ -36,7 +36,9 @@ fn synth(c: &mut Criterion) {
             for i in 0..GUNS {
                 let scene = scene(i, &faces, &schemes);
                 let framed = frame(&mut Draw::new(1, "frame", i), &scene, 1.0, &LABORATORY);
-                let window = Window { w: SIZE.0, h: SIZE.1, ..framed };
+                let half = |n: usize, of: usize| (of as f32 - n as f32) / 2.0 * framed.um_per_px;
+                let (x0, y0) = (framed.x0 + half(SIZE.0, framed.w), framed.y0 + half(SIZE.1, framed.h));
+                let window = Window { w: SIZE.0, h: SIZE.1, x0, y0, ..framed };
                 black_box(write::encode(&scene, &scene.render(&window, &schemes), &window).unwrap());
             }
         });

@@ -53,12 +53,11 @@ pub(super) struct Args {
     split: String,
 }
 
+/// Cases of a gun, at most, as `--cases-per-gun` has it: a gun has random streams for 4,096.
+const MOST_CASES: usize = 1000;
+
 pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
-    let split = match args.split.as_str() {
-        "train" => Split::Train,
-        "calibrate" => Split::Calibrate,
-        _ => Split::Valid,
-    };
+    let split = Split::by_name(&args.split).unwrap_or(Split::Valid);
     let photos_per_case = usize::from(args.photos_per_case);
     let cases_per_gun = match args.guns {
         Some(guns) if guns > args.count => {
@@ -67,7 +66,16 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
                 "--guns of at most --count",
             ));
         }
-        Some(guns) => (args.count.div_ceil(guns) as usize).div_ceil(photos_per_case),
+        Some(guns) => {
+            let cases = (args.count.div_ceil(guns) as usize).div_ceil(photos_per_case);
+            if cases > MOST_CASES {
+                return Err(Fatal::new(
+                    format!("--guns {guns} leaves {cases} cases to a gun, of {MOST_CASES} at most"),
+                    format!("--guns {}", args.count.div_ceil((MOST_CASES * photos_per_case) as u64)),
+                ));
+            }
+            cases
+        }
         None => usize::from(args.cases_per_gun),
     };
     let profiles = match Profile::ALL.iter().find(|(_, name)| args.profile == *name) {

@@ -37,11 +37,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
-    let split = match args.split.as_str() {
-        "train" => Split::Train,
-        "calibrate" => Split::Calibrate,
-        _ => Split::Valid,
-    };
+    let split = Split::by_name(&args.split).unwrap_or(Split::Train);
     let faces = Faces::new(read_faces(args.faces.as_deref())?, split);
     let kind = match args.kind.as_str() {
         "mark" => Kind::Mark,

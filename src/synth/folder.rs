@@ -102,7 +102,9 @@ fn photograph(
         let path = name("x3p");
         let bytes = x3p::encode(&z, &instrument).map_err(|e| cannot(&path, &e))?;
         put(out, &folder, &path, &bytes)?;
-        return Ok(Truth::new(&scene, &instrument.window, &path, &folder, schemes).of_heights());
+        return Ok(
+            Truth::new(&scene, &instrument.window, &path, &folder, schemes).of_heights(instrument.stored)
+        );
     }
     let window = frame(
         &mut Draw::new(order.seed, "frame", index),
@@ -125,7 +127,9 @@ fn photograph(
         let bytes =
             write::encode_stack(&planes, &window, scene.camera.bits, step).map_err(|e| cannot(&path, &e))?;
         put(out, &folder, &path, &bytes)?;
-        return Ok(Truth::new(&scene, &window, &path, &folder, schemes).of_stack(step));
+        let floor = scene.cartridge.seat_um - scene.gun.pin.depth_um;
+        let nearest = focus.iter().map(|f| (f - floor).abs()).fold(f32::INFINITY, f32::min);
+        return Ok(Truth::new(&scene, &window, &path, &folder, schemes).of_stack(nearest));
     }
     let path = name(write::ending(scene.camera.file));
     let rendered = scene.render(&window, schemes);

@@ -18,6 +18,15 @@ pub enum Split {
 }
 
 impl Split {
+    /// Every split, and its name on the command line.
+    pub const ALL: [(Self, &str); 3] =
+        [(Self::Train, "train"), (Self::Calibrate, "calibrate"), (Self::Valid, "valid")];
+
+    /// The split of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find_map(|(split, of)| (of == name).then_some(split))
+    }
+
     /// Keeps the random streams of the splits apart.
     fn salt(self) -> u64 {
         match self {
@@ -51,7 +60,7 @@ impl Faces {
         let files = files
             .into_iter()
             .filter(|f| {
-                // By name, so that adding a file moves no other from one split to another.
+                // By name, so that adding a file to ten or more moves no other from one split to another.
                 let n = f.name().bytes().fold(7u64, |h, b| h.wrapping_mul(131).wrapping_add(u64::from(b)));
                 all_one_split || split.owns(n)
             })
@@ -61,11 +70,7 @@ impl Faces {
 
     /// Name of the split, as `--split` takes it.
     pub fn split_name(&self) -> &'static str {
-        match self.split {
-            Split::Train => "train",
-            Split::Calibrate => "calibrate",
-            Split::Valid => "valid",
-        }
+        Split::ALL.iter().find(|(split, _)| *split == self.split).map_or("", |(_, name)| name)
     }
 
     /// Names of the files in use.

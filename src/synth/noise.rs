@@ -92,12 +92,11 @@ pub struct Noise {
     ox: usize,
     oy: usize,
     swap: bool,
-    /// Smoothing of the field, pixels (0 = white).
-    pub sigma: f32,
 }
 
 impl Noise {
-    /// The field whose smoothing is nearest to `sigma` pixels (in the logarithm).
+    /// The field whose smoothing is nearest to `sigma` pixels (in the logarithm); none is smoother than 42 pixels, so that
+    /// on fine pictures what is longer is cut short.
     pub fn new(draw: &mut Draw, sigma: f32) -> Self {
         let mut best = 0;
         if sigma >= 0.5 {
@@ -113,7 +112,6 @@ impl Noise {
             ox: draw.below(SIDE),
             oy: draw.below(SIDE),
             swap: draw.chance(0.5),
-            sigma: SIGMAS[best],
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Metal {
 /// The cartridge: case head and primer cup.
 #[derive(Clone, Debug)]
 pub struct Cartridge {
-    /// Short description for the truth file, e.g. `small nickel / brass, TULA 9X19`.
+    /// Short description for the truth file, e.g. `small TULA 9X19`.
     pub name: String,
     /// Outer edge of the cup, µm.
     pub cup_um: f32,
@@ -50,7 +50,7 @@ pub struct Cartridge {
     pub letters_um: (f32, f32, f32),
     /// Key of the headstamp's typeface.
     pub letters_key: u64,
-    /// Roughness height of cup and case, µm, and its correlation length, µm.
+    /// Roughness height of case and cup, µm, and its correlation length, µm.
     pub texture_um: (f32, f32, f32),
     /// Share of the cup's roughness that the pin leaves on the crater's floor.
     pub pressed: f32,

@@ -36,7 +36,7 @@ impl Window {
 pub struct Surface {
     /// Height, µm.
     pub z: Vec<f32>,
-    /// Factor on the reflectance, 0-1 and above for bright specks.
+    /// Factor on the reflectance: below 1 under residue, above 1 on the ground that the head lies on.
     pub albedo: Vec<f32>,
     /// Whether a pixel belongs to the cup (else to the case).
     pub cup: Vec<bool>,
@@ -60,7 +60,7 @@ impl Surface {
     }
 }
 
-/// Distance from the crater's middle in floor radii, and in units of µm along the mean radius.
+/// Places in the crater's own frame: its axes, and distances in floor radii or µm.
 pub struct Crater<'a> {
     gun: &'a Gun,
     ca: f32,

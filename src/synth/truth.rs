@@ -2,6 +2,8 @@
 
 use super::camera::{File, ScaleTag};
 use super::imprint::wear;
+use super::instrument::Stored;
+use super::light::Kind;
 use super::scene::Scene;
 use super::surface::Window;
 use crate::pipeline::scheme::Scheme;
@@ -94,9 +96,11 @@ impl Truth {
         let um = window.um_per_px;
         let shot = &scene.shot;
         let drag_um = if shot.drag.0 > 0.0 { shot.drag.0 * 2.0 * scene.gun.pin.rx_um } else { 0.0 };
+        // What goes over the mark shows nowhere else.
+        let marked = f32::from(u8::from(code.is_some()));
+        let double = shot.double.filter(|_| code.is_some());
         let rows: Vec<String> = scheme.rows.iter().map(ToString::to_string).collect();
         let layout = match rows.as_slice() {
-            [a, b] if a == b => format!("2x{a}"),
             [a, .., b] if scheme.rows.iter().all(|r| *r == scheme.rows[0]) && a == b => {
                 format!("{}x{a}", rows.len())
             }
@@ -128,20 +132,24 @@ impl Truth {
             light: scene.rig.kind.name(),
             font: code.map_or_else(String::new, |c| c.face_name.clone()),
             sunken: u8::from(code.is_some_and(|c| c.sunken)),
-            double: round(shot.double.map_or(0.0, |d| d.3), 2),
+            double: round(double.map_or(0.0, |d| d.3), 2),
             drag_um: round(drag_um, 1),
-            smear_um: round(shot.smear_um, 1),
+            smear_um: round(marked * shot.smear_um, 1),
             wear: round(wear(shot.rounds), 3),
-            transfer: round(shot.transfer, 3),
+            transfer: round(marked * shot.transfer, 3),
             format: scheme.id.clone(),
             case: scene.case,
             photo: scene.shot_no,
             rounds: shot.rounds as u32,
             ammunition: scene.cartridge.name.clone(),
-            partial: round(shot.partial, 3),
-            tilt: round(shot.tilt.1, 2),
-            double_um: round(shot.double.map_or(0.0, |d| d.0), 1),
-            double_deg: round(shot.double.map_or(0.0, |d| d.2.to_degrees()), 1),
+            partial: round(marked * shot.partial, 3),
+            tilt: round(marked * shot.tilt.1, 2),
+            double_um: round(double.map_or(0.0, |d| d.0), 1),
+            // Drawn clockwise, and left and right of a mirrored picture are swapped afterwards.
+            double_deg: round(
+                double.map_or(0.0, |d| if scene.mirrored { d.2 } else { -d.2 }.to_degrees()),
+                1,
+            ),
             drag_width: if shot.drag.0 > 0.0 { round(shot.drag.1, 2) } else { 0.0 },
             relief_um: round(code.map_or(0.0, |c| c.relief_um), 1),
             char_height_um: round(code.map_or(0.0, |c| c.height_um), 1),
@@ -161,7 +169,11 @@ impl Truth {
                 0,
             ),
             aperture: round(scene.camera.aperture, 3),
-            elevation_deg: round(scene.rig.elevation_deg, 1),
+            elevation_deg: match scene.rig.kind {
+                Kind::Ring | Kind::Oblique => round(scene.rig.elevation_deg, 1),
+                Kind::Coaxial => 90.0,
+                Kind::Dome => 0.0,
+            },
             crossed: u8::from(scene.rig.crossed),
             electrons: scene.camera.electrons.0 as u32,
             vignette: round(scene.camera.vignette, 2),
@@ -173,14 +185,13 @@ impl Truth {
         }
     }
 
-    /// The same for a focus stack whose planes are `step_um` apart: grey, with its scale, the floor within
-    /// half a step of a plane.
-    pub fn of_stack(self, step_um: f32) -> Self {
-        Self { scale_in_file: 1, defocus_um: step_um / 2.0, jpeg: 0, colour: 0, ..self }
+    /// The same for a focus stack: grey, with its scale; its nearest plane lies `nearest_um` from the floor's edge.
+    pub fn of_stack(self, nearest_um: f32) -> Self {
+        Self { scale_in_file: 1, defocus_um: round(nearest_um, 0), jpeg: 0, colour: 0, ..self }
     }
 
     /// The same for a height map: there is no light and no camera, and the file states its scale.
-    pub fn of_heights(self) -> Self {
+    pub fn of_heights(self, stored: Stored) -> Self {
         Self {
             scale_in_file: 1,
             light: "none",
@@ -193,7 +204,7 @@ impl Truth {
             gamma: 1.0,
             sharpen: 0.0,
             jpeg: 0,
-            bits: 32,
+            bits: if stored == Stored::Double { 64 } else { 32 },
             colour: 0,
             ..self
         }

@@ -119,7 +119,7 @@ pub enum Apex {
     Bowl,
 }
 
-/// The foot of L-like bends in J and U.
+/// The foot of the bend in J.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foot {
     /// Like every other bowl of the face.
