@@ -167,7 +167,7 @@ class Learner:
         torch.save(kept, folder / f"{self.name}.pt")
         state = {
             "net": self.net.state_dict(), "mean": self.mean.state_dict(), "optimiser": self.optimiser.state_dict(),
-            "steps": self.steps, "used": self.used, "seconds": seconds,
+            "steps": self.steps, "used": self.used, "peak": self.peak, "seconds": seconds,
         }
         torch.save(state, folder / f"{self.name}.state")
 
@@ -177,7 +177,7 @@ class Learner:
         self.net.load_state_dict(state["net"])
         self.mean.load_state_dict(state["mean"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.steps, self.used = state["steps"], state["used"]
+        self.steps, self.used, self.peak = state["steps"], state["used"], state["peak"]
         return state["seconds"]
 
     def start_from(self, path):

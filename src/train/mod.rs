@@ -28,7 +28,7 @@ pub enum Kind {
 
 /// Side of a photo tile, pixels: the finder's input.
 const PHOTO_PX: usize = 192;
-/// Side of a mark tile, pixels: the floor then has about the size of the tile that cells are cut from.
+/// Side of a mark tile, pixels: the floor then has some 200 across, two thirds of the tile that cells are cut from.
 const MARK_PX: usize = 384;
 /// Half side of a mark tile in rim radii.
 const MARK_SPAN: f32 = 1.3;

@@ -63,11 +63,6 @@ def cut(plane, matrix, centre, size, side):
     return values.squeeze(1)
 
 
-def averaged(plane, times):
-    """Planes as many times as coarse."""
-    return F.avg_pool2d(plane.unsqueeze(1).float(), times).squeeze(1)
-
-
 def spread(like, low, high):
     """Uniform numbers in the shape of `like`."""
     return torch.rand_like(like) * (high - low) + low
