@@ -48,7 +48,7 @@ pub const TIMES: &str = "A firearm that bore its code over several times has a r
 /// Where a registry's log has a question, and what its hash is good for.
 pub fn logged(row: &str, time: &str, sha256: &str) -> String {
     format!(
-        "Row {row} of the registry's log, {time}. `registry log --verify --since {sha256}` shows whether it stands there \
+        "Row {row} of the registry's log, {time}. `registry log --registry FILE --verify --since {sha256}` shows whether it stands there \
          as it did."
     )
 }

@@ -68,14 +68,7 @@ pub fn make_folder(out: &Path) -> Result<(), Fatal> {
         });
     }
     match std::fs::read_dir(out) {
-        Ok(_) => {
-            let hint = if out.join(super::manifest::NAME).exists() {
-                format!("--resume to continue the run in it, or {}", fresh())
-            } else {
-                fresh()
-            };
-            Err(Fatal::new(format!("the folder {} is not empty", out.display()), hint))
-        }
+        Ok(_) => Err(Fatal::new(format!("the folder {} is not empty", out.display()), fresh())),
         Err(e) => {
             let above = out.parent().filter(|p| !p.as_os_str().is_empty()).is_none_or(Path::is_dir);
             let hint = if above { fresh() } else { "-o with a folder that can be made".into() };

@@ -125,7 +125,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     };
     let resumes = args.resume || args.retry_failed;
     if !resumes || output::is_free(out) {
-        output::make_folder(out)?;
+        output::make_folder(out).map_err(|fatal| {
+            if !out.join(manifest::NAME).exists() {
+                return fatal;
+            }
+            let hint = format!("--resume to continue the run in it, or {}", fatal.hint);
+            Fatal::new(fatal.what, hint)
+        })?;
     }
     let _held = output::hold(out)?;
     if by.is_some() {

@@ -230,7 +230,7 @@ fn one(trace: &Trace, narrowing: &str) -> String {
         format!("{} {narrowing}", counted(trace.records, "record")).trim_end(),
         expected(trace.by_chance)
     );
-    if !narrowing.is_empty() && trace.records == 0 {
+    if trace.records == 0 {
         let _ = writeln!(text, "{}", nothing_compared(narrowing));
     }
     if !narrowing.is_empty() {
@@ -321,9 +321,12 @@ fn one(trace: &Trace, narrowing: &str) -> String {
     text
 }
 
-/// Said where a narrowing left no record to compare.
+/// Said where there is no record to compare.
 fn nothing_compared(narrowing: &str) -> String {
-    format!("The registry holds no record {narrowing}: is it spelt as it is there?")
+    if narrowing.is_empty() {
+        return "The registry holds no record: nothing was compared, and the answer says nothing of the code.".into();
+    }
+    format!("The registry holds no record {narrowing}: is the filter as the registry has it?")
 }
 
 /// The answers to a folder's readings, a row a photograph or group; `without` is the number of those that have none,
@@ -378,10 +381,12 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
         table.add_row(row);
     }
     let without = without.map(|n| format!(", {} without a code", thousands(n as i64))).unwrap_or_default();
-    let only = if narrowing.is_empty() || traces.is_empty() {
+    let only = if traces.is_empty() {
         String::new()
     } else if traces.iter().all(|t| t.records == 0) {
         format!(" {}", nothing_compared(narrowing))
+    } else if narrowing.is_empty() {
+        String::new()
     } else {
         format!(" Only records {narrowing} were compared. {}", words::granted(narrowing, false))
     };

@@ -435,7 +435,7 @@ mod tests {
             "log": { "row": 17, "time": "2026-01-31T10:00:00Z", "sha256": "0a1b" },
         }));
         for words in [
-            "log, 2026-01-31T10:00:00Z. `registry log --verify --since 0a1b` shows",
+            "log, 2026-01-31T10:00:00Z. `registry log --registry FILE --verify --since 0a1b` shows",
             "0 of 2 records <bdi>of make &lt;Glock&gt;</bdi> compatible",
             "1 compatible record that is not of make &lt;Glock&gt;",
             "<bdi>in no record of make &lt;Glock&gt;</bdi></dt><dd>100.00 %",

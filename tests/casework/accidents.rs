@@ -1,7 +1,7 @@
 //! What an accident leaves of a registry.
 
 use crate::common::microstamp;
-use crate::lab::{Lab, many};
+use crate::lab::{Lab, labs, many};
 use microstamp::casework::store;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -98,6 +98,29 @@ fn what_cannot_be_logged_is_neither_answered_nor_done() {
         }
         assert!(!Path::new(&out).join("traces.jsonl").exists());
         assert_eq!(lab.records(), 6);
+    }
+}
+
+#[test]
+fn a_file_that_lost_a_bit_is_said_to_be_damaged() {
+    for lab in Lab::with_entries().into_iter().filter(|lab| lab.server.is_none()) {
+        assert_eq!(lab.stats()["damage"], serde_json::json!([]));
+        // Of a code in an index: A7EK2MP6 is found no longer, and nothing fails.
+        let mut bytes = std::fs::read(&lab.place).unwrap();
+        let places: Vec<usize> =
+            bytes.windows(8).enumerate().filter(|(_, w)| w == b"A7EK2MP6").map(|(at, _)| at).collect();
+        assert!(places.len() > 1, "the record, and the index of its code");
+        bytes[places[0]] ^= 2;
+        std::fs::write(&lab.place, bytes).unwrap();
+        lab.differs(&["registry", "stats"], "the registry is damaged, and its answers may be wrong");
+    }
+}
+
+#[test]
+fn a_question_to_an_empty_registry_is_not_answered_as_if_it_held_codes() {
+    for lab in labs() {
+        let said = lab.ok(&["trace", "A7CK2MP4", "--why", "case 1"]);
+        assert!(said.contains("The registry holds no record: nothing was compared"), "{said}");
     }
 }
 

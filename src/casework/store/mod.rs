@@ -143,6 +143,13 @@ pub trait Database {
         each: &mut dyn FnMut(i64, &str),
     ) -> Result<(), Fatal>;
 
+    /// What is damaged in the store itself, a line each: a disk that lost a bit answers wrongly without an error. Nothing of a
+    /// server, which looks after its own pages.
+    ///
+    /// # Errors
+    /// [`Fatal`] where the store cannot be read or is gone.
+    fn damage(&mut self) -> Result<Vec<String>, Fatal>;
+
     /// Tidies up after so many records were added, so that the next question is answered fast.
     ///
     /// # Errors

@@ -255,6 +255,10 @@ impl Database for Postgres {
         Ok(())
     }
 
+    fn damage(&mut self) -> Result<Vec<String>, Fatal> {
+        Ok(Vec::new())
+    }
+
     fn settle(&mut self, added: u64) -> Result<(), Fatal> {
         self.prepared.clear();
         self.batch("DROP TABLE IF EXISTS pg_temp.staging; SET enable_seqscan = off")?;

@@ -118,6 +118,9 @@ impl Sqlite {
                 ),
                 "the same command when there is room",
             ),
+            Some(ErrorCode::DatabaseCorrupt) => {
+                Fatal::new(format!("the registry {place} is damaged: {error}"), "a backup of the registry")
+            }
             _ => Fatal::new(
                 format!("registry {place}: {error}"),
                 "`microstamp registry stats`, which says whether its log is whole and all records are there; else a backup",
@@ -282,6 +285,17 @@ impl Database for Sqlite {
             }
         }
         Ok(())
+    }
+
+    fn damage(&mut self) -> Result<Vec<String>, Fatal> {
+        let mut lines = Vec::new();
+        // Compares indexes with their tables; eight lines are enough to know that a backup is needed.
+        self.query("PRAGMA integrity_check(8)", &[], &mut |row| {
+            lines.push(row[0].text().to_string());
+            Ok(())
+        })?;
+        lines.retain(|line| line != "ok");
+        Ok(lines)
     }
 
     fn settle(&mut self, _added: u64) -> Result<(), Fatal> {

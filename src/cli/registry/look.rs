@@ -14,7 +14,7 @@ use std::io::Write as _;
 /// Say what the registry holds, and whether its log is whole
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code 1: the log is broken, or there are more or fewer records than were registered.\n\nExample:\n  microstamp registry stats --registry lab.sqlite"
+    after_help = "Exit code 1: the log is broken, the file is damaged, or there are more or fewer records than were registered.\n\nExample:\n  microstamp registry stats --registry lab.sqlite"
 )]
 pub(super) struct Stats {
     #[command(flatten)]
@@ -53,6 +53,7 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
     let mut database = store::open(&args.place.registry)?;
     let population = Population::count(&mut *database)?;
     let chain = log::walk(&mut *database, Log::Registry, None, &mut |_| {})?;
+    let damage = database.damage()?;
     let mut there = 0;
     database.query("SELECT count(*) FROM record", &[], &mut |row| {
         there = row[0].int();
@@ -76,6 +77,7 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
             "calibres": list(&lists[2].1),
             "log": {"rows": chain.rows, "head": chain.head, "whole": chain.broken_at.is_none(),
                     "broken_at": chain.broken_at},
+            "damage": damage,
         });
         let _ = writeln!(text, "{json:#}");
     } else {
@@ -100,6 +102,13 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
         let _ = writeln!(text, "  log: {} rows, {state}; head {}", thousands(chain.rows), chain.head);
     }
     print(&text)?;
+    if let Some(first) = damage.first() {
+        say!(
+            "microstamp: the registry is damaged, and its answers may be wrong: {}\n  try: a backup of the registry",
+            printable(first)
+        );
+        return Ok(Outcome::Differs);
+    }
     if same && there != population.total() {
         say!(
             "microstamp: {} records were registered, and {} are there: some were taken out or put in by other means\n  \
