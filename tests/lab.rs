@@ -115,7 +115,9 @@ impl Engine for SurerOnLargerFloors {
         floors.push(radius);
         let scheme = &Scheme::all()[if floors.len() == 1 { self.first } else { 0 }];
         // Log-odds of each character: 0 on the floor as it was found, so that the first reading leaves doubt.
-        let sure = 100.0 * (radius / floors[0]).ln() as f32;
+        // Not where the primer is taken for the impression.
+        let larger = Some(radius / floors[0]).filter(|larger| *larger < 1.5).unwrap_or(1.0);
+        let sure = 100.0 * larger.ln() as f32;
         let mut symbols = vec![0.0; scheme.alphabet.len()];
         symbols[floors.len()] = sure.max(0.0);
         let view = View {

@@ -255,8 +255,7 @@ fn cases_of_a_gun_share_what_belongs_to_the_gun_and_wear_on() {
                 let (s, r) = (&scenes[i], &rows[i]);
                 let code = s.gun.code.as_ref().unwrap();
                 let pin = &s.gun.pin;
-                let place =
-                    [pin.offset_um.0, pin.offset_um.1, code.offset_um.0, pin.rx_um, pin.ry_um, pin.depth_um];
+                let place = [code.offset_um.0, pin.rx_um, pin.ry_um, pin.depth_um];
                 let text =
                     (r.gun.clone(), r.code.clone(), r.format.clone(), r.layout.clone(), r.font.clone());
                 (
@@ -290,6 +289,48 @@ fn cases_of_a_gun_share_what_belongs_to_the_gun_and_wear_on() {
             }
             assert!(rows[11].rounds > rows[0].rounds);
         }
+    }
+}
+
+#[test]
+fn photographs_of_a_case_show_one_surface_and_cases_of_a_gun_one_pin() {
+    let schemes = Scheme::all();
+    let counts = Counts { cases_per_gun: 2, photos_per_case: 2 };
+    for index in [4, 8, 12] {
+        let [first, again, later] = [0, 1, 2].map(|i| scene(6, 4 * index + i, Profile::Severe, counts));
+        // The middle of the crater, at 3 and at 2 µm a pixel: every second pixel of the one lies on a third of the other.
+        let half = 240.0;
+        let z = |s: &Scene, um: f32| {
+            let (x, y) = s.gun.pin.offset_um;
+            let n = (2.0 * half / um) as usize + 1;
+            let window = Window { w: n, h: n, um_per_px: um, x0: x - half, y0: y - half };
+            let mut plain = s.clone();
+            plain.mirrored = false;
+            let surface = plain.surface(&window, &schemes);
+            (n, surface.z, surface.albedo)
+        };
+        let ((n, fine, fine_albedo), (m, coarse, coarse_albedo)) = (z(&first, 2.0), z(&again, 3.0));
+        let mut apart = (0.0f32, 0.0f32);
+        for y in 0..m / 2 {
+            for x in 0..m / 2 {
+                let (here, there) = (2 * y * m + 2 * x, 3 * y * n + 3 * x);
+                apart.0 += (coarse[here] - fine[there]).abs();
+                apart.1 += (coarse_albedo[here] - fine_albedo[there]).abs();
+            }
+        }
+        let places = (m / 2).pow(2) as f32;
+        assert!(apart.0 / places < 0.6 && apart.1 / places < 0.01, "{index}: {apart:?} over {places}");
+        // How the mark lies in the gun is the gun's where the pin cannot turn.
+        let (a, b) = (&first, &later);
+        if let Some(angle) = a.gun.mark_angle {
+            for s in [a, b] {
+                let turned = (s.shot.rotation - s.shot.turn - angle).rem_euclid(std::f32::consts::TAU);
+                assert!(turned < 1e-3 || turned > std::f32::consts::TAU - 1e-3, "{turned}");
+            }
+        }
+        let drag = |s: &Scene| (s.gun.drag_angle + s.shot.turn).rem_euclid(std::f32::consts::TAU);
+        assert!((drag(a) - drag(b)).abs() < 1e-3, "drag keeps its side in the gun");
+        assert_eq!(a.gun.key, b.gun.key);
     }
 }
 

@@ -96,6 +96,8 @@ fn photograph(
     let folder = format!("{}-{:05}-{:02}", scene.profile.name(), scene.gun_index, scene.case + 1);
     let name = |ending: &str| format!("{folder}/{folder}_{}.{ending}", scene.shot_no + 1);
     if order.heights {
+        // An instrument measures what lies under it.
+        scene.mirrored = false;
         let mut d = Draw::new(order.seed, "instrument", index);
         let instrument = Instrument::draw(&mut d, &scene, order.long_px.into());
         let z = instrument.measure(&scene.surface(&instrument.window, schemes));

@@ -254,6 +254,10 @@ pub struct Gun {
     pub drag: (f32, f32),
     /// Length of the smear at its worst, µm.
     pub smear_um: f32,
+    /// How the mark lies in the gun, counter-clockwise, radians; `None` for a round pin that turns in the slide.
+    pub mark_angle: Option<f32>,
+    /// Key of what belongs to pin and breech face: chips, turning, lines.
+    pub key: u64,
 }
 
 impl Gun {
@@ -277,8 +281,23 @@ impl Gun {
             drag: (Ranges::maybe(d, ranges.drag), d.range(0.3, 0.9)),
             smear_um: Ranges::maybe(d, ranges.smear_um),
             rounds_between: d.log_range(1.0, 300.0),
+            // An elliptic pin cannot turn, and of the round ones half are taken to be guided.
+            mark_angle: {
+                let (angle, free) = (d.angle(), d.chance(0.5));
+                (elliptic || !free).then_some(angle)
+            },
+            key: d.key(),
             pin,
         }
+    }
+
+    /// Turns it counter-clockwise in the picture, by radians.
+    pub fn turn(&mut self, angle: f32) {
+        let (sin, cos) = angle.sin_cos();
+        let (x, y) = self.pin.offset_um;
+        self.pin.offset_um = (x * cos + y * sin, y * cos - x * sin);
+        self.breech.angle -= angle;
+        self.drag_angle -= angle;
     }
 }
 

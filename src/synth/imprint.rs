@@ -4,7 +4,7 @@
 use super::blur::{smear, smooth};
 use super::draw::Draw;
 use super::gun::{Code, Gun, Section};
-use super::noise::Noise;
+use super::noise::Grain;
 use super::shot::Shot;
 use crate::pipeline::scheme::Scheme;
 
@@ -76,10 +76,9 @@ impl Imprint {
             smooth(&mut ring, n, n, FULL_WEAR_UM * wear * RING_WEAR / um, &mut scratch);
             chars.iter_mut().zip(&ring).for_each(|(c, r)| *c = c.max(*r));
         }
-        let mut d = Draw::new(shot.key, "imprint", 0);
-        chip(&mut chars, n, um, wear, &mut d);
+        chip(&mut chars, n, um, wear, &mut Draw::new(gun.key, "chips", 0));
         let mut struck = chars;
-        transfer(&mut struck, n, um, shot, &mut d);
+        transfer(&mut struck, n, um, shot, &mut Draw::new(shot.key, "imprint", 0));
         if let Some((offset, direction, turn, weight)) = shot.double {
             let first = struck.clone();
             let (s, c) = turn.sin_cos();
@@ -171,19 +170,26 @@ fn ring(gun: &Gun, code: &Code, schemes: &[Scheme], n: usize, um: f32) -> Option
             let angle = u.atan2(-v).rem_euclid(std::f32::consts::TAU);
             let t = angle / std::f32::consts::TAU * count;
             let k = (t as usize).min(sectors.len() - 1);
-            if !sectors[k] {
-                continue;
-            }
             let arc = std::f32::consts::TAU * r / count;
             let before = sectors[(k + sectors.len() - 1) % sectors.len()];
             let after = sectors[(k + 1) % sectors.len()];
             let f = t - k as f32;
             let mut side = f32::MAX;
-            if !before || (k == 0 && r < inner) {
-                side = side.min(f * arc);
-            }
-            if !after || (k + 1 == start && r < inner) {
-                side = side.min((1.0 - f) * arc);
+            if sectors[k] {
+                if !before || (k == 0 && r < inner) {
+                    side = side.min(f * arc);
+                }
+                if !after || (k + 1 == start && r < inner) {
+                    side = side.min((1.0 - f) * arc);
+                }
+            } else {
+                // The outer half of a flank lies in the gap.
+                side = match (before, after) {
+                    (false, false) => continue,
+                    (true, false) => -f * arc,
+                    (false, true) => -(1.0 - f) * arc,
+                    (true, true) => -f.min(1.0 - f) * arc,
+                };
             }
             let low = if k < start { tooth_inner } else { inner };
             let depth = side.min(outer - r).min(r - low);
@@ -193,14 +199,16 @@ fn ring(gun: &Gun, code: &Code, schemes: &[Scheme], n: usize, um: f32) -> Option
     Some(plane)
 }
 
-/// Chips broken out of the relief's edges: more with wear.
+/// Chips broken out of the relief's edges: more with wear, each of them where it was.
 fn chip(plane: &mut [f32], n: usize, um: f32, wear: f32, d: &mut Draw) {
-    let (coarse, fine) = (Noise::new(d, 14.0 / um), Noise::new(d, 5.0 / um));
+    let (coarse, fine) = (Grain::new(d, 14.0), Grain::new(d, 5.0));
+    let mid = (n - 1) as f32 / 2.0;
     // From 2.5 standard deviations (0.6 % of the area) at no wear to 1.3 (10 %) at full wear.
     let level = 2.5 - 1.2 * wear + 0.3 * d.normal();
     for (i, v) in plane.iter_mut().enumerate() {
         if *v > 0.0 {
-            let noise = 0.8 * coarse.at(i % n, i / n) + 0.6 * fine.at(i % n, i / n);
+            let (x, y) = (((i % n) as f32 - mid) * um, ((i / n) as f32 - mid) * um);
+            let noise = 0.8 * coarse.at(x, y) + 0.6 * fine.at(x, y);
             *v *= 1.0 - ((noise - level) * 3.0).clamp(0.0, 1.0);
         }
     }
@@ -208,8 +216,8 @@ fn chip(plane: &mut [f32], n: usize, um: f32, wear: f32, d: &mut Draw) {
 
 /// Shallow strikes, tilt, and blobs without relief.
 fn transfer(plane: &mut [f32], n: usize, um: f32, shot: &Shot, d: &mut Draw) {
-    let blobs = Noise::new(d, 110.0 / um);
-    let rough = Noise::new(d, 25.0 / um);
+    let blobs = Grain::new(d, 110.0);
+    let rough = Grain::new(d, 25.0);
     // Threshold so that about `partial` of the area is lost (normal quantile, Hastings' rational form).
     let level = -normal_quantile(shot.partial);
     let (s, c) = shot.tilt.0.sin_cos();
@@ -221,9 +229,10 @@ fn transfer(plane: &mut [f32], n: usize, um: f32, shot: &Shot, d: &mut Draw) {
             if *v == 0.0 {
                 continue;
             }
-            let noise = blobs.at(x, y);
+            let (px, py) = ((x as f32 - mid) * um, (y as f32 - mid) * um);
+            let noise = blobs.at(px, py);
             let there = if shot.partial > 0.0 {
-                ((level - noise - 0.25 * rough.at(x, y)) * 2.5 + 0.5).clamp(0.0, 1.0)
+                ((level - noise - 0.25 * rough.at(px, py)) * 2.5 + 0.5).clamp(0.0, 1.0)
             } else {
                 1.0
             };

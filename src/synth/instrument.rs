@@ -35,6 +35,8 @@ pub struct Instrument {
     pub tilt: (f32, f32),
     /// How the file stores heights.
     pub stored: Stored,
+    /// Height of the primer's face, µm, from which its range is counted.
+    seat_um: f32,
     /// Key of the noise.
     key: u64,
 }
@@ -53,6 +55,7 @@ impl Instrument {
             outliers: (d.log_range(0.0005, 0.02), d.log_range(5.0, 80.0)),
             tilt: (d.normal() * 0.01, d.normal() * 0.01),
             stored: [Stored::Double, Stored::Float, Stored::Long][d.weighted(&[0.4, 0.4, 0.2])],
+            seat_um: scene.cartridge.seat_um,
             key: d.key(),
         }
     }
@@ -80,7 +83,7 @@ impl Instrument {
                 let by = if wrong { d.normal() * self.outliers.1 } else { 0.0 };
                 let level = self.tilt.0 * x as f32 * um + self.tilt.1 * y as f32 * um;
                 // What lies far below, as the gap round the primer, is out of range.
-                let gone = d.chance(lost) || at(x, y) < -OUT_OF_RANGE_UM;
+                let gone = d.chance(lost) || at(x, y) < self.seat_um - OUT_OF_RANGE_UM;
                 out.push(if gone { f32::NAN } else { at(x, y) + noise + by + level });
             }
         }

@@ -1,5 +1,5 @@
-//! A bank of periodic noise fields of many correlation lengths, made once:
-//! texture, soot, pits and chips are cut from it at random offsets.
+//! Noise fields, made once and read at random places: over pixels for what a sensor does, over micrometres for
+//! what belongs to a thing, so that every picture of it shows the same.
 
 use super::draw::Draw;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 /// Side of a field, pixels; a power of two so that wrapping is a mask.
 pub const SIDE: usize = 512;
 /// Standard deviations of the Gaussian that each field was smoothed with, pixels.
-const SIGMAS: [f32; 10] = [0.0, 1.0, 1.6, 2.5, 4.0, 6.5, 10.0, 16.0, 26.0, 42.0];
+const SIGMAS: [f32; 3] = [0.0, 1.6, 4.0];
 /// Fields of each smoothness, so that two layers need not share one.
 const VARIANTS: usize = 3;
 
@@ -25,64 +25,47 @@ fn bank() -> &'static [Vec<f32>] {
         (0..SIGMAS.len() * VARIANTS)
             .map(|i| {
                 let mut field = white[i % VARIANTS].clone();
-                smooth_periodic(&mut field, SIGMAS[i / VARIANTS]);
-                let n = field.len() as f32;
-                let mean = field.iter().sum::<f32>() / n;
-                let sd = (field.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt();
-                field.iter_mut().for_each(|v| *v = (*v - mean) / sd);
+                smooth_periodic(&mut field, SIDE, SIGMAS[i / VARIANTS]);
+                normalise(&mut field);
                 field
             })
             .collect()
     })
 }
 
-/// Gaussian smoothing on the torus: the direct sum where the kernel is short, else three box
-/// filters, which are indistinguishable from it at that width.
-fn smooth_periodic(field: &mut [f32], sigma: f32) {
+/// Mean 0, variance 1.
+fn normalise(field: &mut [f32]) {
+    let n = field.len() as f64;
+    let mean = field.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+    let sd = (field.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n).sqrt();
+    field.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) / sd) as f32);
+}
+
+/// Gaussian smoothing on the torus of this side.
+fn smooth_periodic(field: &mut [f32], side: usize, sigma: f32) {
     if sigma == 0.0 {
         return;
     }
-    let mut line = [0.0f32; SIDE];
-    for (step, stride) in [(1, SIDE), (SIDE, 1)] {
-        for l in 0..SIDE {
+    let reach = (3.0 * sigma).ceil() as usize;
+    let kernel: Vec<f32> =
+        (0..=2 * reach).map(|k| (-0.5 * ((k as f32 - reach as f32) / sigma).powi(2)).exp()).collect();
+    let (mut line, mut out) = (vec![0.0f32; side], vec![0.0f32; side]);
+    for (step, stride) in [(1, side), (side, 1)] {
+        for l in 0..side {
             for (i, v) in line.iter_mut().enumerate() {
                 *v = field[l * stride + i * step];
             }
-            let line = if sigma < 5.0 { weigh(&line, sigma) } else { boxes(&line, sigma) };
-            for (i, v) in line.iter().enumerate() {
+            out.fill(0.0);
+            for (k, w) in kernel.iter().enumerate() {
+                for (i, o) in out.iter_mut().enumerate() {
+                    *o += w * line[(i + k + side - reach) & (side - 1)];
+                }
+            }
+            for (i, v) in out.iter().enumerate() {
                 field[l * stride + i * step] = *v;
             }
         }
     }
-}
-
-fn weigh(line: &[f32; SIDE], sigma: f32) -> [f32; SIDE] {
-    let reach = (3.0 * sigma).ceil() as usize;
-    let mut out = [0.0; SIDE];
-    for k in 0..=2 * reach {
-        let w = (-0.5 * ((k as f32 - reach as f32) / sigma).powi(2)).exp();
-        for (i, o) in out.iter_mut().enumerate() {
-            *o += w * line[(i + k + SIDE - reach) & (SIDE - 1)];
-        }
-    }
-    out
-}
-
-fn boxes(line: &[f32; SIDE], sigma: f32) -> [f32; SIDE] {
-    // Three boxes of width b have variance (b^2 - 1) / 4.
-    let half = (((4.0 * sigma * sigma + 1.0).sqrt() - 1.0) / 2.0).round() as usize;
-    let mut from = *line;
-    for _ in 0..3 {
-        let mut to = [0.0; SIDE];
-        let mut sum: f64 = (0..=2 * half).map(|k| f64::from(from[(k + SIDE - half) & (SIDE - 1)])).sum();
-        for (i, o) in to.iter_mut().enumerate() {
-            *o = sum as f32;
-            sum += f64::from(from[(i + half + 1) & (SIDE - 1)])
-                - f64::from(from[(i + SIDE - half) & (SIDE - 1)]);
-        }
-        from = to;
-    }
-    from
 }
 
 /// A noise field of unit variance at a random place, read at pixel positions.
@@ -95,8 +78,7 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// The field whose smoothing is nearest to `sigma` pixels (in the logarithm); none is smoother than 42 pixels, so that
-    /// on fine pictures what is longer is cut short.
+    /// The field whose smoothing is nearest to `sigma` pixels (in the logarithm).
     pub fn new(draw: &mut Draw, sigma: f32) -> Self {
         let mut best = 0;
         if sigma >= 0.5 {
@@ -134,6 +116,62 @@ impl Noise {
     }
 }
 
+/// Side of the field that things are made of, cells; a power of two.
+const CELLS: usize = 1024;
+/// Its smoothing, cells (one standard deviation): bilinear values between them are all but as varied as at them.
+const CELLS_A_SIGMA: f32 = 2.0;
+/// Brings what is read between cells back to unit variance in the mean.
+const BETWEEN: f32 = 1.04;
+
+static GRAIN: OnceLock<Vec<f32>> = OnceLock::new();
+
+/// A noise field of unit variance over places in micrometres, at a random place and angle. It repeats after 512
+/// standard deviations of its smoothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Grain {
+    field: &'static [f32],
+    origin: (f32, f32),
+    /// Cells a micrometre, times cosine and sine of its angle.
+    along: (f32, f32),
+}
+
+impl Grain {
+    /// A field smoothed by a Gaussian of `sigma_um`.
+    pub fn new(draw: &mut Draw, sigma_um: f32) -> Self {
+        let field = GRAIN.get_or_init(|| {
+            let mut white = Draw::new(0, "grain", 0);
+            let mut field: Vec<f32> = (0..CELLS * CELLS).map(|_| white.normal()).collect();
+            smooth_periodic(&mut field, CELLS, CELLS_A_SIGMA);
+            normalise(&mut field);
+            field
+        });
+        let (sin, cos) = draw.angle().sin_cos();
+        let scale = CELLS_A_SIGMA / sigma_um;
+        let origin = (draw.range(0.0, CELLS as f32), draw.range(0.0, CELLS as f32));
+        Self { field, origin, along: (scale * cos, scale * sin) }
+    }
+
+    /// Value at (`x`, `y`), µm.
+    #[inline]
+    pub fn at(&self, x: f32, y: f32) -> f32 {
+        let (cos, sin) = self.along;
+        let (u, v) = (self.origin.0 + cos * x - sin * y, self.origin.1 + sin * x + cos * y);
+        // The next whole number below: `floor` is a call where the processor is not known to have it.
+        let below = |t: f32| {
+            let whole = t as i32;
+            if t < whole as f32 { whole - 1 } else { whole }
+        };
+        let (left, top) = (below(u), below(v));
+        let (fx, fy) = (u - left as f32, v - top as f32);
+        let (x0, y0) = (left as usize, top as usize);
+        let cell = |x: usize, y: usize| self.field[(y & (CELLS - 1)) * CELLS + (x & (CELLS - 1))];
+        let (x1, y1) = (x0.wrapping_add(1), y0.wrapping_add(1));
+        let upper = cell(x0, y0) + (cell(x1, y0) - cell(x0, y0)) * fx;
+        let lower = cell(x0, y1) + (cell(x1, y1) - cell(x0, y1)) * fx;
+        BETWEEN * (upper + (lower - upper) * fy)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,5 +190,21 @@ mod tests {
         let step: f32 =
             (0..SIDE).map(|y| (noise.at(SIDE - 1, y) - noise.at(SIDE, y)).powi(2)).sum::<f32>() / SIDE as f32;
         assert!(step < 0.1, "seam {step}");
+    }
+
+    #[test]
+    fn grain_has_unit_variance_and_its_length_whatever_the_picture_s_scale() {
+        let mut draw = Draw::new(1, "test", 0);
+        for sigma in [5.0f32, 80.0] {
+            let grain = Grain::new(&mut draw, sigma);
+            let places =
+                || (0..40_000).map(|i| ((i % 200) as f32 * 0.71 * sigma, (i / 200) as f32 * 0.71 * sigma));
+            let mean_of = |f: &dyn Fn((f32, f32)) -> f32| places().map(f).sum::<f32>() / 40_000.0;
+            let variance = mean_of(&|(x, y)| grain.at(x, y).powi(2));
+            assert!((variance - 1.0).abs() < 0.1, "{variance}");
+            // White noise smoothed by s has the autocorrelation 1/e at 2 s.
+            let alike = mean_of(&|(x, y)| grain.at(x, y) * grain.at(x + 2.0 * sigma, y)) / variance;
+            assert!((alike - 0.37).abs() < 0.1, "{alike}");
+        }
     }
 }

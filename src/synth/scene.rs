@@ -69,10 +69,11 @@ impl Scene {
         let case = (index % per_gun) as usize / counts.photos_per_case;
         let shot_no = (index % per_gun) as usize % counts.photos_per_case;
         let profile = profiles[(gun_index % profiles.len() as u64) as usize];
-        let gun = Gun::draw(seed, gun_index, profile, faces, schemes);
+        let mut gun = Gun::draw(seed, gun_index, profile, faces, schemes);
         let case_key = gun_index * 4096 + case as u64;
         let cartridge = Cartridge::draw(&mut Draw::new(seed, "cartridge", case_key), profile);
         let shot = Shot::draw(&mut Draw::new(seed, "shot", case_key), &gun, profile, case);
+        gun.turn(shot.turn);
         let mut d = Draw::new(seed, "photograph", index);
         let rig = Rig::draw(&mut d, profile);
         let camera = Camera::draw(&mut d, &gun, &cartridge, profile);
@@ -89,6 +90,7 @@ impl Scene {
         self.gun.breech.rings.clear();
         self.gun.breech.aperture = None;
         self.shot.drag.0 = 0.0;
+        self.cartridge.pressed = 1.0;
     }
 
     /// Radius of the crater's rim along its long axis, µm.

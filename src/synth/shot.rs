@@ -101,7 +101,9 @@ impl Pocket {
 /// One firing.
 #[derive(Clone, Debug)]
 pub struct Shot {
-    /// The mark counter-clockwise from upright, radians.
+    /// How the case was laid under the microscope: counter-clockwise from how it lay in the gun, radians.
+    pub turn: f32,
+    /// The mark counter-clockwise from upright in the photograph, radians.
     pub rotation: f32,
     /// Share of the relief taken on, 0-1.
     pub transfer: f32,
@@ -212,8 +214,10 @@ impl Shot {
     pub fn draw(d: &mut Draw, gun: &Gun, profile: Profile, case: usize) -> Self {
         let ranges = profile.ranges();
         let (soot, dark) = (Ranges::ailing(d, ranges.soot), d.range(0.12, 0.75));
+        let (turn, free) = (d.angle(), d.angle());
         Self {
-            rotation: d.angle(),
+            turn,
+            rotation: turn + gun.mark_angle.unwrap_or(free),
             transfer: Ranges::ailing(d, ranges.transfer),
             partial: Ranges::maybe(d, ranges.partial),
             tilt: (d.angle(), if d.chance(0.4) { d.range(0.0, 1.0) } else { 0.0 }),
@@ -222,7 +226,7 @@ impl Shot {
                 .then(|| (d.log_range(20.0, 250.0), d.angle(), d.range(-0.26, 0.26), d.range(0.2, 0.8))),
             smear_um: gun.smear_um * d.range(0.6, 1.0),
             drag: (gun.drag.0 * d.range(0.65, 1.0), gun.drag.1),
-            drag_angle: gun.drag_angle + d.normal() * 0.1,
+            drag_angle: gun.drag_angle - turn + d.normal() * 0.1,
             rounds: gun.rounds + (case as f32 + d.unit()) * gun.rounds_between,
             soot: (soot, dark),
             film: if d.chance(0.35) { d.range(0.0, ranges.film) } else { 0.0 },

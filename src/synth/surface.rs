@@ -6,7 +6,7 @@
 use super::draw::Draw;
 use super::gun::{Breech, Gun, Wall};
 use super::imprint::{Imprint, bilinear};
-use super::noise::Noise;
+use super::noise::{Grain, Noise};
 use super::shot::{Cartridge, Pocket, Shot};
 
 /// What part of the plane is looked at.
@@ -141,14 +141,16 @@ pub fn build(
     let mut d = Draw::new(shot.key, "surface", 0);
     let d = &mut d;
     // White noise smoothed by a Gaussian of s has a correlation length of 2 s.
-    let sigma = cartridge.texture_um.2 / um * 0.5;
-    let case_grain = Noise::new(d, sigma * 1.3);
-    let cup_grain = Noise::new(d, sigma);
-    let fine_grain = Noise::new(d, sigma * 0.45);
-    let slow = Noise::new(d, cartridge.waviness_um.1 / um * 0.5);
-    let breech_line = Noise::new(d, 1.6);
-    let breech_grain = Noise::new(d, gun.breech.pitch_um * 0.4 / um);
+    let sigma_um = cartridge.texture_um.2 * 0.5;
+    let case_grain = Grain::new(d, sigma_um * 1.3);
+    let cup_grain = Grain::new(d, sigma_um);
+    let fine_grain = Grain::new(d, sigma_um * 0.45);
+    let slow = Grain::new(d, cartridge.waviness_um.1 * 0.5);
     let turning_line = Noise::new(d, 1.6);
+    let mut of_gun = Draw::new(gun.key, "breech", 0);
+    let breech_line = Noise::new(&mut of_gun, 1.6);
+    let breech_grain = Grain::new(&mut of_gun, gun.breech.pitch_um * 0.4);
+    let wave = of_gun.range(0.0, 30.0);
     // Texture finer than a pixel is no longer seen as grains but as roughness.
     let seen = |length: f32| (length / um / 1.2).min(1.0);
     let grain = |ra: f32, length: f32| 1.25 * ra * seen(length);
@@ -172,7 +174,6 @@ pub fn build(
     let (cup, face) = (cartridge.cup_um, cartridge.face_um);
     let pocket = cup + cartridge.gap_um;
     let (sb, cb) = gun.breech.angle.sin_cos();
-    let wave = d.range(0.0, 30.0);
     let breech_amp = gun.breech.height_um * (gun.breech.pitch_um / um / 1.5).min(1.0);
     let crater = Crater::new(gun, shot);
     let profile = crater_profile(gun, crater.mean);
@@ -189,12 +190,12 @@ pub fn build(
                 && r2 < pocket * pocket
             {
                 let r = r2.sqrt();
-                s.z[i] = pocket_height(empty, pocket, r) + empty.rough * case_amp * case_grain.at(x, y);
+                s.z[i] = pocket_height(empty, pocket, r) + empty.rough * case_amp * case_grain.at(px, py);
                 s.albedo[i] = if r < empty.hole_um {
                     0.08
                 } else {
                     // Residue lies in patches.
-                    1.0 - empty.residue * (0.5 + 0.7 * slow.at(x, y)).clamp(0.0, 1.0)
+                    1.0 - empty.residue * (0.5 + 0.7 * slow.at(px, py)).clamp(0.0, 1.0)
                 };
                 continue;
             }
@@ -209,7 +210,7 @@ pub fn build(
                     let edge = hr - (cartridge.head_um - cartridge.bevel_um);
                     if hr > cartridge.head_um {
                         s.albedo[i] =
-                            (cartridge.ground.0 * (1.0 + cartridge.ground.1 * slow.at(x, y))).max(0.01);
+                            (cartridge.ground.0 * (1.0 + cartridge.ground.1 * slow.at(px, py))).max(0.01);
                     }
                     let base = if hr > cartridge.head_um {
                         -4000.0
@@ -223,7 +224,7 @@ pub fn build(
                     let chamfer = (pocket + edge - r).max(0.0);
                     base - chamfer * chamfer / (1.4 * edge)
                         + cartridge.turning_um.1 * turning_line.line(hr / cartridge.turning_um.0 * 2.0)
-                        + case_amp * case_grain.at(x, y)
+                        + case_amp * case_grain.at(px, py)
                 };
                 if r < pocket {
                     s.albedo[i] = cartridge.sealant.unwrap_or(0.06);
@@ -237,21 +238,21 @@ pub fn build(
                 z -= cartridge.edge_um
                     * (1.0 - (1.0 - t.powf(cartridge.edge_shape)).max(0.0).powf(1.0 / cartridge.edge_shape));
             }
-            z += cup_amp * (0.95 * cup_grain.at(x, y) + 0.3 * fine_grain.at(x, y))
-                + cartridge.waviness_um.0 * slow.at(x, y);
+            z += cup_amp * (0.95 * cup_grain.at(px, py) + 0.3 * fine_grain.at(px, py))
+                + cartridge.waviness_um.0 * slow.at(px, py);
             z += match gun.breech.kind {
                 Breech::None => 0.0,
                 Breech::Parallel => {
                     breech_amp
                         * breech_line
-                            .line((px * cb + py * sb + wave * slow.at(x, y)) / gun.breech.pitch_um * 2.0)
+                            .line((px * cb + py * sb + wave * slow.at(px, py)) / gun.breech.pitch_um * 2.0)
                 }
                 Breech::Arched => {
                     let (ax, ay) = (px - 7000.0 * cb, py - 7000.0 * sb);
                     breech_amp * breech_line.line((ax * ax + ay * ay).sqrt() / gun.breech.pitch_um * 2.0)
                 }
                 Breech::Circular => breech_amp * breech_line.line(r2.sqrt() / gun.breech.pitch_um * 2.0),
-                Breech::Granular => breech_amp * breech_grain.at(x, y),
+                Breech::Granular => breech_amp * breech_grain.at(px, py),
             };
             s.z[i] = z;
         }
@@ -264,7 +265,7 @@ pub fn build(
     } else {
         strike(&mut s, gun, shot, imprint, window, &crater, &profile, rim, lobes, cartridge, d);
     }
-    super::wear::age(&mut s, cartridge, shot, window, d);
+    super::wear::age(&mut s, gun, cartridge, shot, window, d);
     s
 }
 
@@ -315,12 +316,13 @@ fn strike(
     let (sr, cr) = shot.rotation.sin_cos();
     let (sd, cd) = shot.drag_angle.sin_cos();
     let lobe_side = (lobes.0.cos(), lobes.0.sin());
-    let striae = Noise::new(d, 1.6);
-    let striae_um = d.log_range(6.0, 40.0);
+    let mut of_pin = Draw::new(gun.key, "pin", 0);
+    let striae = Noise::new(&mut of_pin, 1.6);
+    let striae_um = of_pin.log_range(6.0, 40.0);
     let striae_amp = d.range(0.4, 6.0);
     let seat = cartridge.seat_um;
-    let turning = Noise::new(d, 1.6);
-    let regular = d.chance(0.5);
+    let turning = Noise::new(&mut of_pin, 1.6);
+    let regular = of_pin.chance(0.5);
     let drag_start = 1.0 - 2.0 * d.range(0.0, 0.28 + 0.3 * shot.drag.0);
     for y in y0..y1 {
         let py = window.y0 + y as f32 * um;
@@ -333,31 +335,37 @@ fn strike(
             let (dx, dy) = (px - pin.offset_um.0, py - pin.offset_um.1);
             let r = (dx * dx + dy * dy).sqrt();
             let level = crater.level(px, py);
-            let mut z = s.z[i];
+            let texture = s.z[i] - seat;
+            // What stands over the face round the crater.
+            let mut raised = 0.0;
             if let Some((radius, height)) = gun.breech.aperture {
                 // The edge of the aperture bends the cup over 20 µm.
                 let t = ((radius - r) / 20.0 + 0.5).clamp(0.0, 1.0);
-                z += height * t * t * (3.0 - 2.0 * t);
+                raised += height * t * t * (3.0 - 2.0 * t);
             }
             for &(at, width, height) in &gun.breech.rings {
                 let t = (level - at * crater.rim()) * crater.mean / width;
                 if t.abs() < 3.0 {
                     // The cosine of the angle from the ring's highest side.
                     let uneven = 1.0 + lobes.1 * (dx * lobe_side.0 + dy * lobe_side.1) / r.max(1.0);
-                    z += height * uneven * (-t * t).exp();
+                    raised += height * uneven * (-t * t).exp();
                 }
             }
+            let mut z = seat + texture + raised;
             if level < reach {
                 let t = level / reach * (PROFILE_STEPS - 1) as f32;
                 let k = (t as usize).min(PROFILE_STEPS - 2);
                 let depth = profile[k] + (profile[k + 1] - profile[k]) * (t - k as f32);
-                // The floor takes on the pin's surface: the cup's own texture is pressed flat there.
+                // The floor takes on the pin's surface: the cup's own texture is pressed flat there, and what stood over
+                // the face runs out on the wall.
                 let keep = if level < 1.0 { cartridge.pressed } else { 1.0 };
-                z = seat + depth + (z - seat) * keep;
+                let up = ((level - 1.0) / (reach - 1.0)).clamp(0.0, 1.0);
+                z = seat + depth + texture * keep + raised * up * up * (3.0 - 2.0 * up);
                 if level < 1.05
                     && let Some((pitch, height)) = pin.turning_um
                 {
-                    let (tx, ty) = (dx - pin.turning_offset_um.0, dy - pin.turning_offset_um.1);
+                    let (u, v) = (cr * dx - sr * dy, sr * dx + cr * dy);
+                    let (tx, ty) = (u - pin.turning_offset_um.0, v - pin.turning_offset_um.1);
                     let t = (tx * tx + ty * ty).sqrt() / pitch;
                     let ring = if regular {
                         (t * std::f32::consts::TAU).sin() * 0.5

@@ -1,17 +1,18 @@
 //! What happens to the surface besides the strike: headstamp, scratches, dents, corrosion, soot.
 
 use super::draw::Draw;
+use super::gun::Gun;
 use super::imprint::normal_quantile;
-use super::noise::Noise;
+use super::noise::Grain;
 use super::shot::{Cartridge, Shot};
 use super::surface::{Surface, Window};
 use crate::typeface::{Face, Style};
 
 /// Ages the surface in place.
-pub fn age(s: &mut Surface, cartridge: &Cartridge, shot: &Shot, window: &Window, d: &mut Draw) {
+pub fn age(s: &mut Surface, gun: &Gun, cartridge: &Cartridge, shot: &Shot, window: &Window, d: &mut Draw) {
     headstamp(s, cartridge, window);
     for _ in 0..shot.scratches {
-        scratch(s, window, d);
+        scratch(s, window, gun.pin.offset_um, d);
     }
     for _ in 0..shot.dents {
         dent(s, window, cartridge, d);
@@ -76,13 +77,14 @@ fn headstamp(s: &mut Surface, cartridge: &Cartridge, window: &Window) {
     }
 }
 
-/// One straight scratch anywhere in the window.
-fn scratch(s: &mut Surface, window: &Window, d: &mut Draw) {
+/// One straight scratch, on or about the crater.
+fn scratch(s: &mut Surface, window: &Window, crater: (f32, f32), d: &mut Draw) {
     let um = window.um_per_px;
     let (angle, length) = (d.angle(), d.log_range(150.0, 4000.0) / um);
     let (width, depth) = (d.log_range(4.0, 30.0) / um, d.log_range(0.5, 12.0));
-    let reach = 0.35 * (window.w.min(window.h)) as f32;
-    let (cx, cy) = (window.w as f32 / 2.0 + d.normal() * reach, window.h as f32 / 2.0 + d.normal() * reach);
+    // Of the crater, of the primer, or of the case head.
+    let reach_um = d.log_range(500.0, 3500.0);
+    let (cx, cy) = window.px(crater.0 + d.normal() * reach_um, crater.1 + d.normal() * reach_um);
     let (sin, cos) = angle.sin_cos();
     let steps = length as usize + 1;
     let side = (2.0 * width).ceil().max(1.0) as isize;
@@ -126,29 +128,29 @@ fn soot(s: &mut Surface, shot: &Shot, window: &Window, d: &mut Draw) {
     let um = window.um_per_px;
     // Flakes of 20-150 µm with ragged edges.
     let size = d.log_range(16.0, 90.0);
-    let (body, ragged, speck) =
-        (Noise::new(d, size / um), Noise::new(d, size * 0.2 / um), Noise::new(d, 7.0 / um));
-    let film = Noise::new(d, 260.0 / um);
+    let (body, ragged, speck) = (Grain::new(d, size), Grain::new(d, size * 0.2), Grain::new(d, 7.0));
+    let film = Grain::new(d, 260.0);
     let level = -normal_quantile(shot.soot.0.max(1e-5));
     let speck_level = 3.0 + d.range(-0.4, 0.6);
     let pit_level = -normal_quantile(shot.corrosion.max(1e-5));
-    let pits = Noise::new(d, 12.0 / um);
+    let pits = Grain::new(d, 12.0);
     let dark = 1.0 - shot.soot.1;
     let dust = d.chance(0.5);
     for y in 0..window.h {
         for x in 0..window.w {
             let i = y * window.w + x;
+            let (px, py) = (window.x0 + x as f32 * um, window.y0 + y as f32 * um);
             let mut a = s.albedo[i];
-            let flake = ((0.85 * body.at(x, y) + 0.53 * ragged.at(x, y) - level) * 4.0).clamp(0.0, 1.0);
+            let flake = ((0.85 * body.at(px, py) + 0.53 * ragged.at(px, py) - level) * 4.0).clamp(0.0, 1.0);
             a *= 1.0 - dark * flake;
-            if dust && speck.at(x, y) > speck_level {
+            if dust && speck.at(px, py) > speck_level {
                 a *= 0.3;
             }
             if shot.film > 0.0 {
-                a *= 1.0 - shot.film * (0.5 + 0.5 * film.at(x, y)).clamp(0.0, 1.0);
+                a *= 1.0 - shot.film * (0.5 + 0.5 * film.at(px, py)).clamp(0.0, 1.0);
             }
             if shot.corrosion > 0.0 {
-                let pit = ((pits.at(x, y) - pit_level) * 3.0).clamp(0.0, 1.0);
+                let pit = ((pits.at(px, py) - pit_level) * 3.0).clamp(0.0, 1.0);
                 s.z[i] -= 8.0 * pit;
                 a *= 1.0 - 0.5 * pit;
             }
