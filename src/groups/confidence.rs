@@ -29,7 +29,8 @@ pub const MOST_COUNTED: usize = 4;
 pub struct JointCurve {
     /// Correlation of what two photographs of a group get wrong, 0-1: of n, each counts 1 / (1 + (n - 1) of it).
     pub dependence: f64,
-    /// Probability, 0-1, that a photograph with a mark says nothing about the group's code.
+    /// Probability, 0-0.5, that a photograph with a mark whose own reading is sure says nothing about the group's code: one
+    /// that is sure of nothing does twice as often.
     pub astray: f64,
     /// Over [`FEATURES`].
     pub curve: Curve,
@@ -40,6 +41,11 @@ impl JointCurve {
     pub fn weight(&self, n: usize) -> f64 {
         let counted = n.clamp(1, MOST_COUNTED) as f64;
         counted / (n.max(1) as f64 * (1.0 + (counted - 1.0) * self.dependence))
+    }
+
+    /// Probability that a photograph whose own reading has this confidence says nothing about the group's code.
+    pub fn astray(&self, confidence: f64) -> f64 {
+        self.astray * (2.0 - confidence)
     }
 }
 
@@ -58,9 +64,9 @@ impl Fitted for JointCurve {
     }
 
     fn check(&self) -> Result<(), String> {
-        let is_share = |x: f64| (0.0..=1.0).contains(&x);
-        if !is_share(self.dependence) || !is_share(self.astray) || self.astray == 0.0 {
-            return Err("dependence and astray are shares, 0-1, and astray is not 0".into());
+        if !(0.0..=1.0).contains(&self.dependence) || !(0.0..0.5).contains(&self.astray) || self.astray == 0.0
+        {
+            return Err("dependence and astray are shares: 0-1, and above 0 and below 0.5".into());
         }
         self.curve.check()
     }

@@ -6,13 +6,13 @@
 //! shows another code. With w the weight of n photographs that are in, its evidence is
 //!
 //! ```text
-//! sum over photographs in   log((1 - astray) P(view))
-//! sum over photographs out  log(astray)
+//! sum over photographs in   log((1 - a) P(view))
+//! sum over photographs out  log(a)                  a = astray (2 - confidence)
 //! sum over places           log( 1/S  sum over symbols s of  product over photographs in of r(s) )
 //! r(s) = S p(s)^w / sum over t of p(t)^w          w = 1 / (1 + (n - 1) dependence)
 //! ```
 //!
-//! so that n photographs count as n w: the effective number of n measurements with an intraclass
+//! so that a photograph which leaves doubt by itself is left out rather than a sure one, and n photographs count as n w: the effective number of n measurements with an intraclass
 //! correlation (L. Kish, Survey Sampling, 1965, section 5.4). More than four count as
 //! four. Hypotheses are built up a photograph at a time, the surest first, and only the best few of each
 //! format go on.
@@ -88,7 +88,12 @@ pub fn join<'a>(members: &[&'a Record], schemes: &'a [Scheme], curve: &JointCurv
         if known.iter().all(Vec::is_empty) {
             continue;
         }
-        all.extend(hypotheses(&known, scheme, curve).into_iter().map(|h| Hypothesis { scheme: number, ..h }));
+        let astray: Vec<f64> = order.iter().map(|m| curve.astray(members[*m].confidence)).collect();
+        all.extend(
+            hypotheses(&known, &astray, scheme, curve)
+                .into_iter()
+                .map(|h| Hypothesis { scheme: number, ..h }),
+        );
     }
     let top = all.iter().map(|h| h.evidence).fold(f64::NEG_INFINITY, f64::max);
     let mut shares: Vec<f64> = all.iter().map(|h| (h.evidence - top).exp()).collect();
@@ -179,8 +184,13 @@ fn norms(known: &[Vec<Known<'_>>], symbols: usize, curve: &JointCurve) -> Norms 
         .collect()
 }
 
-/// The likeliest hypotheses of one format.
-fn hypotheses(known: &[Vec<Known<'_>>], scheme: &Scheme, curve: &JointCurve) -> Vec<Hypothesis> {
+/// The likeliest hypotheses of one format; `astray` of each photograph.
+fn hypotheses(
+    known: &[Vec<Known<'_>>],
+    astray: &[f64],
+    scheme: &Scheme,
+    curve: &JointCurve,
+) -> Vec<Hypothesis> {
     let symbols = scheme.alphabet.chars().count();
     let norms = norms(known, symbols, curve);
     let start = Hypothesis {
@@ -192,12 +202,11 @@ fn hypotheses(known: &[Vec<Known<'_>>], scheme: &Scheme, curve: &JointCurve) -> 
         scheme: 0,
     };
     let mut kept = vec![start];
-    for views in known {
+    for (views, astray) in known.iter().zip(astray) {
         let mut next = Vec::new();
         for h in &kept {
-            let choices =
-                (0..views.len()).map(|v| (Some(v), (1.0 - curve.astray).ln() + views[v].view.log_p));
-            for (choice, prior) in choices.chain([(None, curve.astray.ln())]) {
+            let choices = (0..views.len()).map(|v| (Some(v), (1.0 - astray).ln() + views[v].view.log_p));
+            for (choice, prior) in choices.chain([(None, astray.ln())]) {
                 let mut grown = h.clone();
                 grown.views.push(choice);
                 grown.prior += prior;

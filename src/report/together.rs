@@ -109,6 +109,9 @@ fn note(warning: &str) -> &'static str {
         "members_left_out" => {
             "A photograph was left out: as it was found, it and the others cannot show one code."
         }
+        "gear_disagrees" => {
+            "The ring is sure of another character in two photographs more than it is of this one: that character is not shown."
+        }
         "one_member" => "Only one photograph shows a mark: this is its own reading.",
         "ambiguous_rotation_or_format" => "Another rotation or format is nearly as likely.",
         "left_out" => "Left out: as it was found, it and the others cannot show one code.",

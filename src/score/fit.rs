@@ -11,6 +11,7 @@ use super::interval::{Rate, Tally};
 use super::logistic::{probability, regression};
 use super::pair::Pair;
 use crate::pipeline::confidence::{Curve, FEATURES, character};
+use crate::pipeline::decode::{CONTRADICTED, contradicted};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,16 +55,25 @@ pub(super) struct Case<'a> {
     pub(super) right: bool,
     /// Place, among the codes, of the one that this is or belongs to.
     pub(super) code: usize,
+    /// Whether the ring is sure of another character, so that its bar is [`CONTRADICTED`] at the least.
+    pub(super) contradicted: bool,
 }
 
 impl<'a> Case<'a> {
-    /// The characters of a code that is this case, from their log-odds. Those of a code that is longer or shorter than
-    /// the true one are wrong.
-    pub(super) fn characters(&self, log_odds: &[f64], best: &str, truth: Option<&str>) -> Vec<Case<'a>> {
+    /// The characters of a code that is this case, from their log-odds; `contradicted` says which of them the ring is sure
+    /// against. Those of a code that is longer or shorter than the true one are wrong.
+    pub(super) fn characters(
+        &self,
+        log_odds: &[f64],
+        best: &str,
+        truth: Option<&str>,
+        contradicted: &[bool],
+    ) -> Vec<Case<'a>> {
         let truth: Vec<char> = truth.into_iter().flat_map(str::chars).collect();
         let one = |(i, (x, c)): (usize, (&f64, char))| Case {
             features: character(*x).to_vec(),
             right: truth.len() == log_odds.len() && truth[i] == c,
+            contradicted: contradicted.get(i) == Some(&true),
             ..*self
         };
         log_odds.iter().zip(best.chars()).enumerate().map(one).collect()
@@ -103,6 +113,7 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
             continue;
         };
         let (features, each) = pair.result.evidence.split_at(FEATURES.len());
+        let contradicted = contradicted(pair.result.gear.as_ref(), best);
         let case = Case {
             code: whole.len(),
             gun: pair.gun(),
@@ -110,8 +121,9 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
             kind,
             features: features.to_vec(),
             right: pair.best_right() == Some(true),
+            contradicted: contradicted.contains(&true),
         };
-        single.extend(case.characters(each, best, pair.truth.code.as_deref()));
+        single.extend(case.characters(each, best, pair.truth.code.as_deref(), &contradicted));
         whole.push(case);
     }
     let fits = fit_kinds(&whole, &single, formats.len());
@@ -135,7 +147,8 @@ fn one_of(kind: usize, codes: &Learned<'_>, characters: &Learned<'_>, common: f6
     let judged = codes.of(kind);
     let accept = own_bar(&outcomes(judged.iter().copied()), common);
     // Characters of codes that are accepted are shown by the codes' bar, and nearly all of them are right.
-    let accepted: BTreeSet<usize> = judged.iter().filter(|j| j.p >= accept).map(|j| j.code).collect();
+    let accepted: BTreeSet<usize> =
+        judged.iter().filter(|j| j.p >= accept && !j.refused).map(|j| j.code).collect();
     let mut judged_characters = characters.of(kind);
     judged_characters.retain(|j| !accepted.contains(&j.code));
     let (character_bar, counted_characters) =
@@ -192,6 +205,8 @@ struct Judged<'a> {
     kind: usize,
     /// As in [`Case`].
     code: usize,
+    /// Whether it is held to a bar that the ring raises, which is not fitted, and lies below it.
+    refused: bool,
 }
 
 impl Judged<'_> {
@@ -216,15 +231,16 @@ impl<'a> Learned<'a> {
 
 /// What bars are set by.
 fn outcomes<'a, 'j: 'a>(judged: impl IntoIterator<Item = &'a Judged<'j>>) -> Vec<(f64, bool)> {
-    judged.into_iter().map(|j| (j.p, j.right)).collect()
+    judged.into_iter().filter(|j| !j.refused).map(|j| (j.p, j.right)).collect()
 }
 
 /// Right and above the bar among all, and wrong among those above.
 fn above(judged: &[&Judged<'_>], bar: f64) -> (Rate, Rate) {
     let (mut accepted, mut wrong) = (Tally::default(), Tally::default());
     for j in judged {
-        accepted.one(j.gun, j.p >= bar && j.right);
-        if j.p >= bar {
+        let is_above = j.p >= bar && !j.refused;
+        accepted.one(j.gun, is_above && j.right);
+        if is_above {
             wrong.one(j.gun, !j.right);
         }
     }
@@ -238,12 +254,16 @@ fn learn<'a>(cases: &[Case<'a>], kinds: usize) -> Learned<'a> {
         regression(&taken.map(|(case, row)| (&row[..], case.right)).collect::<Vec<_>>())
     };
     let without: Vec<Vec<f64>> = (0..PARTS).map(|part| fitted(Some(part))).collect();
-    let judge = |(case, row): (&Case<'a>, &Vec<f64>)| Judged {
-        p: probability(&without[case.part], row),
-        right: case.right,
-        gun: case.gun,
-        kind: case.kind,
-        code: case.code,
+    let judge = |(case, row): (&Case<'a>, &Vec<f64>)| {
+        let p = probability(&without[case.part], row);
+        Judged {
+            p,
+            right: case.right,
+            gun: case.gun,
+            kind: case.kind,
+            code: case.code,
+            refused: case.contradicted && p < CONTRADICTED,
+        }
     };
     let mut judged: Vec<Judged<'a>> = cases.iter().zip(&rows).map(judge).collect();
     judged.sort_by(Judged::order);
@@ -271,7 +291,15 @@ mod tests {
             .map(|code| {
                 let x = rng.random_range(-4.0..9.0);
                 let right = rng.random_bool(1.0 / (1.0 + f64::exp(-x))) && !rng.random_bool(0.005);
-                Case { gun: None, part: code % PARTS, kind: 0, features: vec![x], right, code }
+                Case {
+                    gun: None,
+                    part: code % PARTS,
+                    kind: 0,
+                    features: vec![x],
+                    right,
+                    code,
+                    contradicted: false,
+                }
             })
             .collect();
         let curve = &fit_kinds(&codes, &characters_of(&codes), 1)[0].curve;
@@ -294,6 +322,7 @@ mod tests {
                 features: features.to_vec(),
                 right,
                 code,
+                contradicted: false,
             };
             codes.push(case(&[x], rng.random_bool(1.0 / (1.0 + f64::exp(-x)))));
             // One in 1,000 is wrong in all, one in 400 where the code is in doubt.
@@ -319,6 +348,7 @@ mod tests {
                     features: vec![x],
                     right: rng.random_bool(p),
                     code: i,
+                    contradicted: false,
                 }
             })
             .collect();

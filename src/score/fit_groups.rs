@@ -122,7 +122,7 @@ fn cases<'a>(
     let (mut whole, mut single) = (Vec::new(), Vec::new());
     for (cut, part) in cuts.iter().zip(parts(&guns)) {
         let group = read("", kind, &cut.records, schemes, curve, "");
-        // What a member contradicts is not shown, whatever the curve says.
+        // What a member or the rings contradict is not shown, whatever the curve says.
         let judged = !group.evidence.is_empty() && !group.is_contradicted();
         let Some(best) = group.best.as_ref().filter(|_| judged) else { continue };
         let (features, each) = group.evidence.split_at(FEATURES.len());
@@ -133,8 +133,9 @@ fn cases<'a>(
             features: features.to_vec(),
             right: cut.known.code() == Some(best),
             code: first + whole.len(),
+            contradicted: false,
         };
-        single.extend(case.characters(each, best, cut.known.code()));
+        single.extend(case.characters(each, best, cut.known.code(), &[]));
         whole.push(case);
     }
     (whole, single)

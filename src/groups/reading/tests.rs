@@ -130,6 +130,44 @@ fn a_photograph_that_fits_no_other_and_is_sure_of_nothing_is_left_out() {
     assert_eq!(group.members[1].warnings, ["left_out"]);
 }
 
+/// By itself each of the two is as good a reading of the group as the other: an examiner would go by the better one.
+#[test]
+fn of_two_photographs_that_fit_in_no_way_the_surer_one_stays() {
+    let of = |path: &str, code: &str, confidence| Record { confidence, ..plain(path, code, 0.8) };
+    for (first, second) in [(0.9, 0.3), (0.3, 0.9)] {
+        let group = joint(&[of("a", "A7CK2MP4", first), of("b", "XYZ34567", second)], 0.3);
+        let better = if first > second { "A7CK2MP4" } else { "XYZ34567" };
+        assert_eq!(group.best.as_deref(), Some(better), "{group:?}");
+        assert_eq!(group.warnings, ["members_left_out"]);
+    }
+}
+
+#[test]
+fn a_character_that_the_rings_are_sure_against_is_not_shown() {
+    let ring = |symbols: &str| {
+        Some(crate::pipeline::decode::GearReading { present: true, symbols: symbols.into(), agrees: false })
+    };
+    let with = |rings: [&str; 3]| {
+        let photographs = ["a", "b", "c"].map(|path| sure(path, "A7CK2MP4"));
+        let all: Vec<Record> = photographs
+            .into_iter()
+            .zip(rings)
+            .map(|(r, symbols)| Record { gear: ring(symbols), ..r })
+            .collect();
+        joint(&all, 0.3)
+    };
+    // One ring may be damaged, and so may two where another says what the characters say.
+    for rings in [["A7CV2MP4", "A7C?2MP4", "????????"], ["A7CV2MP4", "A7CV2MP4", "A7CK2MP4"]] {
+        let group = with(rings);
+        assert_eq!((group.status, group.warnings.len()), (Status::Read, 0), "{rings:?}");
+    }
+    let group = with(["A7CV2MP4", "A7CV2MP4", "????????"]);
+    assert_eq!((group.status, group.code.as_deref()), (Status::Partial, Some("A7C?2MP4")));
+    assert_eq!(group.warnings, ["gear_disagrees"]);
+    assert!(group.confidence <= 0.9 && group.positions[3].p <= 0.9 && group.positions[0].p > 0.99);
+    assert!(group.is_contradicted());
+}
+
 #[test]
 fn one_sure_character_that_differs_is_not_shown() {
     let mut odd = sure("b", "A7CK2MP4");

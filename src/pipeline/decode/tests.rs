@@ -148,6 +148,22 @@ fn characters_and_ring_that_contradict_each_other_are_not_read() {
     assert!(r.warnings.contains(&"gear_disagrees".to_string()));
 }
 
+/// All of a case's photographs can show the same U of a V that drag went over, each sure of it: the ring alone knows.
+#[test]
+fn what_the_ring_is_sure_against_needs_a_bar_of_its_own() {
+    let curve = Curve { accept: 0.98, accept_character: 0.98, ..Curve::unfitted() };
+    let (none, one) = ([false; 3], [false, true, false]);
+    let sure = [0.9995, 0.997, 0.9995];
+    assert_eq!(accept(&sure, 0.995, &curve, &none).0, Status::Read);
+    assert_eq!(accept(&sure, 0.995, &curve, &one), (Status::Partial, vec![true, false, true]));
+    assert_eq!(accept(&sure, 0.9991, &curve, &one).0, Status::Read);
+    assert_eq!(accept(&[0.97, 0.9995, 0.97], 0.5, &curve, &one), (Status::Partial, vec![false, true, false]));
+    assert_eq!(accept(&[0.97, 0.99, 0.97], 0.5, &curve, &one).0, Status::Unreadable);
+    let ring = |symbols: &str| GearReading { present: true, symbols: symbols.into(), agrees: false };
+    assert_eq!(contradicted(Some(&ring("?YC")), "ABC"), [false, true, false]);
+    assert_eq!(contradicted(None, "ABC"), none);
+}
+
 /// A page shows both: a symbol of the ring that is not the code's is a contradiction, however unsure the characters are.
 #[test]
 fn a_ring_that_says_another_symbol_than_the_code_disagrees() {
