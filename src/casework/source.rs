@@ -263,7 +263,8 @@ fn reason(error: &serde_json::Error) -> String {
 fn columns(names: &csv::StringRecord) -> Result<[Option<usize>; 14], Fatal> {
     let mut at = [None; 14];
     for (i, name) in names.iter().enumerate() {
-        let name = name.trim_start_matches('\u{feff}');
+        // Spreadsheets like to begin a heading with a capital.
+        let name = name.trim_start_matches('\u{feff}').trim().to_lowercase();
         let Some(field) = Entry::FIELDS.iter().position(|f| *f == name) else {
             let hint = if name.starts_with("purchaser") || name.starts_with("buyer") {
                 "`microstamp registry purchaser import`: purchaser data stand behind their own key"
@@ -326,5 +327,16 @@ mod tests {
         let why = |text: &str| reason(&serde_json::from_str::<Entry>(text).unwrap_err());
         assert_eq!(why(r#"{"code":"A7CK2MP4""#), "EOF while parsing an object");
         assert_eq!(why(r#"{"code":"A7CK2MP4"}"#), "missing field `format`");
+    }
+
+    #[test]
+    fn headings_may_begin_with_capitals_and_stand_between_spaces() {
+        let at = |names: &[&str]| columns(&csv::StringRecord::from(names.to_vec()));
+        let plain: Vec<&str> = Entry::REQUIRED.to_vec();
+        let spelt: Vec<String> = plain.iter().map(|name| format!(" {} ", name.to_uppercase())).collect();
+        let spelt: Vec<&str> = spelt.iter().map(String::as_str).collect();
+        assert_eq!(at(&spelt).unwrap(), at(&plain).unwrap());
+        assert!(at(&[&plain[..], &["owner"]].concat()).is_err());
+        assert!(at(&[&plain[..], &[spelt[0]]].concat()).unwrap_err().what.contains("two columns"));
     }
 }

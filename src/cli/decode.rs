@@ -12,7 +12,7 @@ use crate::batch::signature::{self, SigningKey};
 use crate::batch::{Photograph, inputs, runner};
 use crate::engines;
 use crate::error::Fatal;
-use crate::groups::naming;
+use crate::groups::{FILES, naming};
 use crate::pipeline::Pipeline;
 use crate::pipeline::confidence::Calibration;
 use crate::pipeline::decode::Status;
@@ -170,13 +170,17 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     output.sync()?;
     drop(output);
     manifest.finish(out)?;
+    let mut groups = Vec::new();
     if let Some(by) = by.filter(|_| manifest.complete) {
         let bar = settings.decode.uncounted_bar;
         let reader = Reader { engine: &common.engine, networks: Some(networks), uncounted_bar: bar };
-        group::make(out, &by, &args.grouping, &reader, out, common.quiet)?;
+        groups = group::make(out, &by, &args.grouping, &reader, out, common.quiet)?;
         manifest.finish(out)?;
     }
     progress.finish(&manifest.counts.list(), retried);
+    if !groups.is_empty() && !common.quiet {
+        say!("{}: {}", group::counts(&groups), out.join(FILES[1]).display());
+    }
     let hash = manifest.write(out)?;
     sign(out, key.as_ref())?;
     if !common.quiet {

@@ -253,17 +253,20 @@ fn summary(groups: &[Group], folder: &Path) -> String {
     if groups.len() > SHOWN {
         let _ = writeln!(text, "and {} more", groups.len() - SHOWN);
     }
+    let _ = writeln!(text, "{}.\nAll of them: {}", counts(groups), folder.join(FILES[1]).display());
+    text
+}
+
+/// How many groups there are of each status.
+pub fn counts(groups: &[Group]) -> String {
     let of = |status: Status| groups.iter().filter(|g| g.status == status).count();
-    let _ = writeln!(
-        text,
-        "{} groups: {} read, {} partial, {} unreadable, {} without a mark, {} failed.\nAll of them: {}",
+    format!(
+        "{} groups: {} read, {} partial, {} unreadable, {} without a mark, {} failed",
         groups.len(),
         of(Status::Read),
         of(Status::Partial),
         of(Status::Unreadable),
         of(Status::NoMark),
-        of(Status::Failed),
-        folder.join(FILES[1]).display()
-    );
-    text
+        of(Status::Failed)
+    )
 }

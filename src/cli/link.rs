@@ -158,7 +158,7 @@ fn table(leads: &Leads, several: bool) -> String {
             scenes.into_iter().collect::<Vec<_>>().join(", "),
         ]
     });
-    section(&["group", "shared code", "readings", "scenes"], groups.collect(), "groups");
+    section(&["group", "code together", "readings", "scenes"], groups.collect(), "groups");
     let mut strongest: BTreeMap<(String, String), (usize, usize)> = BTreeMap::new();
     for (i, pair) in leads.pairs.iter().enumerate().filter(|(_, pair)| !pair.same_scene) {
         let (a, b) = (place(&pair.a), place(&pair.b));
@@ -172,7 +172,7 @@ fn table(leads: &Leads, several: bool) -> String {
         vec![a, b, lead.shared.clone(), format!("10^{:.1}", lead.log10_lr), pairs.to_string()]
     });
     section(
-        &["scene", "scene", "shared code", "strongest pair, one code against two", "pairs"],
+        &["scene", "scene", "code together", "strongest pair, one code against two", "pairs"],
         scenes.collect(),
         "pairs of scenes",
     );

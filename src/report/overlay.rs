@@ -256,7 +256,9 @@ fn cells(record: &Record, to: impl Fn((f64, f64)) -> (f64, f64)) -> Vec<Cell> {
     let shown: Vec<char> = record.code.iter().flat_map(|c| c.chars()).collect();
     let cell = |(i, p): (usize, &crate::pipeline::decode::Position)| {
         let quad = p.quad.map(&to);
-        let (x, y) = (round(quad[3].0), round(quad[3].1));
+        // Its middle, so that it stands on its own cell however the mark is turned.
+        let middle = |of: fn(&(f64, f64)) -> f64| round(quad.iter().map(of).sum::<f64>() / 4.0);
+        let (x, y) = (middle(|p| p.0), middle(|p| p.1));
         let character = shown.get(i).copied().unwrap_or('?');
         Cell { points: points_of(&quad), x, y, character }
     };
