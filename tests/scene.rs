@@ -328,9 +328,24 @@ fn photographs_of_a_case_show_one_surface_and_cases_of_a_gun_one_pin() {
                 assert!(turned < 1e-3 || turned > std::f32::consts::TAU - 1e-3, "{turned}");
             }
         }
-        let drag = |s: &Scene| (s.gun.drag_angle + s.shot.turn).rem_euclid(std::f32::consts::TAU);
-        assert!((drag(a) - drag(b)).abs() < 1e-3, "drag keeps its side in the gun");
-        assert_eq!(a.gun.key, b.gun.key);
+        // What lies in one way in the gun is turned with each case: the direction of an angle in the picture, turned back.
+        let back = |s: &Scene, clockwise: f32| {
+            let angle = f64::from(clockwise + s.shot.turn);
+            (angle.cos(), angle.sin())
+        };
+        let far = |p: (f64, f64), q: (f64, f64)| (p.0 - q.0).hypot(p.1 - q.1);
+        let sides: [(fn(&Scene) -> f32, f64); 4] = [
+            (|s| s.gun.drag_angle, 1e-3),
+            (|s| s.gun.breech.angle, 1e-3),
+            (|s| s.gun.pin.offset_um.1.atan2(s.gun.pin.offset_um.0), 1e-3),
+            // A shot strays from its gun's by a tenth of a radian (one standard deviation).
+            (|s| s.shot.drag_angle, 0.6),
+        ];
+        for (number, (side, most)) in sides.iter().enumerate() {
+            let [p, q] = [a, b].map(|s| back(s, side(s)));
+            assert!(far(p, q) < *most, "{index}, {number}: {p:?} and {q:?}");
+        }
+        assert_eq!(a.gun.key, b.gun.key, "chips, turning and breech lines");
     }
 }
 

@@ -179,7 +179,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     }
     progress.finish(&manifest.counts.list(), retried);
     if !groups.is_empty() && !common.quiet {
-        say!("{}: {}", group::counts(&groups), out.join(FILES[1]).display());
+        say!("{}: {}", group::counts(&groups), printable(&out.join(FILES[1]).display().to_string()));
     }
     let hash = manifest.write(out)?;
     sign(out, key.as_ref())?;

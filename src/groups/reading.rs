@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 /// of those that partial codes show is wrong by itself, two of one photograph are another code or another view.
 const CONTRADICTS: usize = 2;
 /// Rings that are sure of another character than the joint reading's, less those that are sure of it, from which on the
-/// character is not shown: one ring is damaged now and then, and then the characters are right eleven times of twelve.
+/// character is not shown. One ring is damaged now and then: all 21 codes of groups to calibrate with that would have been
+/// accepted against one more ring were right.
 const RINGS_AGAINST: isize = 2;
 /// Probability of the code and of the character then, at the most: of 12 simulated cases with such a character whose code
 /// would have been accepted, 11 were right, and the twelfth had a V that drag had made a U of in all four photographs.
@@ -302,15 +303,15 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
     let curve = &curve.curve;
     let mut confidence = curve.whole(&evidence);
     let mut each: Vec<f64> = evidence[FEATURES.len()..].iter().map(|x| curve.one(*x)).collect();
-    let (mut status, mut shown) = accept(&each, confidence, curve, &vec![false; each.len()]);
-    for k in rings_against(marked, joint, &best) {
-        shown[k] = false;
-        each[k] = each[k].min(RINGS_AGAINST_P);
+    let contradicted = rings_against(marked, joint, &best);
+    for (p, _) in each.iter_mut().zip(&contradicted).filter(|(_, contradicted)| **contradicted) {
+        *p = p.min(RINGS_AGAINST_P);
         confidence = confidence.min(RINGS_AGAINST_P);
-        if !group.warnings.iter().any(|w| w == GEAR_DISAGREES) {
-            group.warnings.push(GEAR_DISAGREES.into());
-        }
     }
+    if contradicted.contains(&true) {
+        group.warnings.push(GEAR_DISAGREES.into());
+    }
+    let (mut status, mut shown) = accept(&each, confidence, curve, &contradicted);
 
     let mut disagree = false;
     for ((i, record), part) in usable.iter().zip(marked).zip(&joint.parts) {
@@ -364,8 +365,8 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
     group.best = Some(best);
 }
 
-/// Places where [`RINGS_AGAINST`] more rings are sure of another character than of that of `best`.
-fn rings_against(marked: &[&Record], joint: &Joint<'_>, best: &str) -> Vec<usize> {
+/// For each character of `best` whether [`RINGS_AGAINST`] more rings are sure of another one than of it.
+fn rings_against(marked: &[&Record], joint: &Joint<'_>, best: &str) -> Vec<bool> {
     let mut net = vec![0isize; best.chars().count()];
     for (record, part) in marked.iter().zip(&joint.parts) {
         // A ring was read as the photograph alone was taken to lie.
@@ -379,7 +380,7 @@ fn rings_against(marked: &[&Record], joint: &Joint<'_>, best: &str) -> Vec<usize
             *net += if against { 1 } else { -isize::from(ring != '?') };
         }
     }
-    (0..net.len()).filter(|k| net[*k] >= RINGS_AGAINST).collect()
+    net.into_iter().map(|net| net >= RINGS_AGAINST).collect()
 }
 
 /// Places where a photograph's own sure characters are others than those of `best`; where it is sure of

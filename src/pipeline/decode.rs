@@ -226,7 +226,7 @@ pub fn decode(
 }
 
 /// Status, and which characters are shown, from the probability of each and of the whole code, and for each whether
-/// the ring is `contradicted` by it. A whole code needs the whole code's bar: characters that are sure one by one are
+/// it is `contradicted` by the ring. A whole code needs the whole code's bar: characters that are sure one by one are
 /// not enough, so the weakest of them is then withheld.
 pub fn accept(each: &[f64], confidence: f64, curve: &Curve, contradicted: &[bool]) -> (Status, Vec<bool>) {
     let bar = |bar: f64, contradicted: bool| if contradicted { bar.max(CONTRADICTED) } else { bar };

@@ -353,7 +353,9 @@ fn explained(warning: &str) -> String {
         "implausible_scale" => "by its scale the primer would have no primer's size",
         "no_impression_measured" => "a height map without its crater",
         "other_format" => "a mark, but of none of the formats asked for",
-        "gear_disagrees" => "the ring is sure of another character than the code or the characters alone",
+        "gear_disagrees" => {
+            "the ring is sure of another character than the code or the characters alone: what it is sure against needs a probability of 0.999 to be shown"
+        }
         "ambiguous_rotation_or_format" => "another way of reading is nearly as good",
         _ => return text(warning),
     };

@@ -333,6 +333,33 @@ mod tests {
         assert!(fit.wrong.of > 3000 && fit.wrong_characters.of <= 9000 - fit.wrong.of, "{fit:?}");
     }
 
+    /// What the ring is sure against is refused by a rule, and must not raise the bar of all others.
+    #[test]
+    fn what_a_rule_refuses_does_not_set_the_bar() {
+        let judged = |p, right, contradicted| Judged {
+            p,
+            right,
+            gun: None,
+            kind: 0,
+            code: 0,
+            refused: contradicted && p < CONTRADICTED,
+        };
+        let of = |contradicted| {
+            let right = (0..200).map(|i| judged(0.9999 - f64::from(i) * 1e-5, true, false));
+            right.chain([judged(0.9985, false, contradicted)]).collect::<Vec<_>>()
+        };
+        let (with, without) = (of(false), of(true));
+        let bar = |judged: &[Judged<'_>]| {
+            let mut sorted: Vec<&Judged<'_>> = judged.iter().collect();
+            sorted.sort_by(|a, b| Judged::order(a, b));
+            bar_for_codes(&outcomes(sorted)).0
+        };
+        assert!(bar(&with) > 0.9985 && bar(&without) < 0.9985, "{} {}", bar(&with), bar(&without));
+        let all: Vec<&Judged<'_>> = without.iter().collect();
+        let (accepted, wrong) = above(&all, 0.99);
+        assert_eq!((accepted.count, wrong.count, wrong.of), (200, 0, 200));
+    }
+
     #[test]
     fn kinds_share_what_a_unit_of_evidence_is_worth_and_each_has_its_own_constant() {
         let mut rng = ChaCha8Rng::seed_from_u64(5);

@@ -82,7 +82,7 @@ impl Instrument {
                 let wrong = d.chance(self.outliers.0 * steep.min(2.0));
                 let by = if wrong { d.normal() * self.outliers.1 } else { 0.0 };
                 let level = self.tilt.0 * x as f32 * um + self.tilt.1 * y as f32 * um;
-                // What lies far below, as the gap round the primer, is out of range.
+                // What lies far below the face is out of range.
                 let gone = d.chance(lost) || at(x, y) < self.seat_um - OUT_OF_RANGE_UM;
                 out.push(if gone { f32::NAN } else { at(x, y) + noise + by + level });
             }

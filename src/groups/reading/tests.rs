@@ -166,6 +166,13 @@ fn a_character_that_the_rings_are_sure_against_is_not_shown() {
     assert_eq!(group.warnings, ["gear_disagrees"]);
     assert!(group.confidence <= 0.9 && group.positions[3].p <= 0.9 && group.positions[0].p > 0.99);
     assert!(group.is_contradicted());
+    // Rings of marks that are taken to lie another way than when they were read alone are rings of another code.
+    let views = || vec![view("XYZ34567", SURE, 190.0, -0.1), view("A7CK2MP4", SURE, 10.0, -2.4)];
+    let turned = ["b", "c"]
+        .map(|path| Record { gear: ring("XYZ34567"), ..photograph(path, "XYZ3456?", "XYZ34567", views()) });
+    let group = joint(&[vec![sure("a", "A7CK2MP4"), sure("d", "A7CK2MP4")], turned.to_vec()].concat(), 0.0);
+    assert_eq!(group.best.as_deref(), Some("A7CK2MP4"));
+    assert!(!group.warnings.contains(&"gear_disagrees".to_string()), "{:?}", group.warnings);
 }
 
 #[test]

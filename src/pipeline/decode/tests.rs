@@ -164,6 +164,26 @@ fn what_the_ring_is_sure_against_needs_a_bar_of_its_own() {
     assert_eq!(contradicted(None, "ABC"), none);
 }
 
+#[test]
+fn a_code_that_passes_its_bar_is_held_against_the_ring() {
+    // Whatever is seen, code and characters are right at 0.993, which the bars allow.
+    let curve = Curve {
+        bias: 5.0,
+        weights: vec![0.0; FEATURES.len()],
+        accept: 0.98,
+        character: [5.0, 1e-9, 0.0],
+        accept_character: 0.98,
+    };
+    let read = |symbols: &str| {
+        let v = View { gear: Some(ring(symbols, 9.0)), ..view("A7XK2MP4", 0.999_999) };
+        read_with(&Scheme::all(), curve.clone(), vec![v], 1.0).unwrap()
+    };
+    assert_eq!(read("A7XK2MP4").status, Status::Read);
+    let r = read("A7YK2MP4");
+    assert_eq!((r.best.as_deref(), &*r.gear.unwrap().symbols), (Some("A7XK2MP4"), "A7YK2MP4"));
+    assert_eq!((r.status, r.code.as_deref()), (Status::Partial, Some("A7?K2MP4")));
+}
+
 /// A page shows both: a symbol of the ring that is not the code's is a contradiction, however unsure the characters are.
 #[test]
 fn a_ring_that_says_another_symbol_than_the_code_disagrees() {
