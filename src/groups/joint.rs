@@ -12,10 +12,10 @@
 //! r(s) = S p(s)^w / sum over t of p(t)^w          w = 1 / (1 + (n - 1) dependence)
 //! ```
 //!
-//! so that a photograph which leaves doubt by itself is left out rather than a sure one, and n photographs count as n w: the effective number of n measurements with an intraclass
-//! correlation (L. Kish, Survey Sampling, 1965, section 5.4). More than four count as
-//! four. Hypotheses are built up a photograph at a time, the surest first, and only the best few of each
-//! format go on.
+//! so that a photograph which leaves doubt by itself is left out rather than a sure one, and n photographs
+//! count as n w: the effective number of n measurements with an intraclass correlation (L. Kish, Survey
+//! Sampling, 1965, section 5.4). More than four count as four. Hypotheses are built up a photograph at a
+//! time, the surest first, and only the best few of each format go on.
 
 use super::confidence::JointCurve;
 use crate::batch::Record;
@@ -82,13 +82,13 @@ pub fn join<'a>(members: &[&'a Record], schemes: &'a [Scheme], curve: &JointCurv
     // The surest first, so that what is dropped on the way is unlikely.
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by(|a, b| members[*b].confidence.total_cmp(&members[*a].confidence).then(a.cmp(b)));
+    let astray: Vec<f64> = order.iter().map(|m| curve.astray(members[*m].confidence)).collect();
     let mut all = Vec::new();
     for (number, scheme) in schemes.iter().enumerate() {
         let known: Vec<Vec<Known<'a>>> = order.iter().map(|m| known(members[*m], scheme)).collect();
         if known.iter().all(Vec::is_empty) {
             continue;
         }
-        let astray: Vec<f64> = order.iter().map(|m| curve.astray(members[*m].confidence)).collect();
         all.extend(
             hypotheses(&known, &astray, scheme, curve)
                 .into_iter()

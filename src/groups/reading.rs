@@ -87,8 +87,7 @@ const CONTRADICTING: &str = "contradicts";
 impl Group {
     /// Why nothing of its code is shown, where its members do not let it be.
     pub fn withheld(&self) -> Option<&'static str> {
-        let has = |warning: &str| self.warnings.iter().any(|w| w == warning);
-        match (has(DISAGREE), has(OTHER_FORMAT)) {
+        match (self.warns(DISAGREE), self.warns(OTHER_FORMAT)) {
             (true, _) => Some("its photographs contradict each other"),
             (false, true) => Some("one of its photographs shows a mark of none of the formats asked for"),
             (false, false) => None,
@@ -99,7 +98,11 @@ impl Group {
     /// says.
     pub fn is_contradicted(&self) -> bool {
         let of_members = self.members.iter().flat_map(|m| &m.warnings).any(|w| w == CONTRADICTING);
-        of_members || self.warnings.iter().any(|w| w == GEAR_DISAGREES)
+        of_members || self.warns(GEAR_DISAGREES)
+    }
+
+    fn warns(&self, of: &str) -> bool {
+        self.warnings.iter().any(|w| w == of)
     }
 }
 

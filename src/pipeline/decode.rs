@@ -196,9 +196,7 @@ pub fn decode(
     // Where the code is right, each of its characters is.
     let positions: Vec<Position> =
         (0..best.len()).map(|i| position(&fused, i, best[i], each[i].max(confidence), settings)).collect();
-    let text = |show: &[bool]| {
-        positions.iter().zip(show).map(|(p, show)| if *show { p.char } else { '?' }).collect::<String>()
-    };
+    let code = most_probable.chars().zip(&shown).map(|(c, show)| if *show { c } else { '?' }).collect();
     let mut warnings = Vec::new();
     if gear.as_ref().is_some_and(|g| !g.agrees) {
         warnings.push("gear_disagrees".into());
@@ -209,7 +207,7 @@ pub fn decode(
     let pose = fused.view.pose;
     Ok(Reading {
         status,
-        code: Some(text(&shown)),
+        code: Some(code),
         best: Some(most_probable),
         confidence,
         format: Some(fused.scheme.id.clone()),

@@ -147,8 +147,7 @@ fn one_of(kind: usize, codes: &Learned<'_>, characters: &Learned<'_>, common: f6
     let judged = codes.of(kind);
     let accept = own_bar(&outcomes(judged.iter().copied()), common);
     // Characters of codes that are accepted are shown by the codes' bar, and nearly all of them are right.
-    let accepted: BTreeSet<usize> =
-        judged.iter().filter(|j| j.p >= accept && !j.refused).map(|j| j.code).collect();
+    let accepted: BTreeSet<usize> = judged.iter().filter(|j| j.passes(accept)).map(|j| j.code).collect();
     let mut judged_characters = characters.of(kind);
     judged_characters.retain(|j| !accepted.contains(&j.code));
     let (character_bar, counted_characters) =
@@ -210,6 +209,10 @@ struct Judged<'a> {
 }
 
 impl Judged<'_> {
+    fn passes(&self, bar: f64) -> bool {
+        self.p >= bar && !self.refused
+    }
+
     /// Most probable first; among equals the wrong ones, so that a bar never gains from their order.
     fn order(a: &Self, b: &Self) -> Ordering {
         b.p.total_cmp(&a.p).then(a.right.cmp(&b.right))
@@ -238,9 +241,8 @@ fn outcomes<'a, 'j: 'a>(judged: impl IntoIterator<Item = &'a Judged<'j>>) -> Vec
 fn above(judged: &[&Judged<'_>], bar: f64) -> (Rate, Rate) {
     let (mut accepted, mut wrong) = (Tally::default(), Tally::default());
     for j in judged {
-        let is_above = j.p >= bar && !j.refused;
-        accepted.one(j.gun, is_above && j.right);
-        if is_above {
+        accepted.one(j.gun, j.passes(bar) && j.right);
+        if j.passes(bar) {
             wrong.one(j.gun, !j.right);
         }
     }

@@ -3,7 +3,7 @@
 use super::blur::smooth;
 use super::draw::Draw;
 use super::gun::Gun;
-use super::noise::Noise;
+use super::noise::{Noise, Smooth};
 use super::profile::Profile;
 use super::shot::{Cartridge, Metal};
 use super::surface::{Surface, Window};
@@ -213,8 +213,8 @@ pub fn expose(plane: &mut [f32], s: &Surface, window: &Window, camera: &Camera) 
         None => gain,
     };
     let mut d = Draw::new(camera.key, "sensor", 0);
-    let white = Noise::new(&mut d, 0.0);
-    let other = Noise::new(&mut d, 0.0);
+    let white = Noise::new(&mut d, Smooth::Not);
+    let other = Noise::new(&mut d, Smooth::Not);
     let (full, read) = camera.electrons;
     let tone: Vec<f32> = (0..=TONES).map(|i| (i as f32 / TONES as f32).powf(1.0 / camera.gamma)).collect();
     let (mx, my) = (w as f32 / 2.0, h as f32 / 2.0);

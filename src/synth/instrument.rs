@@ -3,7 +3,7 @@
 use super::blur::smooth;
 use super::draw::Draw;
 use super::framing::height_map_frame;
-use super::noise::Noise;
+use super::noise::{Noise, Smooth};
 use super::scene::Scene;
 use super::surface::{Surface, Window};
 
@@ -64,7 +64,7 @@ impl Instrument {
     pub fn measure(&self, surface: &Surface) -> Vec<f32> {
         let (w, h, um) = (self.window.w, self.window.h, self.window.um_per_px);
         let mut d = Draw::new(self.key, "measurement", 0);
-        let patches = Noise::new(&mut d, 4.0);
+        let patches = Noise::new(&mut d, Smooth::Patches);
         let mut z = surface.z.clone();
         smooth(&mut z, w, h, self.blur_px, &mut Vec::new());
         let at = |x: usize, y: usize| z[y.min(h - 1) * w + x.min(w - 1)];

@@ -6,7 +6,18 @@ use std::sync::OnceLock;
 
 /// Side of a field, pixels; a power of two so that wrapping is a mask.
 const SIDE: usize = 512;
-/// Standard deviations of the Gaussian that each field was smoothed with, pixels.
+/// How smooth a field is.
+#[derive(Clone, Copy, Debug)]
+pub enum Smooth {
+    /// White noise.
+    Not,
+    /// For the profile of a line.
+    Line,
+    /// In patches of some pixels.
+    Patches,
+}
+
+/// Standard deviations of the Gaussian that the fields of each [`Smooth`] were smoothed with, pixels.
 const SIGMAS: [f32; 3] = [0.0, 1.6, 4.0];
 /// Fields of each smoothness, so that two layers need not share one.
 const VARIANTS: usize = 3;
@@ -78,19 +89,10 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// The field whose smoothing is nearest to `sigma` pixels (in the logarithm).
-    pub fn new(draw: &mut Draw, sigma: f32) -> Self {
-        let mut best = 0;
-        if sigma >= 0.5 {
-            best = (1..SIGMAS.len())
-                .min_by(|&a, &b| {
-                    let d = |i: usize| (SIGMAS[i] / sigma).ln().abs();
-                    d(a).total_cmp(&d(b))
-                })
-                .unwrap_or(1);
-        }
+    /// A field as smooth as this.
+    pub fn new(draw: &mut Draw, smooth: Smooth) -> Self {
         Self {
-            field: &bank()[best * VARIANTS + draw.below(VARIANTS)],
+            field: &bank()[smooth as usize * VARIANTS + draw.below(VARIANTS)],
             ox: draw.below(SIDE),
             oy: draw.below(SIDE),
             swap: draw.chance(0.5),
@@ -179,7 +181,7 @@ mod tests {
     #[test]
     fn fields_have_unit_variance_and_wrap_without_a_seam() {
         let mut draw = Draw::new(1, "test", 0);
-        let noise = Noise::new(&mut draw, 4.0);
+        let noise = Noise::new(&mut draw, Smooth::Patches);
         let n = (SIDE * SIDE) as f32;
         let var: f32 = (0..SIDE)
             .flat_map(|y| (0..SIDE).map(move |x| (x, y)))

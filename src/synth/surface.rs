@@ -6,7 +6,7 @@
 use super::draw::Draw;
 use super::gun::{Breech, Gun, Wall};
 use super::imprint::{Imprint, bilinear};
-use super::noise::{Grain, Noise};
+use super::noise::{Grain, Noise, Smooth};
 use super::shot::{Cartridge, Pocket, Shot};
 
 /// What part of the plane is looked at.
@@ -146,9 +146,9 @@ pub fn build(
     let cup_grain = Grain::new(d, sigma_um);
     let fine_grain = Grain::new(d, sigma_um * 0.45);
     let slow = Grain::new(d, cartridge.waviness_um.1 * 0.5);
-    let turning_line = Noise::new(d, 1.6);
+    let turning_line = Noise::new(d, Smooth::Line);
     let mut of_gun = Draw::new(gun.key, "breech", 0);
-    let breech_line = Noise::new(&mut of_gun, 1.6);
+    let breech_line = Noise::new(&mut of_gun, Smooth::Line);
     let breech_grain = Grain::new(&mut of_gun, gun.breech.pitch_um * 0.4);
     let wave = of_gun.range(0.0, 30.0);
     // Texture finer than a pixel is no longer seen as grains but as roughness.
@@ -317,11 +317,11 @@ fn strike(
     let (sd, cd) = shot.drag_angle.sin_cos();
     let lobe_side = (lobes.0.cos(), lobes.0.sin());
     let mut of_pin = Draw::new(gun.key, "pin", 0);
-    let striae = Noise::new(&mut of_pin, 1.6);
+    let striae = Noise::new(&mut of_pin, Smooth::Line);
     let striae_um = of_pin.log_range(6.0, 40.0);
     let striae_amp = d.range(0.4, 6.0);
     let seat = cartridge.seat_um;
-    let turning = Noise::new(&mut of_pin, 1.6);
+    let turning = Noise::new(&mut of_pin, Smooth::Line);
     let regular = of_pin.chance(0.5);
     let drag_start = 1.0 - 2.0 * d.range(0.0, 0.28 + 0.3 * shot.drag.0);
     for y in y0..y1 {
