@@ -45,6 +45,16 @@ pub fn expected(x: f64) -> String {
 /// Said where a firearm stands in several rows of an answer.
 pub const TIMES: &str = "A firearm that bore its code over several times has a row for each, and each row shows the probability of the firearm.";
 
+/// The days from and to which a component was in a firearm; empty where neither is known.
+pub fn days(from: &str, to: &str) -> String {
+    match (from, to) {
+        ("", "") => String::new(),
+        (from, "") => format!("from {from}"),
+        ("", to) => format!("to {to}"),
+        (from, to) => format!("{from} to {to}"),
+    }
+}
+
 /// Where a registry's log has a question, and what its hash is good for.
 pub fn logged(row: &str, time: &str, sha256: &str) -> String {
     format!(

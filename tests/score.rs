@@ -48,6 +48,24 @@ fn figures_go_to_stdout_and_to_the_files_asked_for() {
 }
 
 #[test]
+fn a_truth_beside_other_photographs_of_the_same_names_is_remarked() {
+    let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    let lines: Vec<String> =
+        three().iter().map(|l| l.replace(r#""sha256":"""#, &format!(r#""sha256":"{sha256}""#))).collect();
+    let folder = folder(&lines);
+    let said = |folder: &TempDir| {
+        String::from_utf8(score(folder.path(), &[]).code(0).get_output().stderr.clone()).unwrap()
+    };
+    // A truth is seldom moved with its photographs: those that are not there say nothing.
+    assert!(!said(&folder).contains("another photograph"));
+    fs::write(folder.path().join("2.png"), "hello").unwrap();
+    assert!(!said(&folder).contains("another photograph"));
+    fs::write(folder.path().join("2.png"), "hullo").unwrap();
+    let remark = said(&folder);
+    assert!(remark.contains("2.png beside the truth is another photograph"), "{remark}");
+}
+
+#[test]
 fn what_does_not_fit_ends_with_exit_code_2_and_the_next_thing_to_try() {
     let mut foreign = three();
     foreign.push(line("9.png", "read", "ABC123"));

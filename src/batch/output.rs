@@ -316,6 +316,8 @@ mod tests {
             p,
             alternatives: vec![(char, p)],
             from: Source::Both,
+            by_characters: None,
+            by_gear: None,
             quad: [(0.0, 0.0); 4],
         };
         let ellipse =

@@ -4,6 +4,7 @@ use super::names::printable;
 use super::record::{Record, word};
 use crate::pipeline::decode::Status;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ pub struct Progress {
     total: usize,
     done: usize,
     failed: usize,
+    /// How many photographs have each word of warning.
+    warned: BTreeMap<String, usize>,
     started: Instant,
     next_line: Instant,
     bar: Option<ProgressBar>,
@@ -37,6 +40,7 @@ impl Progress {
             total,
             done: 0,
             failed: 0,
+            warned: BTreeMap::new(),
             started: now,
             next_line: now + LINE_EVERY,
             bar,
@@ -53,6 +57,9 @@ impl Progress {
     /// Counts one photograph, and names it if it failed.
     pub fn done(&mut self, record: &Record) {
         self.done += 1;
+        for word in &record.warnings {
+            *self.warned.entry(word.clone()).or_default() += 1;
+        }
         if let Some(failure) = &record.failure {
             self.failed += 1;
             let [path, reason, hint] = [&record.path, &failure.reason, &failure.hint].map(|t| printable(t));
@@ -83,7 +90,7 @@ impl Progress {
         ));
     }
 
-    /// Takes the bar away and sums up in a line; `before` photographs of the run were read before this one began to count.
+    /// Takes the bar away and sums up in a line, and the warnings in another; `before` photographs of the run were read before this one began to count.
     pub fn finish(&self, counts: &[(Status, usize)], before: usize) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -92,6 +99,12 @@ impl Progress {
             let all = counts.iter().map(|(_, n)| n).sum();
             let counts: Vec<String> = counts.iter().map(|(s, n)| format!("{n} {}", word(*s))).collect();
             say!("{}: {}", photographs(all, before + self.done), counts.join(", "));
+            if !self.warned.is_empty() {
+                let warned: Vec<String> =
+                    self.warned.iter().map(|(word, n)| format!("{n} {}", printable(word))).collect();
+                let of = if all == self.done { "" } else { " of what was read now" };
+                say!("warnings{of}: {}", warned.join(", "));
+            }
         }
     }
 

@@ -97,9 +97,12 @@ impl Record {
                 warnings.push(word.clone());
             }
         }
+        let rounded = |(c, p): (char, f64)| (c, round(p, P));
         let position = |p: Position| Position {
             p: round(p.p, P),
-            alternatives: p.alternatives.into_iter().map(|(c, p)| (c, round(p, P))).collect(),
+            alternatives: p.alternatives.into_iter().map(rounded).collect(),
+            by_characters: p.by_characters.map(rounded),
+            by_gear: p.by_gear.map(rounded),
             quad: p.quad.map(|(x, y)| (round(x, PX), round(y, PX))),
             ..p
         };
@@ -237,6 +240,8 @@ mod tests {
                 p: 0.999_999_9,
                 alternatives: vec![('A', 0.999_999_9), ('4', 1e-9)],
                 from: Source::Both,
+                by_characters: Some(('4', 0.500_000_4)),
+                by_gear: None,
                 quad: [(1.004, -0.001), (2.0, 0.0), (2.0, 1.0), (1.0, 1.0)],
             }],
             gear: Some(GearReading { present: true, symbols: "A7".into(), agrees: true }),
@@ -301,7 +306,7 @@ mod tests {
         }
         assert!(text.contains(r#""status":"partial""#));
         assert!(
-            text.contains(r#""alternatives":[["A",1.0],["4",0.0]],"from":"both","quad":[[1.0,0.0],"#),
+            text.contains(r#""alternatives":[["A",1.0],["4",0.0]],"from":"both","by_characters":["4",0.5],"by_gear":null,"quad":[[1.0,0.0],"#),
             "{text}"
         );
         assert!(text.contains(r#""rotation_deg":0.0"#));

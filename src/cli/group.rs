@@ -253,7 +253,12 @@ fn summary(groups: &[Group], folder: &Path) -> String {
     if groups.len() > SHOWN {
         let _ = writeln!(text, "and {} more", groups.len() - SHOWN);
     }
-    let _ = writeln!(text, "{}.\nAll of them: {}", counts(groups), folder.join(FILES[1]).display());
+    let _ = writeln!(
+        text,
+        "{}.\nAll of them: {}",
+        counts(groups),
+        printable(&folder.join(FILES[1]).display().to_string())
+    );
     text
 }
 

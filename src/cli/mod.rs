@@ -166,12 +166,15 @@ impl Verb {
     /// Common flags that this verb was given and has no use for: they say how photographs are read, and it reads none.
     fn unused(&self, common: &Common) -> Vec<&'static str> {
         let reads = matches!(self, Self::Bench(_) | Self::Decode(_) | Self::Inspect(_));
+        // Curves are an engine's own.
+        let by_engine = matches!(self, Self::Calibrate(_) | Self::Group(_));
         let looks_up = matches!(self, Self::Trace(_) | Self::Registry(_));
         [
             ("--format", !common.formats.is_empty() && !reads && !looks_up),
             ("--um-per-px", common.um_per_px.is_some() && !reads),
             ("--page", common.page.is_some() && !reads),
             ("--config", common.config.is_some() && !reads),
+            ("--engine", common.engine != engines::DEFAULT && !reads && !by_engine),
         ]
         .into_iter()
         .filter_map(|(flag, unused)| unused.then_some(flag))

@@ -2,7 +2,10 @@
 
 use super::figures::{Files, no_link, put};
 use super::{Common, Outcome, keep_from_evidence, keep_others, remark_if_changed, unwritable};
+use crate::batch::Record;
+use crate::batch::disk::sha256_of;
 use crate::batch::names::printable;
+use crate::batch::results;
 use crate::error::Fatal;
 use crate::groups::FILES;
 use crate::pipeline::scheme::Scheme;
@@ -73,6 +76,7 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
         return Err(Fatal::new("nothing to compare with", "--truth TRUTH.csv or --verdicts VERDICTS.csv"));
     };
     remark_if_odd(truth)?;
+    remark_if_of_others(&args.out, truth)?;
     let own = Some(&args.out).filter(|out| out.join(FILES[0]).is_file());
     let score = score(&args.out, truth, &args.by, args.groups.as_ref().or(own).map(PathBuf::as_path))?;
     if let Some(path) = &args.plot {
@@ -84,6 +88,30 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
     }
     args.files.tell(&score, &table::markdown(&score))?;
     Ok(Outcome::Done)
+}
+
+/// Photographs beside a truth that are looked at.
+const LOOKED_AT: usize = 16;
+
+/// Says so where a photograph that lies beside the truth is another than the one of its name that was read: two runs of
+/// `synth` give photographs of the same names.
+fn remark_if_of_others(out: &Path, truth: &Path) -> Result<(), Fatal> {
+    let records = results::read(out)?.records;
+    let beside = truth.parent().unwrap_or(Path::new(""));
+    let is_another = |r: &&Record| {
+        r.sha256
+            .as_ref()
+            .is_some_and(|read| sha256_of(&beside.join(&r.path)).is_ok_and(|found| found != *read))
+    };
+    let step = records.len().div_ceil(LOOKED_AT).max(1);
+    if let Some(other) = records.iter().step_by(step).find(is_another) {
+        say!(
+            "microstamp: {} beside the truth is another photograph than the one that was read: the truth may be of others\n  \
+             try: --truth with the table of the folder that was decoded",
+            printable(&other.path)
+        );
+    }
+    Ok(())
 }
 
 /// Says so where a true code has a length that no format has: a slip in the table counts as an error of the reader.

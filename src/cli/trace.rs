@@ -271,12 +271,7 @@ fn one(trace: &Trace, narrowing: &str) -> String {
             let e = &candidate.entry;
             let place = [&e.state, &e.country].into_iter().filter(|p| !p.is_empty());
             let place = place.map(String::as_str).collect::<Vec<_>>().join(", ");
-            let time = match (e.from.as_str(), e.to.as_str()) {
-                ("", "") => String::new(),
-                (from, "") => format!("from {from}"),
-                ("", to) => format!("to {to}"),
-                (from, to) => format!("{from} to {to}"),
-            };
+            let time = words::days(&e.from, &e.to);
             let cells = [
                 &e.code,
                 &e.format,

@@ -55,6 +55,13 @@ pub struct Position {
     pub alternatives: Vec<(char, f64)>,
     /// What said so.
     pub from: Source,
+    /// The likeliest symbol of the characters alone and its probability, as the engine gives it: not calibrated. `None` in
+    /// results of versions that did not state it.
+    #[serde(default)]
+    pub by_characters: Option<(char, f64)>,
+    /// The same of the ring alone; `None` without a ring.
+    #[serde(default)]
+    pub by_gear: Option<(char, f64)>,
     /// Corners in photograph pixels: top left, top right, bottom right, bottom left.
     pub quad: [(f64, f64); 4],
 }
@@ -140,7 +147,7 @@ impl Reading {
             format: None,
             positions: Vec::new(),
             gear: None,
-            primer: face.primer,
+            primer: face.primer_about(face.impression.as_ref()),
             impression: face.impression,
             floor: None,
             rotation_deg: None,
@@ -170,7 +177,8 @@ pub fn decode(
     curve: &dyn Fn(&str) -> Curve,
     settings: &DecodeSettings,
 ) -> Result<Reading, Failure> {
-    let nothing = Reading { impression: Some(mark.rim), ..Reading::no_mark(face) };
+    let primer = face.primer_about(Some(&mark.rim));
+    let nothing = Reading { primer, impression: Some(mark.rim), ..Reading::no_mark(face) };
     let fused = fuse(seen, schemes, others, settings)?;
     let presence = f64::from(seen.presence).clamp(0.0, 1.0);
     if presence < settings.presence_bar || seen.views.is_empty() {
@@ -247,11 +255,14 @@ fn position(fused: &Fused<'_>, i: usize, best: usize, p: f64, settings: &DecodeS
     let symbols: Vec<char> = fused.scheme.alphabet.chars().collect();
     let listed = listed(&fused.positions[i], best, p).into_iter().take(settings.alternatives);
     let corner = |(u, v): (f64, f64)| fused.view.pose.to_photo(u, v);
+    let likeliest = |p: &Vec<f64>| (symbols[top_of(p)], p[top_of(p)]);
     Position {
         char: symbols[best],
         p,
         alternatives: listed.map(|(s, p)| (symbols[s], p)).collect(),
         from: source(fused, i, best),
+        by_characters: Some(likeliest(&fused.characters[i])),
+        by_gear: fused.ring.as_ref().map(|ring| likeliest(&ring[i])),
         quad: fused.view.quads[i].map(corner),
     }
 }

@@ -31,6 +31,16 @@ pub struct Face {
 }
 
 impl Face {
+    /// The primer's edge, where what is read as the impression's rim can lie in it.
+    pub fn primer_about(&self, rim: Option<&Ellipse>) -> Option<Ellipse> {
+        const DIRECTIONS: usize = 24;
+        let point = |rim: &Ellipse, k: usize| rim.point(k as f64 / DIRECTIONS as f64 * std::f64::consts::TAU);
+        self.primer.filter(|primer| {
+            let within = |(x, y): (f64, f64)| primer.level(x, y) < MOST_BEYOND;
+            rim.is_none_or(|rim| (0..DIRECTIONS).all(|k| within(point(rim, k))))
+        })
+    }
+
     /// What else the impression may be, where what was found cannot be read: an unlikely one, since from near a dark floor
     /// in a bright face looks like a hole; and what was taken for the primer's edge, since from near a crater looks like a
     /// primer, and what it holds like the impression.
@@ -74,6 +84,9 @@ const CLEAR_DISC: f64 = 0.5;
 const CLEARER: f64 = 0.1;
 /// A face is at least 1.5 times as wide as the crater in it; what is hardly wider is the crater again.
 const LEAST_WIDER: f64 = 1.2;
+/// A rim may reach beyond the edge of the primer by this many of its radii: a strike at the very edge breaks it, and both
+/// are found to some hundredths.
+const MOST_BEYOND: f64 = 1.1;
 /// How many times as large the middle of the photograph is looked at where the whole shows nothing.
 const CLOSER: f64 = 2.0;
 /// Area of an ellipse fitted to the outline of an impression over that of its region: a rim that is partly hidden leaves the
@@ -228,6 +241,16 @@ mod tests {
         assert_eq!((others[1].primer, others[1].impression), (None, Some(edge)));
         let found = Face { impression: Some(rim), ..Face::default() };
         assert_eq!(found.otherwise().count(), 0);
+    }
+
+    #[test]
+    fn an_edge_that_the_impression_crosses_is_not_called_the_primers() {
+        let edge = Ellipse::circle(100.0, 100.0, 50.0);
+        let face = Face { primer: Some(edge), ..Face::default() };
+        let at = |x: f64| Ellipse { cx: x, cy: 100.0, rx: 25.0, ry: 15.0, angle_deg: 0.0 };
+        assert_eq!(face.primer_about(Some(&at(120.0))), Some(edge));
+        assert_eq!(face.primer_about(Some(&at(140.0))), None);
+        assert_eq!(face.primer_about(None), Some(edge));
     }
 
     /// Share of the union of two ellipses that both cover.

@@ -236,6 +236,11 @@ pub fn load(
             "save the picture as PNG or TIFF with the program that made it",
         )),
     }?;
+    if let Some(Page::Number(n)) = asked.page.filter(|_| raster.page.is_none())
+        && n > 1
+    {
+        return Err(stack::no_such(n, 1));
+    }
     let mut warnings = raster.warnings;
     let scale = match asked.um_per_px {
         Some(um_per_px) => Some(Scale { um_per_px, from: "flag".into() }),

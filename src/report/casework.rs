@@ -39,7 +39,7 @@ const RECORD: [(&str, &str); 13] = [
     ("country", "Country"),
     ("state", "State"),
     ("status", "Status"),
-    ("from", "Pin in this firearm from"),
+    ("from", "In the firearm"),
 ];
 
 /// What `link`, `trace` and `group` write.
@@ -326,7 +326,13 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
         fields: RECORD
             .iter()
             .map(|(name, label)| match *name {
-                "from" => (*label, format!("{} to {}", field(c, "from"), field(c, "to"))),
+                "from" => {
+                    let [from, to] = ["from", "to"].map(|day| c[day].as_str().map(text).unwrap_or_default());
+                    (
+                        *label,
+                        Some(words::days(&from, &to)).filter(|days| !days.is_empty()).unwrap_or("-".into()),
+                    )
+                }
                 name => (*label, field(c, name)),
             })
             .collect(),

@@ -162,7 +162,7 @@ pub fn run_facts(batch: &Batch) -> Vec<(&'static str, String)> {
         ("Engine", format!("{} {}", word(&engine["name"]), word(&engine["version"]))),
         ("SHA-256 of its weights", word(&engine["weights_sha256"])),
         ("Formats expected", word(&run["formats"])),
-        ("Command", word(&run["command"])),
+        ("Command", typed(&run["command"])),
         ("Inputs", word(&run["inputs"])),
         ("Begun", word(&run["started"])),
         ("Ended", word(&run["finished"])),
@@ -207,6 +207,22 @@ pub fn run_facts(batch: &Batch) -> Vec<(&'static str, String)> {
         });
     }
     facts
+}
+
+/// A command as it can be typed again: what a shell would take apart is quoted.
+fn typed(command: &Value) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    let quoted = |word: &str| match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    match command.as_array() {
+        Some(words) => {
+            let words = words.iter().map(|w| w.as_str().map_or(w.to_string(), |w| view::text(&quoted(w))));
+            words.collect::<Vec<_>>().join(" ")
+        }
+        None => "not stated".into(),
+    }
 }
 
 /// The list's pages, and its rows for the script.

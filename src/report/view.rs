@@ -6,7 +6,7 @@ use super::picture::{Pictures, Stretch};
 use crate::batch::Record;
 use crate::batch::names::printable;
 use crate::batch::record::{share, word};
-use crate::pipeline::decode::{GearReading, Position, Source, Status};
+use crate::pipeline::decode::{CONTRADICTED, GearReading, Position, Source, Status};
 use crate::pipeline::heights::lit;
 use serde::Serialize;
 use serde_json::Value;
@@ -39,7 +39,7 @@ pub fn meaning(status: Status) -> &'static str {
     match status {
         Status::Read => "the whole code is above its acceptance bar",
         Status::Partial => "some characters are above their acceptance bar, the whole code is not",
-        Status::Unreadable => "a mark, no character above its acceptance bar",
+        Status::Unreadable => "something was taken for a mark, and no character is above its acceptance bar",
         Status::NoMark => "no mark was seen: there is none, there is no primer, or it was missed",
         Status::Failed => "the file or the program failed",
     }
@@ -125,6 +125,8 @@ pub struct Place {
     best: char,
     p: String,
     from: &'static str,
+    by_characters: String,
+    by_gear: String,
     alternatives: Vec<Alternative>,
     /// Left, top, width, height of its cell in the straightened impression.
     window: Option<[f64; 4]>,
@@ -146,9 +148,12 @@ impl Place {
             p: share(*p),
             bar: (p.clamp(0.0, 1.0) * 1000.0).round() / 10.0,
         };
+        let alone = |said: Option<(char, f64)>| said.map_or("-".into(), |(c, p)| format!("{c} {}", share(p)));
         Self {
             number: index + 1,
             shown,
+            by_characters: alone(position.by_characters),
+            by_gear: alone(position.by_gear),
             best: position.char,
             p: share(position.p),
             from: match position.from {
@@ -292,6 +297,13 @@ pub fn notes(pictures: &Pictures, record: &Record) -> Vec<String> {
                 .into(),
         );
     }
+    if record.heights.is_some() {
+        notes.push(
+            "It is no photograph but the slopes of a height map, as the reader takes them. Points that were not measured are \
+             filled in from those around, and look like smooth metal."
+                .into(),
+        );
+    }
     if pictures.lit {
         notes.push(format!(
             "Lit: the same heights, {} times as high, under one lamp {} degrees over the map's upper left, black \
@@ -350,11 +362,16 @@ fn explained(warning: &str) -> String {
     let meaning = match warning {
         "several_images" => "the file holds pictures of other sizes besides",
         "damaged_file" => "the file cannot be read without gaps",
-        "implausible_scale" => "by its scale the primer would have no primer's size",
+        "implausible_scale" => {
+            "by the stated scale the primer would be less than half or more than twice as wide as primers are"
+        }
         "no_impression_measured" => "a height map without its crater",
         "other_format" => "a mark, but of none of the formats asked for",
         "gear_disagrees" => {
-            "the ring is sure of another character than the code or the characters alone: what it is sure against needs a probability of 0.999 to be shown"
+            return format!(
+                "{warning} (the ring is sure of another character than the code or the characters alone: what it is sure \
+                 against needs a probability of {CONTRADICTED} to be shown)"
+            );
         }
         "ambiguous_rotation_or_format" => "another way of reading is nearly as good",
         _ => return text(warning),

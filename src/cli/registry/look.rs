@@ -4,7 +4,7 @@ use super::super::{print, written};
 use super::{Outcome, Place};
 use crate::batch::names::printable;
 use crate::casework::log::{self, Log};
-use crate::casework::population::Population;
+use crate::casework::population::{self, Population};
 use crate::casework::store;
 use crate::error::Fatal;
 use crate::words::thousands;
@@ -61,6 +61,7 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
     })?;
     // Where somebody has just imported, the number may be that of before or after.
     let same = Population::count(&mut *database)?.total() == population.total();
+    let shared = population::shared(&mut *database)?;
     let lists = [("format", 0), ("make", 1), ("calibre", 2)].map(|(name, i)| (name, population.by(i)));
     let mut text = String::new();
     if args.json {
@@ -75,6 +76,8 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
             "formats": list(&lists[0].1),
             "makes": list(&lists[1].1),
             "calibres": list(&lists[2].1),
+            "shared_codes": shared.codes,
+            "spelled_variously": shared.spelled,
             "log": {"rows": chain.rows, "head": chain.head, "whole": chain.broken_at.is_none(),
                     "broken_at": chain.broken_at},
             "damage": damage,
@@ -97,6 +100,24 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
             });
             let rest = if list.len() > TOP { format!(", {} more", list.len() - TOP) } else { String::new() };
             let _ = writeln!(text, "  {name}: {}{rest}", shown.collect::<Vec<_>>().join(", "));
+        }
+        let such =
+            |first: &Option<String>| first.as_ref().map_or_else(String::new, |c| format!(", such as {c}"));
+        if shared.codes > 0 {
+            let _ = writeln!(
+                text,
+                "  codes of more than one firearm: {}{}",
+                thousands(shared.codes as i64),
+                such(&shared.first)
+            );
+        }
+        if shared.spelled > 0 {
+            let _ = writeln!(
+                text,
+                "  codes of a firearm that is spelled in several ways, and counts as several: {}{}",
+                thousands(shared.spelled as i64),
+                such(&shared.first_spelled)
+            );
         }
         let state = chain.broken_at.map_or("whole".to_string(), |id| format!("BROKEN at row {id}"));
         let _ = writeln!(text, "  log: {} rows, {state}; head {}", thousands(chain.rows), chain.head);

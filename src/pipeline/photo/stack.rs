@@ -270,11 +270,11 @@ pub fn undecided(pages: usize) -> Failure {
 
 /// A page that the file has not.
 pub fn no_such(page: usize, pages: usize) -> Failure {
-    Failure::new(
-        "load",
-        format!("the file holds {pages} pictures, and page {page} was asked for"),
-        format!("--page 1 to --page {pages}, sharpest or fuse"),
-    )
+    let (held, hint) = match pages {
+        1 => ("one picture".into(), "this file without --page".into()),
+        n => (format!("{n} pictures"), format!("--page 1 to --page {n}, sharpest or fuse")),
+    };
+    Failure::new("load", format!("the file holds {held}, and page {page} was asked for"), hint)
 }
 
 /// A page that is not there beside pictures of other sizes, of which none is ever read.

@@ -318,6 +318,13 @@ fn of_several_pictures_one_is_read_only_where_it_was_asked_for() {
     assert_eq!(eight(&page("fuse").unwrap()), [20; 15]);
     assert_eq!(page("sharpest").unwrap().page.unwrap().page, Some(1));
     assert!(page("4").unwrap_err().reason.contains("page 4"));
+    // Nobody is to take the first picture for the second.
+    let alone = |page: usize| {
+        let asked = Asked { um_per_px: None, page: Some(Page::Number(page)) };
+        load("test", "00", several(&[(5, 3, 0, 10)]), &asked, &PhotoSettings::default())
+    };
+    assert!(alone(1).is_ok());
+    assert!(alone(2).unwrap_err().reason.contains("one picture, and page 2"));
     // A copy for the screen and a label beside the only photograph ask nothing.
     let labelled = several(&[(5, 3, 1, 0), (5, 3, 0, 10), (2, 2, 0, 99)]);
     let asked = Asked { um_per_px: None, page: Some(Page::Number(2)) };

@@ -289,7 +289,8 @@
     say(`${lines.length - 1} readings saved as verdicts.csv.`);
   };
 
-  reading.maxLength = longest;
+  // Longer than any code: a character too many is seen and asked about, and not dropped.
+  reading.maxLength = 2 * longest;
   reading.size = longest;
   reading.addEventListener("input", () => {
     asked = false;
@@ -313,6 +314,8 @@
     if ($("work").hidden || event.altKey || event.metaKey) return;
     let act = event.shiftKey && shifted[event.key] || keys[event.key];
     if (event.ctrlKey) act = { Enter: compare, s: save, S: save }[event.key];
+    // A key that is held down is pressed once: the question of an unusual reading is to be answered.
+    if (event.key === "Enter" && event.repeat) return event.preventDefault();
     if (!act) return;
     event.preventDefault();
     act();
