@@ -27,6 +27,8 @@ pub fn percent(p: f64) -> String {
     match p * 100.0 {
         x if x > 0.0 && x < 0.01 => "< 0.01 %".into(),
         x if x > 99.99 && x < 100.0 => "> 99.99 %".into(),
+        // Cut off where a probability is cut off: not another figure on every page, and none that is too high.
+        x if x > 99.0 => format!("{:.2} %", (x * 100.0).floor() / 100.0),
         x => format!("{x:.2} %"),
     }
 }
@@ -43,7 +45,19 @@ pub fn expected(x: f64) -> String {
 }
 
 /// Said where a firearm stands in several rows of an answer.
-pub const TIMES: &str = "A firearm that bore its code over several times has a row for each, and each row shows the probability of the firearm.";
+pub const TIMES: &str = "A firearm that bore its code over several times, or is spelled in several ways, has a row for each, and each row \
+    shows the probability of the firearm.";
+
+/// Why a record or another reading is hardly a lead, where less than half of the reading `code` is sure: then its
+/// probabilities rest on how codes are taken to be issued, and on what was doubtful.
+pub fn hardly(code: &str) -> Option<String> {
+    let (sure, places) = (code.chars().filter(|c| *c != '?').count(), code.chars().count());
+    (2 * sure < places).then(|| match sure {
+        0 => "no character is sure".into(),
+        1 => "only 1 character is sure".into(),
+        n => format!("only {n} characters are sure"),
+    })
+}
 
 /// The days from and to which a component was in a firearm; empty where neither is known.
 pub fn days(from: &str, to: &str) -> String {
@@ -160,8 +174,16 @@ mod tests {
 
     #[test]
     fn a_share_that_is_not_all_is_never_shown_as_all_or_nothing() {
-        let shown = [1.0, 0.999_999, 0.5, 0.000_01, 0.0].map(percent);
-        assert_eq!(shown, ["100.00 %", "> 99.99 %", "50.00 %", "< 0.01 %", "0.00 %"]);
+        let shown = [1.0, 0.999_999, 0.996_551, 0.5, 0.000_01, 0.0].map(percent);
+        assert_eq!(shown, ["100.00 %", "> 99.99 %", "99.65 %", "50.00 %", "< 0.01 %", "0.00 %"]);
+    }
+
+    #[test]
+    fn a_reading_of_which_less_than_half_is_sure_is_hardly_a_lead() {
+        let said = ["A7CK2MP4", "A7CK????", "A7C?????", "???K????", "??????"].map(hardly);
+        let few = |text: &str| Some(text.to_string());
+        let expected = [None, None, few("only 3 characters are sure"), few("only 1 character is sure")];
+        assert_eq!((&said[..4], &said[4]), (&expected[..], &few("no character is sure")));
     }
 
     #[test]

@@ -128,6 +128,28 @@ fn dry_run_lists_what_is_taken_and_what_is_left_out() {
     assert_eq!(text, "read\ta.png\nleft out\tnotes.txt\tno picture\n1 photographs, 1 files left out\n");
 }
 
+#[test]
+fn an_input_that_holds_no_photograph_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    picture(&dir.path().join("lab/a.png"), 4, 4);
+    let [lab, empty] = ["lab", "empty"].map(|name| dir.path().join(name));
+    std::fs::create_dir(&empty).unwrap();
+    for more in [&["--dry-run"][..], &["-o", dir.path().join("out").to_str().unwrap()]] {
+        let run = microstamp().arg("decode").args([&lab, &empty]).args(more).assert().code(0);
+        let said = String::from_utf8(run.get_output().stderr.clone()).unwrap();
+        let named = format!("no photograph in {}", empty.display());
+        assert!(
+            said.contains(&named) && !said.contains(&format!("no photograph in {}", lab.display())),
+            "{said}"
+        );
+    }
+    // A word mistyped makes no folder that a later command would take for one.
+    let absent = dir.path().join("missing");
+    let run = microstamp().arg("group").arg(&absent).args(["--group-by", "(.)"]).assert().code(2);
+    let said = String::from_utf8(run.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("cannot read the results") && !absent.exists(), "{said}");
+}
+
 /// Runs what must not start, and gives what it says.
 fn refused(arguments: &[&str]) -> String {
     let output = microstamp().args(arguments).assert().code(2);
@@ -164,7 +186,7 @@ fn what_cannot_start_ends_with_2_and_the_thing_to_type() {
     let said = refused(&["decode", &path("full"), "-o", &out, "--group-by", "^([^/]+)/"]);
     assert!(!said.contains("'^([^/]+)/'"), "{said}");
     let said = refused(&["decode", &path("empty"), "-o", &out]);
-    assert!(said.contains("--dry-run"), "{said}");
+    assert!(said.contains("a folder with photographs"), "{said}");
     let said = refused(&["decode", &path("absent"), "-o", &out]);
     assert!(said.contains("absent"), "{said}");
     let said = refused(&["decode", &lab, "-o", &out, "--format", "ifm9"]);

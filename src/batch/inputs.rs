@@ -76,6 +76,8 @@ pub struct Inputs {
     pub taken: Vec<Photograph>,
     /// The others by name, in the same order.
     pub left_out: Vec<(String, LeftOut)>,
+    /// INPUTs in which no photograph was found.
+    pub without: Vec<PathBuf>,
 }
 
 impl Inputs {
@@ -125,6 +127,7 @@ pub fn collect(inputs: &[PathBuf]) -> Result<Inputs, Fatal> {
 pub fn find(inputs: &[PathBuf], links: Links) -> Result<Inputs, Fatal> {
     let mut found = Inputs::default();
     for input in inputs {
+        let before = found.taken.len();
         let gone = |e: std::io::Error| {
             let what = format!("cannot read {}: {e}", input.display());
             Fatal::new(what, "an existing photograph or folder")
@@ -143,6 +146,9 @@ pub fn find(inputs: &[PathBuf], links: Links) -> Result<Inputs, Fatal> {
         } else {
             let name = names::text(input.file_name().unwrap_or(input.as_os_str()));
             found.taken.push(Photograph { name, path: input.clone(), bytes: meta.len() });
+        }
+        if found.taken.len() == before {
+            found.without.push(input.clone());
         }
     }
     if inputs.len() > 1 {

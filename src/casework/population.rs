@@ -195,50 +195,23 @@ impl Population {
     }
 }
 
-/// Codes that stand for more than one firearm.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shared {
-    /// Those that do: issued twice, or registered wrongly.
-    pub codes: u64,
-    /// The first of them.
-    pub first: Option<String>,
-    /// Codes with a firearm whose make and serial are spelled in more ways than one, apart from which they are the same: it
-    /// counts as several.
-    pub spelled: u64,
-    /// The first of them.
-    pub first_spelled: Option<String>,
-}
-
-/// Looks for codes of more than one firearm, in a format each.
+/// How many codes of a format stand for more than one firearm, and the first of them: issued twice, or registered wrongly.
+/// A firearm is one however its make and serial are spelled in large and small letters.
 ///
 /// # Errors
 /// [`Fatal`] where the store is gone.
-pub fn shared(database: &mut dyn Database) -> Result<Shared, Fatal> {
+pub fn shared(database: &mut dyn Database) -> Result<(usize, Option<String>), Fatal> {
     let sql = "SELECT r.code, r.format, r.make, r.serial FROM record AS r JOIN (SELECT code, format FROM record \
                GROUP BY code, format HAVING count(*) > 1) AS d ON d.code = r.code AND d.format = r.format";
-    // Of each code the firearms as they are spelled, and without the spelling.
-    let mut firearms: BTreeMap<[String; 2], [BTreeSet<[String; 2]>; 2]> = BTreeMap::new();
+    let mut firearms: BTreeMap<[String; 2], BTreeSet<[String; 2]>> = BTreeMap::new();
     database.query(sql, &[], &mut |row| {
-        let [code, format, make, serial] = [0, 1, 2, 3].map(|i| row[i].text().to_string());
-        let plain =
-            |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
-        let [spelled, same] = firearms.entry([code, format]).or_default();
-        same.insert([plain(&make), plain(&serial)]);
-        spelled.insert([make, serial]);
+        let [code, format, make, serial] = [0, 1, 2, 3].map(|i| row[i].text());
+        let firearm = [make, serial].map(str::to_lowercase);
+        firearms.entry([code, format].map(String::from)).or_default().insert(firearm);
         Ok(())
     })?;
-    let mut found = Shared::default();
-    for ([code, _], [spelled, same]) in &firearms {
-        if same.len() > 1 {
-            found.codes += 1;
-            found.first.get_or_insert_with(|| code.clone());
-        }
-        if spelled.len() > same.len() {
-            found.spelled += 1;
-            found.first_spelled.get_or_insert_with(|| code.clone());
-        }
-    }
-    Ok(found)
+    firearms.retain(|_, of| of.len() > 1);
+    Ok((firearms.len(), firearms.into_keys().next().map(|[code, _]| code)))
 }
 
 /// The share of each symbol in each place among the registered codes of a format, from an even sample;

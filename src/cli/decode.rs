@@ -76,12 +76,17 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let links = if args.follow_links { Links::Anywhere } else { Links::Inside };
     let found = inputs::find(&args.inputs, links)?;
     let Some(out) = args.out.as_deref().filter(|_| !args.dry_run) else {
+        remark_without(&found);
         return list(&found);
     };
     if found.taken.is_empty() {
+        let what = format!("no photograph in the input ({} files left out)", found.left_out.len());
         return Err(Fatal::new(
-            format!("no photograph in the input ({} files left out)", found.left_out.len()),
-            "the same command with --dry-run lists what is left out and why",
+            what,
+            match found.left_out.is_empty() {
+                true => "a folder with photographs (PNG, JPEG, TIFF, BMP) or height maps (X3P)",
+                false => "the same command with --dry-run lists what is left out and why",
+            },
         ));
     }
     inputs::keep_apart(&args.inputs, out)?;
@@ -216,6 +221,7 @@ fn bars(
 
 /// Says what is unusual about the photographs and how they are read.
 fn remark_unusual(found: &Inputs, settings: &Settings) {
+    remark_without(found);
     remark_left_out(found);
     if let Some((first, more)) = settings.unlike_calibrated().split_first() {
         say!(
@@ -241,6 +247,13 @@ fn remark_if_unfitted(calibration: &Calibration, engine: &str, networks: &str) {
              at their word, and held to strict bars\n  \
              try: `microstamp calibrate`, as src/pipeline/README.md has it, then build again"
         );
+    }
+}
+
+/// Says which INPUTs hold nothing: a folder of evidence may be missing.
+fn remark_without(found: &Inputs) {
+    for input in &found.without {
+        say!("microstamp: no photograph in {}", printable(&input.display().to_string()));
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::batch::manifest::Manifest;
 use crate::batch::names::printable;
-use crate::batch::output::{self, is_of_groups};
+use crate::batch::output::{self, FILES as RESULTS, is_of_groups};
 use crate::batch::record::{Record, share};
 use crate::error::Fatal;
 use crate::groups::confidence::Calibration;
@@ -101,6 +101,10 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "--group-by '^([^/]+)/' for a folder a case, or --groups TABLE.csv",
         ));
     };
+    if !args.out.join(RESULTS[0]).is_file() {
+        // Says what is lacking, before a folder is made for groups of nothing.
+        results(&args.out)?;
+    }
     let manifest = remark_if_changed(&args.out);
     remark_if_several(manifest.as_ref().map_or(0, |run| run.inputs.len()), common);
     let folder = args.output.as_ref().unwrap_or(&args.out);
@@ -238,13 +242,21 @@ const SHOWN: usize = 30;
 
 fn summary(groups: &[Group], folder: &Path) -> String {
     let mut table = Table::new();
-    table.load_style(ASCII_MARKDOWN).set_header(["group", "photographs", "code", "confidence", "warnings"]);
+    table.load_style(ASCII_MARKDOWN).set_header([
+        "group",
+        "photographs",
+        "code",
+        "most probable code",
+        "its confidence",
+        "warnings",
+    ]);
     for group in groups.iter().take(SHOWN) {
         let taken = group.members.iter().filter(|m| m.weight > 0.0).count();
         table.add_row([
             printable(&group.group),
             format!("{taken} of {}", group.members.len()),
             group.code.clone().unwrap_or_else(|| "-".into()),
+            group.best.clone().unwrap_or_else(|| "-".into()),
             group.best.as_ref().map_or_else(|| "-".into(), |_| share(group.confidence)),
             group.warnings.join(" "),
         ]);

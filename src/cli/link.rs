@@ -9,6 +9,7 @@ use crate::casework::results::{self, MarkRead};
 use crate::casework::{population, store};
 use crate::error::Fatal;
 use crate::pipeline::scheme::Scheme;
+use crate::words;
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -85,6 +86,16 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         if twice > 0 { format!(", {twice} photographs given twice") } else { String::new() },
         folder.join("leads.csv").display()
     );
+    let unsure = |m: &Member| words::hardly(&m.code).is_some();
+    let hardly = leads.pairs.iter().filter(|pair| unsure(&pair.a) || unsure(&pair.b)).count();
+    if hardly > 0 {
+        let _ = writeln!(
+            text,
+            "{hardly} of them {} with a reading of which less than half of the characters are sure, and hardly leads by {}.",
+            if hardly == 1 { "is" } else { "are" },
+            if hardly == 1 { "itself" } else { "themselves" }
+        );
+    }
     print(&text)?;
     Ok(Outcome::Done)
 }

@@ -116,6 +116,13 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         // an answer must not sound as if it were not.
         Question::typed(&args.what, &schemes)?;
         let typed = Question::typed(&args.what, &Scheme::all())?;
+        if args.what.trim() != typed.asked && !common.quiet {
+            say!(
+                "microstamp: there is no folder {}: it is taken for the code {}",
+                printable(&args.what),
+                typed.asked
+            );
+        }
         if let Some(photo) = args.photo.first() {
             return Err(Fatal::new(
                 format!("--photo {photo} chooses from a folder, and {} is a code", args.what),
@@ -148,7 +155,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let without = args.photo.is_empty().then_some(without);
     let narrowing = printable(&terms.filter.narrowing());
     let text = match traces.as_slice() {
-        [trace] if !from_folder => one(trace, &narrowing),
+        [trace] if !from_folder => one(trace, &narrowing, &questions[0].formats),
         traces => many(traces, &narrowing, (without, terms.unregistered)),
     };
     print(&text)?;
@@ -220,18 +227,26 @@ fn table(header: &[&str]) -> Table {
 }
 
 /// The answer to a code that was typed.
-fn one(trace: &Trace, narrowing: &str) -> String {
+fn one(trace: &Trace, narrowing: &str, formats: &[String]) -> String {
     let mut text = String::new();
+    let of = if narrowing.is_empty() { of_formats(formats) } else { narrowing.into() };
     let _ = writeln!(
         text,
-        "{}: {} of {} compatible; by chance alone {} would be",
+        "{}: {} of {} {of} compatible; by chance alone {} would be",
         trace.asked,
         thousands(trace.compatible as i64),
-        format!("{} {narrowing}", counted(trace.records, "record")).trim_end(),
+        counted(trace.records, "record"),
         expected(trace.by_chance)
     );
+    let places = trace.asked.chars().count();
+    if Scheme::all().iter().any(|s| s.len() > places) {
+        let _ = writeln!(
+            text,
+            "It was looked up as a code of {places} characters: those that are missing are typed as `?`."
+        );
+    }
     if trace.records == 0 {
-        let _ = writeln!(text, "{}", nothing_compared(narrowing));
+        let _ = writeln!(text, "{}", nothing_compared(&of));
     }
     if !narrowing.is_empty() {
         let _ = writeln!(
@@ -300,7 +315,10 @@ fn one(trace: &Trace, narrowing: &str) -> String {
     for row in rows {
         table.add_row(row);
     }
-    let _ = writeln!(text, "\n{table}");
+    // Where nothing was compared, no probability is an answer.
+    if trace.records > 0 {
+        let _ = writeln!(text, "\n{table}");
+    }
     if trace.has_times() {
         let _ = writeln!(text, "\n{}", words::TIMES);
     }
@@ -316,12 +334,17 @@ fn one(trace: &Trace, narrowing: &str) -> String {
     text
 }
 
+/// The formats that a code may have, as they stand behind "records".
+fn of_formats(formats: &[String]) -> String {
+    format!("of the format{} {}", if formats.len() == 1 { "" } else { "s" }, formats.join(", "))
+}
+
 /// Said where there is no record to compare.
-fn nothing_compared(narrowing: &str) -> String {
-    if narrowing.is_empty() {
-        return "The registry holds no record: nothing was compared, and the answer says nothing of the code.".into();
-    }
-    format!("The registry holds no record {narrowing}: is the filter as the registry has it?")
+fn nothing_compared(of: &str) -> String {
+    let of = if of.is_empty() { String::new() } else { format!(" {of}") };
+    format!(
+        "The registry holds no record{of}: nothing was compared, and the answer says nothing of the code."
+    )
 }
 
 /// The answers to a folder's readings, a row a photograph or group; `without` is the number of those that have none,
@@ -329,14 +352,14 @@ fn nothing_compared(narrowing: &str) -> String {
 fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64)) -> String {
     let none = words::in_none(narrowing);
     let what = if traces.iter().any(|t| t.group.is_some()) { "group" } else { "photograph" };
-    let mut header = vec![what, "code", "reading", "compatible", "by chance", &none, "unread"];
+    let mut header = vec![what, "code", "most probable code", "compatible", "by chance", &none, "unread"];
     if !narrowing.is_empty() {
         header.push("left out");
     }
     header.push("most probable record");
     let mut table = table(&header);
     for trace in traces {
-        let none_sure = trace.asked.chars().all(|c| c == '?');
+        let hardly = words::hardly(&trace.asked);
         let other_format = match trace.other_format {
             None | Some(0) => String::new(),
             Some(n) => format!("; {} of another format", counted(n as i64, "compatible record")),
@@ -351,7 +374,7 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
                     none if none.is_empty() => none,
                     differs => format!(", {differs}"),
                 };
-                let hardly = if none_sure { ", hardly a lead: no character is sure" } else { "" };
+                let hardly = hardly.map_or_else(String::new, |why| format!(", hardly a lead: {why}"));
                 let all =
                     c.unnarrowed.map_or_else(String::new, |p| format!(" ({} of all records)", percent(p)));
                 let p = percent(c.firearm_posterior);
@@ -363,7 +386,11 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
         let mut row = vec![
             printable(trace.path.as_deref().or(trace.group.as_deref()).unwrap_or_default()),
             trace.asked.clone(),
-            trace.reading_p.map(percent).unwrap_or_default(),
+            trace.reading_p.map_or_else(String::new, |p| {
+                format!("{} {}", trace.best.as_deref().map(printable).unwrap_or_default(), percent(p))
+                    .trim()
+                    .into()
+            }),
             looked_up(thousands(trace.compatible as i64)),
             expected(trace.by_chance),
             looked_up(percent(trace.not_registered)),

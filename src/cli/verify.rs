@@ -1,6 +1,7 @@
 //! `microstamp verify`: is everything as the run left it?
 
-use super::{Common, Outcome, calibration_sha256, print};
+use super::{Common, Outcome, calibration_sha256, manifest_of, print};
+use crate::batch::names::printable;
 use crate::batch::signature;
 use crate::batch::verify::{Order, verify};
 use crate::error::Fatal;
@@ -58,5 +59,15 @@ pub(super) fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         }
     }
     print(&text)?;
+    let run = manifest_of(&args.out).filter(|run| !run.evidence.is_empty());
+    if let Some(run) = run.filter(|_| found.photographs == 0 && !args.inputs.is_empty()) {
+        let inputs: Vec<String> = run.inputs.iter().map(|input| printable(input)).collect();
+        say!(
+            "microstamp: none of the {} photographs lies there as it was read\n  \
+             try: --inputs with the INPUT that was decoded, which was {}",
+            run.evidence.len(),
+            inputs.join(" ")
+        );
+    }
     Ok(if found.differences.is_empty() { Outcome::Done } else { Outcome::Differs })
 }

@@ -78,7 +78,7 @@ pub fn read_alone(folder: &Path) -> Result<Vec<Group>, Fatal> {
 /// [`Fatal`] where it cannot be read, or a line is no group or one of other results.
 pub fn read_groups(folder: &Path, results_sha256: &str) -> Result<Vec<Group>, Fatal> {
     let path = folder.join(FILES[0]);
-    let again = "`microstamp group OUT --group-by PATTERN` once more";
+    let again = "`microstamp group OUT --group-by PATTERN`";
     let text = std::fs::read_to_string(&path)
         .map_err(|e| Fatal::new(format!("cannot read the groups {}: {e}", path.display()), again))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());

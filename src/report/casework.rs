@@ -65,8 +65,8 @@ struct Trace {
     file: Option<String>,
     best: String,
     reading_p: String,
-    /// Whether no character of it is sure.
-    none_sure: bool,
+    /// Why these are hardly leads, where they are.
+    hardly: Option<String>,
     /// Why nothing was looked up: then there is no answer to show.
     refused: Option<String>,
     /// Where the registry's log has the question; empty where the line does not say.
@@ -310,7 +310,10 @@ fn whole_numbers(list: &Value) -> Vec<i64> {
 }
 
 fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
-    let none_sure = line["asked"].as_str().is_some_and(|code| code.chars().all(|c| c == '?'));
+    let asked = line["asked"].as_str().unwrap_or_default();
+    let none_sure = asked.chars().all(|c| c == '?');
+    // A code that was typed is no reading.
+    let is_read = line["path"].is_string() || line["group"].is_string();
     let candidate = |c: &Value| Candidate {
         // What other programs write may not know of times.
         posterior: chance(
@@ -358,7 +361,7 @@ fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
         file: line["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned(),
         best: field(line, "best"),
         reading_p: chance(line, "reading_p"),
-        none_sure,
+        hardly: words::hardly(asked).filter(|_| is_read),
         refused: line["refused"].as_str().map(text),
         logged: match &line["log"] {
             Value::Object(_) => {
@@ -403,7 +406,7 @@ mod tests {
                 "purchaser_ref": "P-1", "from": "2020-01-01" }],
         });
         let shown = serde_json::to_string(&trace(&line, &BTreeMap::new())).unwrap();
-        assert!(shown.contains("Acme") && shown.contains("2020-01-01 to -"), "{shown}");
+        assert!(shown.contains("Acme") && shown.contains("from 2020-01-01"), "{shown}");
         assert!(!shown.contains("Jane") && !shown.contains("P-1"));
     }
 

@@ -381,11 +381,9 @@ fn explained(warning: &str) -> String {
 
 /// How what the ring says stands to the code, and in which places not as the characters do.
 fn agrees(gear: &GearReading, record: &Record) -> String {
-    if gear.agrees {
-        // Nothing contradicts them, but nothing confirms them either.
-        let none_is_sure = gear.symbols.chars().all(|c| c == '?');
-        return if none_is_sure { "none of its symbols is sure" } else { "agrees with the characters" }
-            .into();
+    // Nothing contradicts them, but nothing confirms them either.
+    if gear.symbols.chars().all(|c| c == '?') {
+        return "none of its symbols is sure".into();
     }
     let sure = || gear.symbols.chars().zip(&record.positions).enumerate().filter(|(_, (c, _))| *c != '?');
     let places = |others: &dyn Fn(char, &Position) -> bool| {
@@ -397,6 +395,7 @@ fn agrees(gear: &GearReading, record: &Record) -> String {
     let taken = places(&|c, p| p.char == c && p.from == Source::Gear);
     let taken = if taken.is_empty() { taken } else { format!("; the ring was followed at {taken}") };
     match differs.as_str() {
+        _ if gear.agrees => format!("agrees with what the characters are sure of{taken}"),
         "" => format!("contradicts the characters{taken}"),
         differs => format!("contradicts the code at {differs}{taken}"),
     }

@@ -95,7 +95,7 @@ pub fn pair<'a>(truth: &'a Truth, results: &'a [Record]) -> Result<Vec<Pair<'a>>
         )),
         (false, false) => Err(Fatal::new(
             format!("{}; {}", lacking(&missing), unknown(&foreign)),
-            "`microstamp decode` of the folder that truth.csv lies in: its paths count from there",
+            "the folder that truth.csv lies in, read whole: its paths count from there",
         )),
     }
 }

@@ -8,6 +8,7 @@ use super::interval::{Rate, Tally};
 use super::name_some;
 use super::truth::{Row, Truth};
 use crate::batch::Record;
+use crate::batch::lines::by_semicolons;
 use crate::batch::names::printable;
 use crate::batch::record::word;
 use crate::error::Fatal;
@@ -171,13 +172,15 @@ fn stated<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<bool>, D::
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<Verdict>, Fatal> {
-    let columns = "a table with the columns sha256,path,examiner,time,reading,changed,reading_after";
-    let verdicts: Vec<Verdict> = csv::ReaderBuilder::new()
-        .trim(csv::Trim::Headers)
-        .from_reader(bytes)
-        .deserialize()
-        .collect::<Result<_, _>>()
-        .map_err(|e| Fatal::new(e.to_string(), columns))?;
+    let columns = "a table with the columns sha256,path,examiner,time,reading,changed,reading_after,compared";
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(bytes);
+    let names = reader.headers().map_err(|e| Fatal::new(e.to_string(), columns))?;
+    let semicolons = by_semicolons(names);
+    if !semicolons.is_empty() {
+        return Err(Fatal::new(format!("there is no column `sha256`{semicolons}"), columns));
+    }
+    let verdicts: Vec<Verdict> =
+        reader.deserialize().collect::<Result<_, _>>().map_err(|e| Fatal::new(e.to_string(), columns))?;
     let odd = |reading: &str| {
         reading.chars().find(|c| !(c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '?'))
     };

@@ -120,7 +120,29 @@ fn a_file_that_lost_a_bit_is_said_to_be_damaged() {
 fn a_question_to_an_empty_registry_is_not_answered_as_if_it_held_codes() {
     for lab in labs() {
         let said = lab.ok(&["trace", "A7CK2MP4", "--why", "case 1"]);
-        assert!(said.contains("The registry holds no record: nothing was compared"), "{said}");
+        assert!(said.contains("The registry holds no record of the formats ifm8, "), "{said}");
+        assert!(said.contains("nothing was compared") && !said.contains("100.00 %"), "{said}");
+    }
+}
+
+#[test]
+fn a_code_with_a_character_forgotten_or_a_folder_mistyped_is_not_answered_as_if_it_were_whole() {
+    for lab in Lab::with_entries() {
+        // Six of eight characters are a code of another format.
+        let said = lab.ok(&["trace", "A7CK2M", "--why", "case 1"]);
+        assert!(said.contains("A7CK2M: 0 of 1 record of the format ifm6 compatible"), "{said}");
+        assert!(
+            said.contains("as a code of 6 characters: those that are missing are typed as `?`"),
+            "{said}"
+        );
+        let said = lab.ok(&["trace", "A7CK2MP4", "--why", "case 1"]);
+        assert!(!said.contains("that are missing"), "{said}");
+        let run = lab.run(&["trace", "case0117", "--why", "case 1"]);
+        let remark = String::from_utf8_lossy(&run.stderr);
+        assert!(
+            remark.contains("there is no folder case0117: it is taken for the code CASE0117"),
+            "{remark}"
+        );
     }
 }
 

@@ -69,7 +69,12 @@ fn every_compatible_record_comes_back_with_the_share_of_none_of_them() {
         all.iter_mut().for_each(|trace| drop(trace.as_object_mut().unwrap().remove("log")));
         // On a terminal a partial code never has an answer without the number of others and of none.
         let text = lab.ok(&["trace", "A7?K2MP?", "--why", "case 1"]);
-        let words = ["4 of 5 records compatible", "by chance alone", "not registered", "A record is a lead"];
+        let words = [
+            "4 of 5 records of the formats ifm8, ifm8-323, ifm8-narrow compatible",
+            "by chance alone",
+            "not registered",
+            "A record is a lead",
+        ];
         for words in words.into_iter().chain(["of the registry's log"]) {
             assert!(text.contains(words), "{text}");
         }
@@ -248,7 +253,7 @@ fn a_code_of_which_too_little_is_known_is_refused_with_the_number_that_would_com
         assert!(lab.ok(&["registry", "log"]).contains("????????"), "a refused question is logged too");
         // Issued in sequence, all of them fit where chance would give none.
         lab.refused(&["trace", "???AAAAA", "--why", "x"], "more than 10,000 registered codes come back");
-        assert!(lab.ok(&["trace", "A???????", "--why", "x"]).contains("of 12,000 records compatible"));
+        assert!(lab.ok(&["trace", "A???????", "--why", "x"]).contains("of 12,000 records of the formats"));
         // In the files too a refusal is none of the answers.
         let out = lab.path("leads");
         lab.refused(&["trace", "????????", "--why", "x", "-o", &out], "would come back");

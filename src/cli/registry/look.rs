@@ -76,8 +76,7 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
             "formats": list(&lists[0].1),
             "makes": list(&lists[1].1),
             "calibres": list(&lists[2].1),
-            "shared_codes": shared.codes,
-            "spelled_variously": shared.spelled,
+            "shared_codes": shared.0,
             "log": {"rows": chain.rows, "head": chain.head, "whole": chain.broken_at.is_none(),
                     "broken_at": chain.broken_at},
             "damage": damage,
@@ -101,22 +100,12 @@ pub(super) fn stats(args: &Stats) -> Result<Outcome, Fatal> {
             let rest = if list.len() > TOP { format!(", {} more", list.len() - TOP) } else { String::new() };
             let _ = writeln!(text, "  {name}: {}{rest}", shown.collect::<Vec<_>>().join(", "));
         }
-        let such =
-            |first: &Option<String>| first.as_ref().map_or_else(String::new, |c| format!(", such as {c}"));
-        if shared.codes > 0 {
+        if let (n, Some(first)) = &shared {
             let _ = writeln!(
                 text,
-                "  codes of more than one firearm: {}{}",
-                thousands(shared.codes as i64),
-                such(&shared.first)
-            );
-        }
-        if shared.spelled > 0 {
-            let _ = writeln!(
-                text,
-                "  codes of a firearm that is spelled in several ways, and counts as several: {}{}",
-                thousands(shared.spelled as i64),
-                such(&shared.first_spelled)
+                "  codes of more than one firearm: {}, such as {}",
+                thousands(*n as i64),
+                printable(first)
             );
         }
         let state = chain.broken_at.map_or("whole".to_string(), |id| format!("BROKEN at row {id}"));

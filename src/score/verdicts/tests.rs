@@ -39,6 +39,8 @@ fn a_table_that_a_spreadsheet_saved_is_read() {
         assert_eq!(table(word).unwrap()[0].changed, changed);
     }
     assert!(table("perhaps").unwrap_err().what.contains("`perhaps`"));
+    let semicolons = b"sha256;path;examiner;time;reading;changed;reading_after\n01;a;E;;ABC123;true;ABC124\n";
+    assert!(parse(semicolons).unwrap_err().what.contains("semicolons stand between"));
 }
 
 /// A mark that the machine saw and did not read is no "no mark", and a photograph that failed is neither.
