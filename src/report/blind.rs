@@ -10,6 +10,7 @@
 //! nobody can look: `score OUT --verdicts` then compares.
 
 use super::batch::Batch;
+use super::facts;
 use super::overlay;
 use super::pages::{self, Setup};
 use super::picture::{Pictures, Wanted};
@@ -77,7 +78,7 @@ fn photograph(record: &Record, pictures: &Pictures, file: &str) -> Value {
         "sha256": record.sha256,
         "size": [pictures.size.0, pictures.size.1],
         "pictures": overlay::plain(pictures, file),
-        "notes": view::notes(pictures, record),
+        "notes": facts::notes(pictures, record),
         // Where to look first: the rim's middle and larger semi-axis, as if there were always one.
         "rim": record.impression.map(|rim| [rim.cx, rim.cy, rim.major()].map(f64::round)),
     })
@@ -91,7 +92,7 @@ fn machine(record: &Record, pictures: &Pictures, file: &str) -> Value {
     });
     json!({
         "status": word(record.status),
-        "meaning": view::meaning(record.status),
+        "meaning": facts::meaning(record.status),
         "code": record.code,
         "best": record.best,
         "confidence": record.best.as_ref().map(|_| share(record.confidence)),

@@ -8,39 +8,19 @@ use crate::batch::disk::sha256_of;
 use crate::error::Fatal;
 use crate::groups;
 use crate::words;
-use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 mod graph;
 mod leads;
+mod traces;
 
 use leads::leads;
+use traces::{Trace, trace};
 
 /// Lines shown on a page; the file holds the rest.
 const MOST: usize = 1000;
-
-/// Candidates of a question shown on a page; the file holds the rest.
-const MOST_CANDIDATES: usize = 100;
-
-/// What a report knows of a record that a code may stand for. Nothing else of a trace is shown: who
-/// bought a firearm stands behind another authority and never on these pages.
-const RECORD: [(&str, &str); 13] = [
-    ("code", "Code"),
-    ("format", "Format"),
-    ("make", "Make"),
-    ("model", "Model"),
-    ("calibre", "Calibre"),
-    ("serial", "Serial"),
-    ("importer", "Importer"),
-    ("dealer", "Dealer"),
-    ("sale_date", "Sold"),
-    ("country", "Country"),
-    ("state", "State"),
-    ("status", "Status"),
-    ("from", "In the firearm"),
-];
 
 /// What `link`, `trace` and `group` write.
 pub const FILES: [&str; 3] = ["leads.jsonl", "traces.jsonl", groups::FILES[0]];
@@ -53,50 +33,6 @@ pub struct Casework {
     hashes: BTreeMap<String, String>,
     leads: Option<Vec<Value>>,
     traces: Option<Vec<Value>>,
-}
-
-/// A question to a registry, and what it answered.
-#[derive(Clone, Debug, Serialize)]
-struct Trace {
-    asked: String,
-    path: Option<String>,
-    /// Name of the photographs that it was read from together.
-    group: Option<String>,
-    file: Option<String>,
-    best: String,
-    reading_p: String,
-    /// Why these are hardly leads, where they are.
-    hardly: Option<String>,
-    /// Why nothing was looked up: then there is no answer to show.
-    refused: Option<String>,
-    /// Where the registry's log has the question; empty where the line does not say.
-    logged: String,
-    /// Which records were compared, and how many of the others would have been compatible; empty for all.
-    narrowing: String,
-    left_out: String,
-    other_format: String,
-    records: String,
-    compatible: String,
-    by_chance: String,
-    /// The hypothesis that it is none of them, as the terminal names it, and its probability.
-    in_none: String,
-    not_registered: String,
-    unread: String,
-    assumed: String,
-    /// What the probabilities take for granted; empty where nothing was narrowed down.
-    granted: String,
-    /// The first of the candidates, and how many more there are.
-    candidates: Vec<Candidate>,
-    more: usize,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Candidate {
-    posterior: String,
-    /// Of all records, where these were narrowed down.
-    unnarrowed: Option<String>,
-    differs: String,
-    fields: Vec<(&'static str, String)>,
 }
 
 /// Where a photograph stands in leads and traces.
@@ -302,95 +238,6 @@ fn whole(line: &Value, name: &str) -> String {
 /// A number with as many decimals as are worth reading.
 fn number(line: &Value, name: &str, decimals: usize) -> String {
     line[name].as_f64().map_or_else(|| "-".into(), |v| format!("{v:.decimals$}"))
-}
-
-/// The whole numbers of a list.
-fn whole_numbers(list: &Value) -> Vec<i64> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
-}
-
-fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
-    let asked = line["asked"].as_str().unwrap_or_default();
-    let none_sure = asked.chars().all(|c| c == '?');
-    // A code that was typed is no reading.
-    let is_read = line["path"].is_string() || line["group"].is_string();
-    let candidate = |c: &Value| Candidate {
-        // What other programs write may not know of times.
-        posterior: chance(
-            c,
-            if c["firearm_posterior"].is_number() { "firearm_posterior" } else { "posterior" },
-        ),
-        unnarrowed: c["unnarrowed"].as_f64().map(|_| chance(c, "unnarrowed")),
-        differs: match c["differs"].as_i64() {
-            Some(0) if none_sure => "no character is sure".into(),
-            Some(0) => "none".into(),
-            n => n.map_or_else(|| "-".into(), |n| words::differing(n, &whole_numbers(&c["differs_at"]))),
-        },
-        fields: RECORD
-            .iter()
-            .map(|(name, label)| match *name {
-                "from" => {
-                    let [from, to] = ["from", "to"].map(|day| c[day].as_str().map(text).unwrap_or_default());
-                    (
-                        *label,
-                        Some(words::days(&from, &to)).filter(|days| !days.is_empty()).unwrap_or("-".into()),
-                    )
-                }
-                name => (*label, field(c, name)),
-            })
-            .collect(),
-    };
-    let narrowed = |name: &str| line["narrowed"][name].as_str().map(text);
-    let [make, calibre, on] = ["make", "calibre", "on"].map(narrowed);
-    let formats = line["narrowed"]["formats"].as_array().into_iter().flatten();
-    let formats: Vec<String> = formats.filter_map(Value::as_str).map(text).collect();
-    let narrowing = words::narrowing(&formats, make.as_deref(), calibre.as_deref(), on.as_deref());
-    let left_out = match narrowing.as_str() {
-        "" => String::new(),
-        narrowing => {
-            words::left_out(narrowing, line["left_out"].as_i64(), line["left_out_fits_better"] == true)
-        }
-    };
-    let all = line["candidates"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let candidates: Vec<Candidate> = all.iter().take(MOST_CANDIDATES).map(candidate).collect();
-    let more = all.len() - candidates.len();
-    Trace {
-        asked: field(line, "asked"),
-        path: line["path"].as_str().map(text),
-        group: line["group"].as_str().map(text),
-        file: line["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned(),
-        best: field(line, "best"),
-        reading_p: chance(line, "reading_p"),
-        hardly: words::hardly(asked).filter(|_| is_read),
-        refused: line["refused"].as_str().map(text),
-        logged: match &line["log"] {
-            Value::Object(_) => {
-                let log = &line["log"];
-                words::logged(&whole(log, "row"), &field(log, "time"), &field(log, "sha256"))
-            }
-            _ => String::new(),
-        },
-        left_out,
-        other_format: words::of_other_formats(line["other_format"].as_i64().unwrap_or(0)),
-        records: whole(line, "records"),
-        compatible: whole(line, "compatible"),
-        by_chance: line["by_chance"].as_f64().map_or_else(|| "-".into(), words::expected),
-        in_none: words::in_none(&narrowing),
-        not_registered: chance(line, "not_registered"),
-        unread: chance(line, "unread"),
-        assumed: line["unregistered_share"]
-            .as_f64()
-            .map(|share| words::assumed(share, line["next_to_share"].as_f64(), &narrowing))
-            .unwrap_or_default(),
-        granted: if narrowing.is_empty() {
-            String::new()
-        } else {
-            words::granted(&narrowing, candidates.iter().any(|c| c.unnarrowed.is_some()))
-        },
-        narrowing,
-        candidates,
-        more,
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //! | [`batch`] | OUT and the photographs | what a report is made of, every photograph checked by its hash |
 //! | [`picture`] | one photograph | its copies for the screen, the straightened impression, the ink map |
 //! | [`overlay`] | one line of results | outlines in the photograph's pixels and in the straightened frame |
-//! | [`view`] | one line of results | the words and numbers of its page |
+//! | [`facts`] | one line of results | what it states, in words |
+//! | [`view`] | the same, and the pictures | all that its page shows |
 //! | [`casework`] | `leads.jsonl`, `traces.jsonl` | their tables, and scenes as a graph |
 //! | [`together`] | `groups.jsonl` | what each photograph of a group says for every character |
 //! | [`pages`] | all of these | the folder of pages |
@@ -17,6 +18,7 @@
 pub mod batch;
 pub mod blind;
 pub mod casework;
+pub mod facts;
 pub mod overlay;
 pub mod pages;
 pub mod picture;

@@ -1,8 +1,8 @@
 //! Outlines of what a line of results states, in the photograph's pixels and in the straightened
 //! impression: numbers for the templates, which draw them over pictures that stay as they are.
 
+use super::facts::is_implausible;
 use super::picture::{Area, MARK_SPAN, Pictures};
-use super::view::is_implausible;
 use crate::batch::Record;
 use crate::pipeline::geometry::{Ellipse, Pose};
 use crate::pipeline::mark::TILE_SPAN;

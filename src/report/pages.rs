@@ -10,6 +10,7 @@
 
 use super::batch::{Batch, Original};
 use super::casework::Casework;
+use super::facts;
 use super::picture::{self, Wanted};
 use super::site::Site;
 use super::view::{self, Page, Row, Shown};
@@ -266,7 +267,7 @@ fn index(batch: &Batch, site: &Site, shown: &[Shown], head: &Value) -> Result<()
     let statuses: Vec<Value> = counts
         .list()
         .iter()
-        .map(|(s, n)| json!({ "word": word(*s), "meaning": view::meaning(*s), "count": n }))
+        .map(|(s, n)| json!({ "word": word(*s), "meaning": facts::meaning(*s), "count": n }))
         .collect();
     let failures: Vec<Value> = batch
         .records
