@@ -59,7 +59,7 @@ pub struct Record {
     /// What was read of a file that holds several pictures of the same size; null for one picture.
     #[serde(default)]
     pub page: Option<Chosen>,
-    /// Words such as `partial_transfer`.
+    /// Words such as `gear_disagrees`.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// Why there is no reading; null unless `failed`.
@@ -71,6 +71,9 @@ pub struct Record {
     /// what several photographs are read together from.
     #[serde(default)]
     pub views: Vec<ViewScores>,
+    /// Probability that the mark is of a format that was not asked for, 0-1.
+    #[serde(default)]
+    pub other_formats: f64,
 }
 
 /// Decimals of a probability: finer than any calibration.
@@ -130,6 +133,7 @@ impl Record {
             failure: None,
             evidence: reading.evidence.into_iter().map(|x| round(x, P)).collect(),
             views: reading.views.into_iter().map(view).collect(),
+            other_formats: round(reading.other_formats, P),
         }
     }
 
@@ -159,6 +163,7 @@ impl Record {
             failure: Some(failure),
             evidence: Vec::new(),
             views: Vec::new(),
+            other_formats: 0.0,
         }
     }
 }
@@ -259,6 +264,7 @@ mod tests {
                 log_p: -0.123_4,
                 scores: vec![vec![0.0, -9.06]],
             }],
+            other_formats: 0.000_000_4,
         }
     }
 
@@ -300,6 +306,7 @@ mod tests {
             "failure",
             "evidence",
             "views",
+            "other_formats",
         ] {
             let next = text[at..].find(&format!("\"{field}\":")).unwrap_or_else(|| panic!("{field}"));
             at += next;
@@ -321,7 +328,7 @@ mod tests {
         let text = serde_json::to_string(&record).unwrap();
         assert!(text.contains(r#""sha256":null,"status":"failed","code":null,"best":null"#));
         assert!(text.ends_with(
-            r#""failure":{"stage":"load","reason":"empty","hint":"copy"},"evidence":[],"views":[]}"#
+            r#""failure":{"stage":"load","reason":"empty","hint":"copy"},"evidence":[],"views":[],"other_formats":0.0}"#
         ));
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
     }

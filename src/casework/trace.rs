@@ -14,8 +14,7 @@
 //! with u the share of unregistered codes, a [`Question::astray`], c [`Wanted::covered`], n characters of 33 symbols, q(r)
 //! [`Question::next_to`]. Posteriors are weights over their sum. Without v the record of a neighbouring code would be all
 //! but certain wherever the true one is not registered, however surely the reader tells the two apart: among 33^n codes
-//! hardly one is like a registered one by chance. With u = 1/2 and a typed code, what is not registered gets a little more
-//! than x / (x + m), where m records fit and x would by chance.
+//! hardly one is like a registered one by chance.
 //!
 //! Where a filter narrows the records down, N and r are those that it takes, and "not registered" means in
 //! none of them: that the firearm is one that the filter takes is taken for granted. What each record would have

@@ -30,7 +30,7 @@ pub struct Grouping {
     /// Table with the columns path and group, paths as in results.jsonl
     #[arg(long, value_name = "TABLE.csv")]
     pub groups: Option<PathBuf>,
-    /// The photographs of a group show several cases of one gun, not one case under several lights
+    /// The photographs of a group show several cases of one gun, one photograph each, not one case under several lights
     #[arg(long)]
     pub same_gun: bool,
 }
@@ -217,6 +217,20 @@ fn remark_if_odd(groups: &[Group], records: &[Record]) {
         if !grouped.insert((member.path.as_str(), member.sha256.as_deref())) {
             again.insert(member.path.as_str());
         }
+    }
+    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_string());
+    let doubled = groups.iter().filter(|g| g.kind == Kind::Gun).find_map(|group| {
+        let marked = group.members.iter().filter(|m| m.weight > 0.0);
+        let folders: Vec<String> = marked.map(|m| folder(&m.path)).collect();
+        let apart: BTreeSet<&String> = folders.iter().collect();
+        (apart.len() > 1 && apart.len() < folders.len()).then_some(&group.group)
+    });
+    if let Some(group) = doubled {
+        say!(
+            "microstamp: with --same-gun each photograph counts as a case, and some of {} share a folder: photographs of one \
+             case share its damage\n  try: --groups with one photograph of each case, or without --same-gun",
+            printable(group)
+        );
     }
     if let Some(first) = again.first() {
         say!(

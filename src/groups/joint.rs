@@ -16,11 +16,18 @@
 //! count as n w: the effective number of n measurements with an intraclass correlation (L. Kish, Survey
 //! Sampling, 1965, section 5.4). More than four count as four. Hypotheses are built up a photograph at a
 //! time, the surest first, and only the best few of each format go on.
+//!
+//! Where formats were asked for, each photograph says how likely its mark is of another one. That adds up as scores do, and
+//! the user's word is taken off once and not with every photograph:
+//!
+//! ```text
+//! log-odds of another format = sum over photographs in  w (logit(other formats) + word) - word
+//! ```
 
 use super::confidence::JointCurve;
 use crate::batch::Record;
 use crate::pipeline::decode::ViewScores;
-use crate::pipeline::fuse::{logit, same_way, top_of};
+use crate::pipeline::fuse::{WORD, logit, same_way, top_of};
 use crate::pipeline::scheme::Scheme;
 
 /// Hypotheses of a format that go on to the next photograph: more than the 25 of two photographs, each in one of its
@@ -102,7 +109,9 @@ pub fn join<'a>(members: &[&'a Record], schemes: &'a [Scheme], curve: &JointCurv
     let first = (0..all.len()).reduce(|a, b| if shares[b] > shares[a] { b } else { a })?;
     let scheme = &schemes[all[first].scheme];
     let symbols = scheme.alphabet.chars().count();
-    let mut positions = vec![vec![0.0; symbols]; scheme.len()];
+    let others = other_formats(&all[first], &order, members, curve);
+    shares.iter_mut().for_each(|s| *s *= 1.0 - others);
+    let mut positions = vec![vec![others / symbols as f64; symbols]; scheme.len()];
     for (h, share) in all.iter().zip(&shares) {
         let same = h.scheme == all[first].scheme;
         for (i, position) in positions.iter_mut().enumerate() {
@@ -137,10 +146,22 @@ pub fn join<'a>(members: &[&'a Record], schemes: &'a [Scheme], curve: &JointCurv
         scheme,
         positions,
         whole,
-        margin: logit(1.0 - rivals),
+        margin: logit(1.0 - rivals - others),
         parts: parts.into_iter().flatten().collect(),
         best,
     })
+}
+
+/// Probability that the marks are of a format that was not asked for, by the photographs that are in, 0-1.
+fn other_formats(best: &Hypothesis, order: &[usize], members: &[&Record], curve: &JointCurve) -> f64 {
+    let taken = order.iter().zip(&best.views).filter_map(|(m, view)| view.map(|_| members[*m].other_formats));
+    let taken: Vec<f64> = taken.collect();
+    if taken.iter().all(|p| *p == 0.0) {
+        return 0.0;
+    }
+    let weight = curve.weight(taken.len());
+    let log_odds = taken.iter().map(|p| weight * (logit(*p) + WORD)).sum::<f64>() - WORD;
+    1.0 / (1.0 + (-log_odds).exp())
 }
 
 /// The views of a photograph that are of one format.

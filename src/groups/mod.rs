@@ -56,6 +56,14 @@ fn check(record: &Record, schemes: &[Scheme]) -> Result<(), String> {
         if all.into_iter().any(|x| !x.is_finite()) {
             return Err("a score that is no number".into());
         }
+        // The likeliest symbol has 0, and no probability is above 1.
+        let top = |row: &Vec<f64>| row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if view.log_p > 0.0 || view.scores.iter().any(|row| top(row) != 0.0) {
+            return Err("scores that are none: the largest of each character is 0".into());
+        }
+    }
+    if !(0.0..=1.0).contains(&record.other_formats) {
+        return Err(format!("`other_formats` {} is not between 0 and 1", record.other_formats));
     }
     Ok(())
 }
@@ -119,5 +127,24 @@ mod tests {
         };
         assert_eq!(status(0.5), [Status::Read, Status::Read]);
         assert_eq!(status(1.0), [Status::Partial, Status::Read]);
+    }
+
+    #[test]
+    fn scores_that_are_no_logarithms_of_shares_are_refused_and_spoil_no_group() {
+        let scheme = &Scheme::all()[0];
+        let symbols = scheme.alphabet.chars().count();
+        let refused = |log_p: f64, top: f64, other_formats: f64| {
+            let mut row = vec![-9.0; symbols];
+            row[0] = top;
+            let scores = vec![row; scheme.len()];
+            let view = json!({"format": scheme.id, "rotation_deg": 0.0, "mirrored": false, "log_p": log_p, "scores": scores});
+            let line = json!({"schema": 1, "path": "a", "status": "unreadable", "code": "????????", "best": "AAAAAAAA",
+                "confidence": 0.5, "format": scheme.id, "views": [view], "other_formats": other_formats});
+            check(&serde_json::from_value(line).unwrap(), &Scheme::all()).is_err()
+        };
+        assert!(!refused(-0.1, 0.0, 0.2));
+        // exp(800) is no number, nor is the sum of what is too little to be one.
+        assert!(refused(-0.1, 800.0, 0.0) && refused(-0.1, -800.0, 0.0));
+        assert!(refused(0.1, 0.0, 0.0) && refused(-0.1, 0.0, 1.5));
     }
 }

@@ -134,6 +134,8 @@ pub struct Reading {
     pub evidence: Vec<f64>,
     /// The likeliest views with all their scores, the best first. Empty for no mark.
     pub views: Vec<ViewScores>,
+    /// Probability that the mark is of a format that was not asked for, 0-1: what the views leave.
+    pub other_formats: f64,
 }
 
 impl Reading {
@@ -155,6 +157,7 @@ impl Reading {
             warnings: Vec::new(),
             evidence: Vec::new(),
             views: Vec::new(),
+            other_formats: 0.0,
         }
     }
     /// Whether there is a mark, but most likely of none of the formats that were asked for.
@@ -227,6 +230,7 @@ pub fn decode(
         evidence,
         positions,
         views: fused.views,
+        other_formats: fused.others_share,
         ..nothing
     })
 }

@@ -17,7 +17,7 @@ const SAME_WAY: f64 = 20.0;
 pub(crate) const AMBIGUOUS: f64 = 3.0;
 /// What the user's word on the format is worth against the picture, in log-odds: 20 to 1, as [`AMBIGUOUS`], beyond which the
 /// mark is said to be of another.
-const WORD: f64 = AMBIGUOUS;
+pub(crate) const WORD: f64 = AMBIGUOUS;
 /// Views that are kept for reading several photographs together, at the most: upright and upside down,
 /// each in two formats.
 const KEPT: usize = 4;
@@ -46,6 +46,8 @@ pub(super) struct Fused<'a> {
     pub(super) contradiction: f64,
     /// Log-odds of the likeliest view of a format that was not asked for against the best one; minus infinity without.
     pub(super) other_format: f64,
+    /// Probability that the mark is of a format that was not asked for, 0-1.
+    pub(super) others_share: f64,
     /// The likeliest views with their scores, the best first.
     pub(super) views: Vec<ViewScores>,
 }
@@ -140,6 +142,7 @@ pub(super) fn fuse<'a>(
         agreement: sum.agreement,
         contradiction,
         other_format: other - top,
+        others_share,
         views,
     }))
 }

@@ -123,7 +123,7 @@ fn cases<'a>(
     for (cut, part) in cuts.iter().zip(parts(&guns)) {
         let group = read("", kind, &cut.records, schemes, curve, "");
         // What a member or the rings contradict is not shown, whatever the curve says.
-        let judged = !group.evidence.is_empty() && !group.is_contradicted();
+        let judged = !group.evidence.is_empty() && !group.is_contradicted() && group.withheld().is_none();
         let Some(best) = group.best.as_ref().filter(|_| judged) else { continue };
         let (features, each) = group.evidence.split_at(FEATURES.len());
         let case = Case {

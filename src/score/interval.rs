@@ -78,7 +78,7 @@ pub fn wilson(share: f64, n: f64) -> Option<Interval> {
 ///
 /// Simulated with beta-binomial clusters (5-60 clusters of 4 or 20 trials,
 /// shares 0.02-0.9, correlations within a cluster 0.05-0.8), it covers the
-/// true share in 92-100 % of the draws, plain Wilson in 13-95 %, a
+/// true share in 91-100 % of the draws, plain Wilson in 13-95 %, a
 /// percentile bootstrap over clusters in 12-95 %. Where one or two clusters hold
 /// most trials there is little to tell from: one of 30 beside nine of one, 86-96 %
 /// (68-90 % without the division); two of 40 beside twenty of one, 78-97 % (66-95 %). The price is width where

@@ -89,6 +89,32 @@ fn a_picture_that_was_saved_again_confirms_nothing() {
 }
 
 #[test]
+fn what_every_photograph_takes_for_another_format_is_not_read_as_the_one_asked_for_because_there_are_two() {
+    // Each alone: two to one that it is of the format asked for, by the user's word, 20 to 1, against the picture.
+    let doubtful = |path: &str| Record { other_formats: 0.38, ..plain(path, "A7CK2MP4", SURE) };
+    let two = [doubtful("a"), doubtful("b")];
+    let group = joint(&two, 0.5);
+    assert_ne!(group.status, Status::Read, "{group:?}");
+    assert!(
+        group.confidence < 1.0 - 0.38,
+        "the picture speaks against it twice, the word once: {}",
+        group.confidence
+    );
+    assert!(group.warnings.contains(&"ambiguous_rotation_or_format".into()), "{:?}", group.warnings);
+    // Two that show what was asked for outweigh what little doubt there is.
+    let sure = |path: &str| Record { other_formats: 1e-4, ..plain(path, "A7CK2MP4", SURE) };
+    let without = |path: &str| plain(path, "A7CK2MP4", SURE);
+    let [with, without] = [[sure("a"), sure("b")], [without("a"), without("b")]].map(|two| joint(&two, 0.5));
+    assert_eq!((with.status, without.status), (Status::Read, Status::Read));
+    assert!(
+        (with.confidence - without.confidence).abs() < 1e-4,
+        "{} {}",
+        with.confidence,
+        without.confidence
+    );
+}
+
+#[test]
 fn a_code_beside_a_mark_of_none_of_the_formats_asked_for_is_not_shown() {
     let other = Record {
         status: Status::Unreadable,
