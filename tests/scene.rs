@@ -351,6 +351,47 @@ fn photographs_of_a_case_show_one_surface_and_cases_of_a_gun_one_pin() {
 }
 
 #[test]
+fn cases_of_a_gun_show_the_same_marks_of_its_breech_face_turned_with_each_case() {
+    let schemes = Scheme::all();
+    let (um_per_px, n) = (5.0, 640);
+    let from = -(n as f32) / 2.0 * um_per_px;
+    let window = Window { w: n, h: n, um_per_px, x0: from, y0: from };
+    // Heights on a circle outside of every crater and within every face, from where the gun's top lies.
+    let circle = |scene: &Scene| -> Vec<f32> {
+        let surface = scene.surface(&window, &schemes);
+        let at = |k: usize| {
+            let angle = k as f32 / 720.0 * std::f32::consts::TAU - scene.shot.turn;
+            let place = |along: f32| ((1500.0 * along - from) / um_per_px).round() as usize;
+            surface.z[place(angle.sin()) * n + place(angle.cos())]
+        };
+        (0..720).map(at).collect()
+    };
+    for kind in [Breech::Parallel, Breech::Arched] {
+        let gun = |number: u64| {
+            [0, 1].map(|case| {
+                let mut scene = scene(5, 2 * number + case, Profile::Clean, TWO_CASES);
+                scene.mirrored = false;
+                // Only what the breech face has left.
+                (scene.cartridge.texture_um.1, scene.cartridge.waviness_um.0) = (0.0, 0.0);
+                (scene.gun.breech.rings, scene.gun.breech.aperture) = (Vec::new(), None);
+                scene.gun.breech.height_um = 4.0;
+                scene.shot.drag.0 = 0.0;
+                (scene.shot.scratches, scene.shot.dents, scene.shot.corrosion) = (0, 0, 0.0);
+                scene
+            })
+        };
+        let is_kind = |s: &Scene| std::mem::discriminant(&s.gun.breech.kind) == std::mem::discriminant(&kind);
+        let turned = |[a, b]: &[Scene; 2]| (a.shot.turn - b.shot.turn).sin().abs() > 0.3;
+        let mut of_kind = (0..).map(gun).filter(|cases| is_kind(&cases[0]) && turned(cases));
+        let [one, other] = [of_kind.next().unwrap(), of_kind.next().unwrap()];
+        let [first, second, foreign] = [&one[0], &one[1], &other[0]].map(circle);
+        let alike = |a: &[f32], b: &[f32]| correlation(a.iter().copied(), b.iter().copied());
+        assert!(alike(&first, &second) > 0.8, "{kind:?}: {}", alike(&first, &second));
+        assert!(alike(&first, &foreign).abs() < 0.5, "{kind:?}: {}", alike(&first, &foreign));
+    }
+}
+
+#[test]
 fn wear_takes_more_from_the_ring_than_from_the_characters() {
     let schemes = Scheme::all();
     let mut scene = plain(40, 0, false);
