@@ -6,7 +6,7 @@ mod common;
 use common::{assert_sure_are_true, decode, shared, truth};
 use microstamp::Settings;
 use microstamp::batch::Record;
-use microstamp::pipeline::decode::Status;
+use microstamp::pipeline::decode::{AMBIGUOUS_WAY, Status};
 use microstamp::pipeline::geometry::Ellipse;
 use microstamp::pipeline::photo;
 use microstamp::score::overlap::iou;
@@ -36,6 +36,12 @@ fn field_photographs_keep_their_order_their_scale_and_get_no_wrong_code() {
             assert!(record.code.is_none(), "{}: {:?} on an unmarked primer", record.path, record.code);
         }
         assert_sure_are_true(record, &row["code"]);
+        // Whoever looks at a mark that was taken to lie wrongly is told that it may.
+        if let Some(found) = record.rotation_deg.filter(|_| !row["code"].is_empty()) {
+            let off = (found - row["rotation"].parse::<f64>().unwrap()).rem_euclid(360.0);
+            let warned = record.warnings.iter().any(|w| w == AMBIGUOUS_WAY);
+            assert!(off.min(360.0 - off) < 30.0 || warned, "{}: {found}", record.path);
+        }
     }
     let read = records.iter().filter(|r| r.status == Status::Read).count();
     let is_right = |r: &&Record| r.best.as_ref().is_some_and(|best| *best == truth[&r.path]["code"]);

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 /// and wrong was such, in all four photographs of a case whose drag had made a U of a V, at 0.994 to 0.997.
 pub const CONTRADICTED: f64 = 0.999;
 
+/// The warning of a mark that may lie in another way, or be of another format.
+pub const AMBIGUOUS_WAY: &str = "ambiguous_rotation_or_format";
+
 /// How far a photograph was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,6 +163,19 @@ impl Reading {
             other_formats: 0.0,
         }
     }
+
+    /// How the mark lies: its rotation (degrees, counter-clockwise), and whether it is mirrored.
+    pub fn way(&self) -> Option<(f64, bool)> {
+        self.rotation_deg.zip(self.mirrored)
+    }
+
+    /// Adds a warning that it has not.
+    pub fn warn(&mut self, word: &str) {
+        if !self.warnings.iter().any(|w| w == word) {
+            self.warnings.push(word.into());
+        }
+    }
+
     /// Whether there is a mark, but most likely of none of the formats that were asked for.
     pub fn is_of_other_format(&self) -> bool {
         self.status == Status::Unreadable && self.code.is_none()
@@ -213,7 +229,7 @@ pub fn decode(
         warnings.push("gear_disagrees".into());
     }
     if fused.margin < AMBIGUOUS {
-        warnings.push("ambiguous_rotation_or_format".into());
+        warnings.push(AMBIGUOUS_WAY.into());
     }
     let pose = fused.view.pose;
     Ok(Reading {

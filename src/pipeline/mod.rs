@@ -107,13 +107,17 @@ impl Pipeline {
         let doubtful = |reading: &Reading| reading.confidence < s.mark.doubtful_below;
         let crater_in = |face: &Face| mark::find_crater(&clean, face, &self.networks.poser);
         let (mut surest, mut bare) = (Reading::no_mark(&face), false);
+        // How the mark lay in each reading.
+        let mut ways = Vec::new();
         if let Some(crater) = crater_in(&face) {
             (surest, bare) = read_at(&face, &crater, 1.0)?;
+            ways.extend(surest.way());
             for size in &s.mark.other_sizes {
                 if bare || !doubtful(&surest) {
                     break;
                 }
                 let (reading, _) = read_at(&face, &crater, *size)?;
+                ways.extend(reading.way());
                 // A mark of another format has no confidence either, but is more than none, and no other size at which it
                 // is doubtfully one of those asked for makes it one.
                 let better = match surest.status {
@@ -136,6 +140,11 @@ impl Pipeline {
             if !doubtful(&reading) {
                 surest = reading;
             }
+        }
+        // The surest of several doubtful readings is no surer of how the mark lies than that they agree.
+        let lies_otherwise = |way: &(f64, bool)| surest.way().is_some_and(|own| !fuse::same_way(own, *way));
+        if doubtful(&surest) && ways.iter().any(lies_otherwise) {
+            surest.warn(decode::AMBIGUOUS_WAY);
         }
         Ok(surest)
     }

@@ -143,7 +143,9 @@ pub fn explained(warning: &str) -> String {
                  against needs a probability of {CONTRADICTED} to be shown)"
             );
         }
-        "ambiguous_rotation_or_format" => "another way of reading is nearly as good",
+        "ambiguous_rotation_or_format" => {
+            "another way of reading is nearly as good, or a doubtful mark lies in another way where its floor is taken to be larger or smaller"
+        }
         _ => return text(warning),
     };
     format!("{warning} ({meaning})")
