@@ -170,6 +170,7 @@ fn run_with(engine: Box<dyn Engine>, settings: Settings) -> runner::Run {
         asked: Default::default(),
         threads: 1,
         stop: Arc::default(),
+        hanging: Arc::default(),
     }
 }
 

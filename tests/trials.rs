@@ -261,6 +261,7 @@ fn run_here(settings: Settings, threads: usize) -> runner::Run {
         asked: Default::default(),
         threads,
         stop: Arc::default(),
+        hanging: Arc::default(),
     }
 }
 

@@ -84,19 +84,20 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Starts `threads` lanes that do `work`.
+    /// Starts `threads` lanes that do `work`; `hanging` counts those that were given up and still live.
     ///
     /// # Errors
     /// [`Fatal`] where the threads cannot be started.
     pub fn start(
         threads: usize,
         limit: f64,
+        hanging: Arc<AtomicUsize>,
         work: impl Fn(&Lane) + Send + Sync + 'static,
     ) -> Result<Self, Fatal> {
         let mut lanes = Self {
             work: Arc::new(work),
             watched: Vec::new(),
-            hanging: Arc::default(),
+            hanging,
             looked: Instant::now(),
             limit,
         };

@@ -32,6 +32,8 @@ pub struct Run {
     pub threads: usize,
     /// Set from outside to stop after the photographs at hand.
     pub stop: Arc<AtomicBool>,
+    /// Threads that were given up and still live, over all parts of the run.
+    pub hanging: Arc<AtomicUsize>,
 }
 
 /// Takes the rows of a run in the order of the inputs: a photograph's number from 0, its line, and the
@@ -92,7 +94,7 @@ pub fn run_into(
             let _ = sender.send(Sent::Ended);
         }
     };
-    let mut lanes = Lanes::start(run.threads, run.photo.max_seconds, work)?;
+    let mut lanes = Lanes::start(run.threads, run.photo.max_seconds, Arc::clone(&run.hanging), work)?;
     let (mut waiting, mut due, mut open_lanes) = (BTreeMap::new(), 0, run.threads);
     while open_lanes > 0 {
         match receiver.recv_timeout(LOOK) {

@@ -179,6 +179,7 @@ fn decode_once(
         asked: order.asked,
         threads,
         stop: Arc::default(),
+        hanging: Arc::default(),
     };
     let mut progress = Progress::silent(order.photographs.len());
     let counts = runner::run(&run, order.photographs, &mut output, &mut progress)?;

@@ -127,6 +127,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         asked,
         threads: common.threads(),
         stop: stop_on_interrupt(),
+        hanging: Arc::default(),
     };
     let resumes = args.resume || args.retry_failed;
     if !resumes || output::is_free(out) {

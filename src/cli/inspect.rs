@@ -50,6 +50,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
         asked,
         threads: 1,
         stop: Arc::default(),
+        hanging: Arc::default(),
     };
     let mut outcome = Outcome::Done;
     for photograph in &found.taken {
