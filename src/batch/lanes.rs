@@ -94,13 +94,8 @@ impl Lanes {
         hanging: Arc<AtomicUsize>,
         work: impl Fn(&Lane) + Send + Sync + 'static,
     ) -> Result<Self, Fatal> {
-        let mut lanes = Self {
-            work: Arc::new(work),
-            watched: Vec::new(),
-            hanging,
-            looked: Instant::now(),
-            limit,
-        };
+        let mut lanes =
+            Self { work: Arc::new(work), watched: Vec::new(), hanging, looked: Instant::now(), limit };
         lanes.open(threads)?;
         Ok(lanes)
     }

@@ -95,6 +95,13 @@ pub fn import(
     }))?;
     let named = format!("{} sha256 {}", order.file.display(), source.sha256());
     let event = Event { verb: "import", asked: named, came_back: 0 };
+    if order.replace && source.is_mixed() {
+        // What one line leaves out and another states would be wiped or kept for both.
+        return Err(Fatal::new(
+            format!("some lines of {} state fields that others do not", order.file.display()),
+            "--replace with a file for each set of fields; nothing was changed",
+        ));
+    }
     let stated = source.stated();
     merge(database, &mut rejects, (order.replace, &stated), (order.actor, event), progress)
 }

@@ -8,7 +8,7 @@
 use super::entry::is_day;
 use super::log::{self, Actor, Event, Log};
 use super::store::{Database, Value};
-use crate::batch::lines::{by_semicolons, rows};
+use crate::batch::lines::{by_semicolons, lines_more, rows};
 use crate::error::Fatal;
 use crate::pipeline::photo::hex;
 use chacha20poly1305::aead::{Aead, Generate, Payload};
@@ -292,6 +292,10 @@ pub fn read_file(path: &Path) -> Result<Vec<Sale>, Fatal> {
     let mut firsts: BTreeMap<String, (usize, u64)> = BTreeMap::new();
     for row in rows(reader) {
         let (line, row) = row.map_err(|e| wrong(e.to_string()))?;
+        // What another has bought would be sealed with this one's purchase, and shown with it.
+        if lines_more(&row) > 0 {
+            return Err(wrong(format!("row {line} goes on to other lines, from a quotation mark on")));
+        }
         let mut data: Data = row.deserialize(Some(&names)).map_err(|e| wrong(format!("row {line}: {e}")))?;
         let mut take = |name: &str| data.remove(name).unwrap_or_default();
         let (make, serial, sale_date) = (take("make"), take("serial"), take("sale_date"));

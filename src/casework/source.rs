@@ -7,6 +7,7 @@ use crate::error::Fatal;
 use crate::pipeline::photo::hex;
 use crate::pipeline::scheme::Scheme;
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub struct Source {
 
 enum Rows {
     Csv(Box<Csv>),
-    Json { reader: Box<BufReader<Counted>>, line: i64 },
+    Json(Box<Json>),
 }
 
 struct Csv {
@@ -45,6 +46,15 @@ struct Csv {
     lines: Lines,
     /// To look a row up again that is no text.
     path: PathBuf,
+}
+
+struct Json {
+    reader: BufReader<Counted>,
+    line: i64,
+    /// Fields of the lines so far.
+    stated: BTreeSet<String>,
+    /// Whether they are not the same in all of them.
+    mixed: bool,
 }
 
 /// A file whose bytes are counted and hashed as they are read.
@@ -88,7 +98,7 @@ impl Source {
         let counted = Counted { file, read: 0, hash: Sha256::new() };
         let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
         let rows = if ["jsonl", "ndjson", "json"].contains(&ending.as_str()) {
-            let mut reader = Box::new(BufReader::with_capacity(CHUNK, counted));
+            let mut reader = BufReader::with_capacity(CHUNK, counted);
             if reader.fill_buf().map_err(|e| unreadable(&e))?.starts_with(BYTE_ORDER_MARK) {
                 reader.consume(BYTE_ORDER_MARK.len());
             }
@@ -104,7 +114,7 @@ impl Source {
                     "a CSV or JSONL file of entries; `microstamp trace OUT` looks readings up",
                 ));
             }
-            Rows::Json { reader, line: 0 }
+            Rows::Json(Box::new(Json { reader, line: 0, stated: BTreeSet::new(), mixed: false }))
         } else {
             let mut reader = csv::ReaderBuilder::new()
                 .trim(csv::Trim::All)
@@ -124,13 +134,21 @@ impl Source {
         Ok(Self { rows, schemes: Scheme::all() })
     }
 
-    /// The columns of the registry that the file states; all of them where each row says which.
+    /// Whether some lines, of those read so far, state fields that others do not.
+    pub fn is_mixed(&self) -> bool {
+        matches!(&self.rows, Rows::Json(json) if json.mixed)
+    }
+
+    /// The columns of the registry that the rows read so far state.
     pub fn stated(&self) -> Vec<&'static str> {
         match &self.rows {
             Rows::Csv(csv) => {
                 Entry::COLUMNS.into_iter().zip(csv.at).filter_map(|(name, at)| at.map(|_| name)).collect()
             }
-            Rows::Json { .. } => Entry::COLUMNS.to_vec(),
+            Rows::Json(json) => {
+                let columns = Entry::FIELDS.iter().zip(Entry::COLUMNS);
+                columns.filter_map(|(field, name)| json.stated.contains(*field).then_some(name)).collect()
+            }
         }
     }
 
@@ -138,7 +156,7 @@ impl Source {
     pub fn bytes(&self) -> u64 {
         match &self.rows {
             Rows::Csv(csv) => csv.reader.get_ref().read,
-            Rows::Json { reader, .. } => reader.get_ref().read,
+            Rows::Json(json) => json.reader.get_ref().read,
         }
     }
 
@@ -146,7 +164,7 @@ impl Source {
     pub fn sha256(&self) -> String {
         hex(&match &self.rows {
             Rows::Csv(csv) => csv.reader.get_ref().hash.clone(),
-            Rows::Json { reader, .. } => reader.get_ref().hash.clone(),
+            Rows::Json(json) => json.reader.get_ref().hash.clone(),
         }
         .finalize())
     }
@@ -180,12 +198,13 @@ impl Source {
                 }
                 Err(e) => return Err(broken(&e)),
             },
-            Rows::Json { reader, line } => {
+            Rows::Json(json) => {
+                let Json { reader, line, stated, mixed } = json.as_mut();
                 let mut bytes = Vec::new();
                 // An empty line says nothing, as in CSV.
                 while bytes.trim_ascii().is_empty() {
                     bytes.clear();
-                    let n = reader.as_mut().take(LONGEST_LINE).read_until(b'\n', &mut bytes);
+                    let n = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes);
                     if n.map_err(|e| broken(&e))? == 0 {
                         return Ok(None);
                     }
@@ -199,7 +218,14 @@ impl Source {
                 let entry = if cut {
                     Err(format!("it is longer than {LONGEST_LINE} bytes"))
                 } else {
-                    serde_json::from_slice(bytes.trim_ascii_end()).map_err(|e| reason(&e))
+                    let entry = serde_json::from_slice(bytes.trim_ascii_end()).map_err(|e| reason(&e));
+                    let fields = serde_json::from_slice::<BTreeMap<String, serde::de::IgnoredAny>>(&bytes);
+                    if let (Ok(_), Ok(fields)) = (&entry, fields) {
+                        let fields: BTreeSet<String> = fields.into_keys().collect();
+                        *mixed |= !stated.is_empty() && *stated != fields;
+                        stated.extend(fields);
+                    }
+                    entry
                 };
                 RowRead { line: *line, text, entry }
             }

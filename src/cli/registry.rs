@@ -4,6 +4,7 @@ mod look;
 mod progress;
 mod purchaser;
 
+use super::figures::no_link;
 use super::{Common, Outcome};
 use crate::batch::names::printable;
 use crate::casework::entry::Entry;
@@ -218,6 +219,7 @@ fn import(args: &Import, common: &Common) -> Result<Outcome, Fatal> {
             name.push(".rejects.csv");
             name.into()
         });
+        no_link(&rejects)?;
         let bytes = std::fs::metadata(file).map_or(0, |m| m.len());
         let mut progress = Progress::start(bytes, common.quiet);
         let order = Order { file, rejects: rejects.clone(), replace: args.replace, actor: &actor };

@@ -62,6 +62,12 @@ fn purchaser_data_need_their_own_key_and_are_shown_nowhere_else() {
             &[&["registry", "purchaser", "import", &capitals], &with[..]].concat(),
             "there is no column `make`",
         );
+        // Nobody's purchase is sealed, and shown, with another's.
+        let open = "make,serial,name\nRuger,RUG1,\"Bull Smith\nRuger,RUG2,Ann Other\n";
+        lab.refused(
+            &[&["registry", "purchaser", "import", &lab.file("open.csv", open)], &with[..]].concat(),
+            "row 2 goes on to other lines, from a quotation mark on",
+        );
         let spread = lab.file("spread.csv", "make;serial;name\nRuger;RUG1;Ann\n");
         lab.refused(&[&["registry", "purchaser", "import", &spread], &with[..]].concat(), "semicolons");
         let gap = lab.file("gap.csv", "make,serial,name\nRuger,RUG1,Ann\n\nRuger,,Bob\n");

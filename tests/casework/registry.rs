@@ -23,6 +23,21 @@ fn a_file_goes_in_once_however_often_it_is_brought() {
 }
 
 #[test]
+fn a_line_of_json_replaces_what_it_states_and_nothing_else() {
+    for lab in Lab::with_entries() {
+        let line = r#"{"code":"A7EK2MP6","format":"ifm8","make":"Colt","serial":"CLT1","status":"found"}"#;
+        lab.ok(&["registry", "import", &lab.file("found.jsonl", line), "--replace"]);
+        let colt = lab.traces(&["A7EK2MP6"]).remove(0)["candidates"][0].clone();
+        assert_eq!((&colt["status"], &colt["dealer"]), (&"found".into(), &"Ace".into()), "{colt}");
+        assert_eq!(colt["from"], "2024-03-01", "{colt}");
+        // Of lines that state different fields nobody knows which are to be kept.
+        let other = r#"{"code":"ABC123","format":"ifm6","make":"Ruger","serial":"RUG1","dealer":"Ace"}"#;
+        let mixed = lab.file("mixed.jsonl", &format!("{line}\n{other}\n"));
+        lab.refused(&["registry", "import", &mixed, "--replace"], "state fields that others do not");
+    }
+}
+
+#[test]
 fn codes_of_two_firearms_are_counted() {
     for lab in Lab::with_entries() {
         assert_eq!(lab.stats()["shared_codes"], 0);

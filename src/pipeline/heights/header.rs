@@ -296,9 +296,22 @@ fn walk(xml: &str, visit: &mut Visit<'_>) -> Result<(), Failure> {
             Event::DocType(_) => return Err(broken("main.xml has a document type, which no X3P has".into())),
             Event::Eof if path.is_empty() => return Ok(()),
             Event::Eof => return Err(broken("main.xml ends too early".into())),
-            Event::GeneralRef(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+            Event::GeneralRef(e) => text.push(character(&e).ok_or_else(|| {
+                // Left out, a number would become another.
+                broken("main.xml has a character by a name that no X3P has".into())
+            })?),
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
         }
     }
+}
+
+/// The character of a reference such as `&#49;` or `&amp;`.
+fn character(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
+    if let Ok(Some(c)) = reference.resolve_char_ref() {
+        return Some(c);
+    }
+    let known = [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\'')];
+    known.iter().find(|(name, _)| reference.as_ref() == *name).map(|(_, c)| *c)
 }
 
 #[cfg(test)]
@@ -368,5 +381,16 @@ mod tests {
         assert!(read(&"<a>".repeat(100_000)).unwrap_err().reason.contains("deep"));
         assert!(read("<a><b>").unwrap_err().reason.contains("ends too early"));
         assert!(read("").is_err());
+    }
+
+    #[test]
+    fn a_character_that_is_written_by_its_number_or_name_is_read() {
+        let plain = xml(AXES, LINKED);
+        let digit = plain.find("<Increment>").unwrap() + "<Increment>".len();
+        let first = plain.as_bytes()[digit];
+        let by_number = format!("{}&#{first};{}", &plain[..digit], &plain[digit + 1..]);
+        assert_eq!(format!("{:?}", read(&by_number).unwrap()), format!("{:?}", read(&plain).unwrap()));
+        let unknown = format!("{}&euro;{}", &plain[..digit], &plain[digit + 1..]);
+        assert!(read(&unknown).unwrap_err().reason.contains("by a name"));
     }
 }

@@ -18,32 +18,50 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
         // The decoder would paint the missing part grey.
         return Err(broken("JPEG", "the end of the picture is missing"));
     };
-    // Not strict, the decoder paints grey what it cannot read; strict, it also refuses what is odd but whole.
-    let strict = picture(bytes, true).ok();
-    let strict = strict.filter(|pixels| !outline.strays && !misses_data(&bytes[..end], pixels));
-    let (pixels, warnings) = match strict {
+    let (pixels, warnings) = match whole(bytes, &outline, end) {
         Some(pixels) => (pixels, Vec::new()),
-        None => (picture(bytes, false)?, vec![DAMAGED.into()]),
+        None => (picture(bytes, &outline, false)?, vec![DAMAGED.into()]),
     };
     Ok(Raster::new(pixels, outline.scale.into_iter().collect(), warnings))
 }
 
+/// The picture of a stream that can be read without gaps. Not strict, the decoder paints grey what it cannot read; strict, it
+/// also refuses what is odd but whole.
+fn whole(bytes: &[u8], outline: &Outline, end: usize) -> Option<Pixels> {
+    let strict = picture(bytes, outline, true).ok()?;
+    (!outline.strays && !misses_data(&bytes[..end], outline, &strict)).then_some(strict)
+}
+
+/// Whether a stream of a TIFF is damaged; `tables` are those that stand once for all of its streams, if they do.
+pub fn is_damaged(stream: &[u8], tables: Option<&[u8]>) -> bool {
+    // The tables are a stream too: its end gives way to what follows the beginning of this one.
+    let joined = tables.and_then(|t| Some([t.strip_suffix(&[0xff, 0xd9])?, stream.get(2..)?].concat()));
+    let stream = joined.as_deref().unwrap_or(stream);
+    let whole = outline(stream).and_then(|outline| whole(stream, &outline, outline.end?));
+    whole.is_none()
+}
+
 /// Whether a picture's `data`, less its end marker, end before the picture does, which the decoder passes over: then it shows
 /// something else where other data follow.
-fn misses_data(data: &[u8], pixels: &Pixels) -> bool {
+fn misses_data(data: &[u8], outline: &Outline, pixels: &Pixels) -> bool {
     // The decoder goes on with zeros, which are a code in every table: other short codes, then what has no pattern, and no
     // marker.
     let more = (0u32..64).map(|i| if i < 16 { 0x55 } else { (i * i * 41 + i * 73 + 19) as u8 % 0xfb });
     let longer: Vec<u8> = data.iter().copied().chain(more).chain([0xff, 0xd9]).collect();
-    !picture(&longer, false).is_ok_and(|other| other == *pixels)
+    !picture(&longer, outline, false).is_ok_and(|other| other == *pixels)
 }
 
-fn picture(bytes: &[u8], strict: bool) -> Result<Pixels, Failure> {
+fn picture(bytes: &[u8], outline: &Outline, strict: bool) -> Result<Pixels, Failure> {
     let bad = |e: zune_jpeg::errors::DecodeErrors| broken("JPEG", e);
     let options =
         DecoderOptions::default().set_max_width(65_535).set_max_height(65_535).set_strict_mode(strict);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(bad)?;
+    // The limits were held against the outline: what the decoder takes for the size must be that.
+    let size = decoder.info().map(|info| (info.width, info.height));
+    if size != Some((outline.width, outline.height)) {
+        return Err(broken("JPEG", "two sizes are stated"));
+    }
     let (target, channels) = match decoder.input_colorspace() {
         Some(ColorSpace::Luma | ColorSpace::YCbCr) => (ColorSpace::Luma, 1),
         Some(ColorSpace::RGB | ColorSpace::CMYK | ColorSpace::YCCK) => (ColorSpace::RGB, 3),
@@ -91,7 +109,7 @@ pub fn outline(bytes: &[u8]) -> Option<Outline> {
         let marker = bytes[at + 1];
         match marker {
             // A stuffed zero, fill bytes, restart markers: part of the data.
-            0x00 | 0x01 | 0xd8 => at += 2,
+            0x00 | 0xd8 => at += 2,
             0xd0..=0xd7 => {
                 restarts = true;
                 at += 2;

@@ -371,15 +371,46 @@ fn bytes_whose_bits_stand_in_reverse_are_refused() {
 }
 
 #[test]
+fn a_size_that_hides_in_a_segment_of_another_kind_is_not_the_pictures() {
+    let jpeg = encode(&DynamicImage::ImageLuma8(::image::GrayImage::new(24, 16)), ImageFormat::Jpeg);
+    // A frame of 2 x 2 in what the decoder passes over as a reserved segment.
+    let frame = [0xff, 0xc0, 0, 11, 8, 0, 2, 0, 2, 1, 1, 0x11, 0];
+    let hidden = [&jpeg[..2], &[0xff, 0x01, 0, 15], &frame[..], &jpeg[2..]].concat();
+    if let Ok(photo) = read(hidden.clone()) {
+        assert_eq!(photo.pixels.dim(), (16, 24));
+    }
+    let limits = PhotoSettings { max_megapixels: 1e-4, ..PhotoSettings::default() };
+    assert!(load("test", "00", hidden, &Asked::default(), &limits).is_err());
+}
+
+#[test]
 fn a_jpeg_that_cannot_be_read_without_gaps_is_marked_as_damaged() {
     let grain =
         ::image::GrayImage::from_fn(160, 160, |x, y| ::image::Luma([(x * 37 + y * 91 + x * y) as u8]));
     let mut jpeg = encode(&DynamicImage::ImageLuma8(grain), ImageFormat::Jpeg);
     assert!(read(jpeg.clone()).unwrap().warnings.is_empty());
+    // The same stream as the only strip of a TIFF.
+    let in_tiff = |stream: &[u8]| {
+        let (side, length) = (vec![160], vec![stream.len() as u32]);
+        let entries = [
+            (256, 4, side.clone()),
+            (257, 4, side.clone()),
+            (258, 3, vec![8]),
+            (259, 3, vec![7]),
+            (262, 3, vec![1]),
+            (273, 4, vec![8]),
+            (277, 3, vec![1]),
+            (278, 4, side),
+            (279, 4, length),
+        ];
+        read(raw_tiff(false, &entries, stream)).unwrap().warnings
+    };
+    assert!(in_tiff(&jpeg).is_empty());
     // Ended early, with an end marker all the same, and a header that states twice the rows.
     let middle = jpeg.len() / 2;
+    let damaged = || vec![String::from("damaged_file")];
     let ended = [&jpeg[..middle], &[0xff, 0xd9]].concat();
-    assert_eq!(read(ended).unwrap().warnings, ["damaged_file"]);
+    assert_eq!((in_tiff(&ended), read(ended).unwrap().warnings), (damaged(), damaged()));
     let stray = [&jpeg[..middle], &[0xff, 0xd0], &jpeg[middle..]].concat();
     assert_eq!(read(stray).unwrap().warnings, ["damaged_file"]);
     let frame = jpeg.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
@@ -390,7 +421,7 @@ fn a_jpeg_that_cannot_be_read_without_gaps_is_marked_as_damaged() {
     for pair in jpeg[middle..middle + 40].chunks_exact_mut(2) {
         pair.copy_from_slice(&[0xff, 0]);
     }
-    assert_eq!(read(jpeg).unwrap().warnings, ["damaged_file"]);
+    assert_eq!((in_tiff(&jpeg), read(jpeg).unwrap().warnings), (damaged(), damaged()));
 }
 
 /// A TIFF by hand of 5 x 3 pixels: photometric interpretation, samples a pixel, more entries, the data of one strip.

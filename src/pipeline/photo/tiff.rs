@@ -391,6 +391,7 @@ fn check_embedded_jpegs(bytes: &[u8], reader: &mut Reader<'_>) -> Result<bool, F
         ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
     };
     let (w, h) = reader.chunk_dimensions();
+    let tables = reader.find_tag(Tag::JPEGTables).ok().flatten().and_then(|v| v.into_u8_vec().ok());
     let offsets = reader.get_tag_u64_vec(offsets).map_err(bad)?;
     let lengths = reader.get_tag_u64_vec(lengths).map_err(bad)?;
     for (offset, length) in offsets.into_iter().zip(lengths) {
@@ -404,7 +405,7 @@ fn check_embedded_jpegs(bytes: &[u8], reader: &mut Reader<'_>) -> Result<bool, F
                 COPY_AGAIN,
             ));
         }
-        damaged |= outline.end.is_none() || outline.strays;
+        damaged |= jpeg::is_damaged(stream, tables.as_deref());
     }
     Ok(damaged)
 }
