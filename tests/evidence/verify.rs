@@ -3,8 +3,11 @@
 use super::common::{decode, microstamp, picture, say_lacking};
 use super::{cut_off, lab, manifest};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Runs `verify` and gives its exit code and what it says.
 fn verify(program: &Path, arguments: &[&Path]) -> (i32, String) {
@@ -18,7 +21,13 @@ fn verify(program: &Path, arguments: &[&Path]) -> (i32, String) {
         };
         command.arg(argument);
     }
-    let run = command.output().unwrap();
+    // A program that was just written is busy as long as a process that another test starts meanwhile holds its file open.
+    let run = loop {
+        match command.output() {
+            Err(e) if e.kind() == ErrorKind::ExecutableFileBusy => sleep(Duration::from_millis(20)),
+            run => break run.unwrap(),
+        }
+    };
     let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
     (run.status.code().unwrap(), said)
 }
