@@ -90,7 +90,8 @@ impl Progress {
         ));
     }
 
-    /// Takes the bar away and sums up in a line, and the warnings in another; `before` photographs of the run were read before this one began to count.
+    /// Takes the bar away and sums up in a line, and the warnings in another; `before` photographs of the run were read
+    /// before this one began to count.
     pub fn finish(&self, counts: &[(Status, usize)], before: usize) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -14,6 +14,9 @@ use crate::error::Fatal;
 use crate::pipeline::Pipeline;
 use crate::pipeline::photo::Asked;
 use crate::score::figures::Figures as Accuracy;
+use crate::score::pair::read_results;
+use crate::score::score;
+use crate::score::truth::Truth;
 use crate::settings::Settings;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -116,7 +119,10 @@ pub fn measure(order: &Order<'_>, pipeline: &Arc<Pipeline>, settings: &Settings)
     // Before the floor, whose decoder has a memory of its own.
     let peak_memory_mb = peak_memory_mb();
     let accuracy = match order.truth {
-        Some(truth) => Some(crate::score::score(&warm, truth, &[], None)?.overall),
+        Some(truth) => {
+            let (results, truth) = (read_results(&warm)?, Truth::with_sizes(truth)?);
+            Some(score(&results, &truth, &[], None)?.overall)
+        }
         None => None,
     };
     let (_, floor_undecoded) = floor::floor(order.photographs, order.threads)?;

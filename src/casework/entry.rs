@@ -185,6 +185,11 @@ impl Entry {
     }
 }
 
+/// What tells firearms apart: make and serial, in whichever case of letters they are written.
+pub fn firearm(make: &str, serial: &str) -> [String; 2] {
+    [make, serial].map(str::to_lowercase)
+}
+
 /// Refuses a code that `scheme` cannot have issued.
 fn check_code(code: &str, scheme: &Scheme) -> Result<(), String> {
     let length = code.chars().count();

@@ -1,7 +1,7 @@
 //! How many codes are registered, of which formats, makes and calibres, and how often each symbol stands
 //! in each place of them.
 
-use super::entry::Entry;
+use super::entry::{Entry, firearm};
 use super::store::{Database, Value};
 use crate::error::Fatal;
 use crate::words;
@@ -196,7 +196,6 @@ impl Population {
 }
 
 /// How many codes of a format stand for more than one firearm, and the first of them: issued twice, or registered wrongly.
-/// A firearm is one however its make and serial are spelled in large and small letters.
 ///
 /// # Errors
 /// [`Fatal`] where the store is gone.
@@ -206,8 +205,7 @@ pub fn shared(database: &mut dyn Database) -> Result<(usize, Option<String>), Fa
     let mut firearms: BTreeMap<[String; 2], BTreeSet<[String; 2]>> = BTreeMap::new();
     database.query(sql, &[], &mut |row| {
         let [code, format, make, serial] = [0, 1, 2, 3].map(|i| row[i].text());
-        let firearm = [make, serial].map(str::to_lowercase);
-        firearms.entry([code, format].map(String::from)).or_default().insert(firearm);
+        firearms.entry([code, format].map(String::from)).or_default().insert(firearm(make, serial));
         Ok(())
     })?;
     firearms.retain(|_, of| of.len() > 1);

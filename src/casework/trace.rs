@@ -22,7 +22,7 @@
 //!
 //! A firearm that has borne its code over several times has a record for each, which share what one would have.
 
-use super::entry::Entry;
+use super::entry::{self, Entry};
 use super::log::{self, Actor, Event, Log, Logged};
 use super::population::{Filter, Population};
 use super::question::Question;
@@ -258,11 +258,11 @@ pub fn answer(
     Ok(trace)
 }
 
-/// What makes a firearm with a code, however it is spelt: code, format, make and serial.
-type Firearm = (String, String, String, String);
+/// What makes a firearm with a code: code and format, and what tells firearms apart.
+type Firearm = (String, String, [String; 2]);
 
 fn firearm(entry: &Entry) -> Firearm {
-    (entry.code.clone(), entry.format.clone(), entry.make.to_lowercase(), entry.serial.to_lowercase())
+    (entry.code.clone(), entry.format.clone(), entry::firearm(&entry.make, &entry.serial))
 }
 
 impl Trace {

@@ -218,11 +218,11 @@ fn remark_if_odd(groups: &[Group], records: &[Record]) {
             again.insert(member.path.as_str());
         }
     }
-    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_string());
     let doubled = groups.iter().filter(|g| g.kind == Kind::Gun).find_map(|group| {
-        let marked = group.members.iter().filter(|m| m.weight > 0.0);
-        let folders: Vec<String> = marked.map(|m| folder(&m.path)).collect();
-        let apart: BTreeSet<&String> = folders.iter().collect();
+        let taken = group.members.iter().filter(|m| m.weight > 0.0);
+        let folders: Vec<&str> =
+            taken.map(|m| m.path.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
+        let apart: BTreeSet<&str> = folders.iter().copied().collect();
         (apart.len() > 1 && apart.len() < folders.len()).then_some(&group.group)
     });
     if let Some(group) = doubled {

@@ -209,17 +209,20 @@ fn import(args: &Import, common: &Common) -> Result<Outcome, Fatal> {
     }
     let mut database = store::open(&args.place.registry)?;
     // A file that cannot be used is found before another one has gone in.
-    for file in &args.files {
-        Source::open(file)?;
-    }
-    let mut outcome = Outcome::Done;
-    for file in &args.files {
-        let rejects = args.rejects.clone().unwrap_or_else(|| {
+    let rejects_of = |file: &PathBuf| {
+        args.rejects.clone().unwrap_or_else(|| {
             let mut name = file.clone().into_os_string();
             name.push(".rejects.csv");
             name.into()
-        });
-        no_link(&rejects)?;
+        })
+    };
+    for file in &args.files {
+        Source::open(file)?;
+        no_link(&rejects_of(file))?;
+    }
+    let mut outcome = Outcome::Done;
+    for file in &args.files {
+        let rejects = rejects_of(file);
         let bytes = std::fs::metadata(file).map_or(0, |m| m.len());
         let mut progress = Progress::start(bytes, common.quiet);
         let order = Order { file, rejects: rejects.clone(), replace: args.replace, actor: &actor };

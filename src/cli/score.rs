@@ -5,10 +5,10 @@ use super::{Common, Outcome, keep_from_evidence, keep_others, remark_if_changed,
 use crate::batch::Record;
 use crate::batch::disk::sha256_of;
 use crate::batch::names::printable;
-use crate::batch::results;
 use crate::error::Fatal;
 use crate::groups::FILES;
 use crate::pipeline::scheme::Scheme;
+use crate::score::pair::read_results;
 use crate::score::truth::Truth;
 use crate::score::{compare, plot, score, table, verdicts};
 use std::collections::BTreeSet;
@@ -75,10 +75,13 @@ pub fn run(args: &Args, _common: &Common) -> Result<Outcome, Fatal> {
     let Some(truth) = &args.truth else {
         return Err(Fatal::new("nothing to compare with", "--truth TRUTH.csv or --verdicts VERDICTS.csv"));
     };
-    remark_if_odd(truth)?;
-    remark_if_of_others(&args.out, truth)?;
+    let beside = truth.parent().unwrap_or(Path::new(""));
+    let truth = Truth::with_sizes(truth)?;
+    remark_if_odd(&truth);
+    let results = read_results(&args.out)?;
+    remark_if_of_others(&results.records, beside);
     let own = Some(&args.out).filter(|out| out.join(FILES[0]).is_file());
-    let score = score(&args.out, truth, &args.by, args.groups.as_ref().or(own).map(PathBuf::as_path))?;
+    let score = score(&results, &truth, &args.by, args.groups.as_ref().or(own).map(PathBuf::as_path))?;
     if let Some(path) = &args.plot {
         let mut png = std::io::Cursor::new(Vec::new());
         plot::risk_coverage(&score.risk_coverage)
@@ -95,9 +98,7 @@ const LOOKED_AT: usize = 16;
 
 /// Says so where a photograph that lies beside the truth is another than the one of its name that was read: two runs of
 /// `synth` give photographs of the same names.
-fn remark_if_of_others(out: &Path, truth: &Path) -> Result<(), Fatal> {
-    let records = results::read(out)?.records;
-    let beside = truth.parent().unwrap_or(Path::new(""));
+fn remark_if_of_others(records: &[Record], beside: &Path) {
     let is_another = |r: &&Record| {
         r.sha256
             .as_ref()
@@ -111,13 +112,11 @@ fn remark_if_of_others(out: &Path, truth: &Path) -> Result<(), Fatal> {
             printable(&other.path)
         );
     }
-    Ok(())
 }
 
 /// Says so where a true code has a length that no format has: a slip in the table counts as an error of the reader.
-fn remark_if_odd(truth: &Path) -> Result<(), Fatal> {
+fn remark_if_odd(truth: &Truth) {
     let lengths: BTreeSet<usize> = Scheme::all().iter().map(Scheme::len).collect();
-    let truth = Truth::read(truth)?;
     let is_odd = |code: &str| !lengths.contains(&code.chars().count());
     let odd =
         truth.rows.iter().filter_map(|row| Some((row, row.code.as_deref().filter(|code| is_odd(code))?)));
@@ -129,5 +128,4 @@ fn remark_if_odd(truth: &Path) -> Result<(), Fatal> {
             odd.len()
         );
     }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use super::confidence::{FEATURES, JointCurve, evidence};
 use super::joint::{Joint, join, other_way};
 use super::output::SCHEMA;
 use crate::batch::Record;
-use crate::pipeline::decode::{Status, accept, contradicted, listed};
+use crate::pipeline::decode::{AMBIGUOUS_WAY, Status, accept, contradicted, listed};
 use crate::pipeline::fuse::AMBIGUOUS;
 use crate::pipeline::scheme::Scheme;
 use serde::{Deserialize, Serialize};
@@ -356,7 +356,7 @@ fn together(group: &mut Group, usable: &[usize], marked: &[&Record], joint: &Joi
         status = if shown.contains(&true) { Status::Partial } else { Status::Unreadable };
     }
     if joint.margin < AMBIGUOUS {
-        group.warnings.push("ambiguous_rotation_or_format".into());
+        group.warnings.push(AMBIGUOUS_WAY.into());
     }
     group.status = status;
     group.code = Some(best.chars().zip(&shown).map(|(c, s)| if *s { c } else { '?' }).collect());

@@ -130,7 +130,7 @@ pub struct Reading {
     pub rotation_deg: Option<f64>,
     /// Whether the mark is mirrored.
     pub mirrored: Option<bool>,
-    /// Words such as `gear_disagrees`.
+    /// Words such as `gear_disagrees`; one may stand there twice.
     pub warnings: Vec<String>,
     /// What `confidence` and the positions' `p` were worked out from: the values that
     /// [`FEATURES`] names, then the log-odds of each position. Empty for no mark.
@@ -167,13 +167,6 @@ impl Reading {
     /// How the mark lies: its rotation (degrees, counter-clockwise), and whether it is mirrored.
     pub fn way(&self) -> Option<(f64, bool)> {
         self.rotation_deg.zip(self.mirrored)
-    }
-
-    /// Adds a warning that it has not.
-    pub fn warn(&mut self, word: &str) {
-        if !self.warnings.iter().any(|w| w == word) {
-            self.warnings.push(word.into());
-        }
     }
 
     /// Whether there is a mark, but most likely of none of the formats that were asked for.

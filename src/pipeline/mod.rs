@@ -144,7 +144,7 @@ impl Pipeline {
         // The surest of several doubtful readings is no surer of how the mark lies than that they agree.
         let lies_otherwise = |way: &(f64, bool)| surest.way().is_some_and(|own| !fuse::same_way(own, *way));
         if doubtful(&surest) && ways.iter().any(lies_otherwise) {
-            surest.warn(decode::AMBIGUOUS_WAY);
+            surest.warnings.push(decode::AMBIGUOUS_WAY.into());
         }
         Ok(surest)
     }

@@ -21,10 +21,12 @@ pub mod together;
 pub mod truth;
 pub mod verdicts;
 
+use crate::batch::results::Results;
 use crate::error::Fatal;
 use crate::groups::read_groups;
 use serde::Serialize;
 use std::path::Path;
+use truth::Truth;
 
 /// Everything that is known about a run once the truth is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,18 +43,15 @@ pub struct Score {
     pub together: Vec<together::Together>,
 }
 
-/// Scores the folder `out` of a decode run against a table of truth, and by each of its columns `by`; and
+/// Scores the `results` of a decode run against a table of truth with sizes, and by each of its columns `by`; and
 /// the photographs that were read together, if `groups` is a folder that holds them.
 ///
 /// # Errors
-/// [`Fatal`] where a file cannot be read or believed, a photograph is missing, doubled or foreign
-/// in either, or the truth lacks a column.
-pub fn score(out: &Path, truth: &Path, by: &[String], groups: Option<&Path>) -> Result<Score, Fatal> {
-    let results = pair::read_results(out)?;
-    let mut table = truth::Truth::read(truth)?;
-    let splits = by.iter().map(|name| Ok((name, table.column(name)?))).collect::<Result<Vec<_>, Fatal>>()?;
-    table.measure(truth.parent().unwrap_or(Path::new("")));
-    let pairs = pair::pair(&table, &results.records)?;
+/// [`Fatal`] where the groups cannot be read or believed, a photograph is missing or foreign in either, or the truth lacks
+/// a column.
+pub fn score(results: &Results, truth: &Truth, by: &[String], groups: Option<&Path>) -> Result<Score, Fatal> {
+    let splits = by.iter().map(|name| Ok((name, truth.column(name)?))).collect::<Result<Vec<_>, Fatal>>()?;
+    let pairs = pair::pair(truth, &results.records)?;
     let groups = groups.map_or_else(|| Ok(Vec::new()), |folder| read_groups(folder, &results.sha256))?;
     Ok(Score {
         schema: 1,
@@ -72,7 +71,7 @@ pub fn score(out: &Path, truth: &Path, by: &[String], groups: Option<&Path>) -> 
 pub fn compare(out: &Path, verdicts: &Path, truth: Option<&Path>) -> Result<verdicts::Comparison, Fatal> {
     // Verdicts name a photograph by path and hash; only a truth knows it by its path alone.
     let results = if truth.is_some() { pair::read_results(out)? } else { crate::batch::results::read(out)? };
-    let truth = truth.map(truth::Truth::read).transpose()?;
+    let truth = truth.map(Truth::read).transpose()?;
     verdicts::compare(&verdicts::read(verdicts)?, &results.records, truth.as_ref())
 }
 

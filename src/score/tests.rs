@@ -67,7 +67,8 @@ impl Run {
 
     fn score(&self, by: &[&str]) -> Result<Score, Fatal> {
         let by: Vec<String> = by.iter().map(|b| b.to_string()).collect();
-        score(self.folder.path(), &self.folder.path().join("truth.csv"), &by, None)
+        let truth = Truth::with_sizes(&self.folder.path().join("truth.csv"))?;
+        score(&pair::read_results(self.folder.path())?, &truth, &by, None)
     }
 }
 

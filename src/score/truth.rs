@@ -138,12 +138,18 @@ impl Truth {
         Ok(Self { columns, rows })
     }
 
-    /// Fills in sizes that the table does not state from the headers of the photographs in `folder`;
-    /// a photograph that is not there, or cannot be opened, keeps none.
-    pub fn measure(&mut self, folder: &Path) {
-        for row in self.rows.iter_mut().filter(|row| row.size.is_none()) {
+    /// Reads a table, and sizes that it does not state from the headers of the photographs beside it; a photograph
+    /// that is not there, or cannot be opened, has none.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn with_sizes(path: &Path) -> Result<Self, Fatal> {
+        let mut truth = Self::read(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for row in truth.rows.iter_mut().filter(|row| row.size.is_none()) {
             row.size = size_of(&folder.join(&row.path));
         }
+        Ok(truth)
     }
 
     /// The position of a column.

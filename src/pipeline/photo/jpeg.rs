@@ -14,11 +14,11 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
     room(outline.width.into(), outline.height.into(), settings)?;
     // One byte a pixel, of however many channels: their colours are packed far better than their light.
     ratio(f64::from(outline.width) * f64::from(outline.height), bytes.len(), settings)?;
-    let Some(end) = outline.end else {
+    if outline.end.is_none() {
         // The decoder would paint the missing part grey.
         return Err(broken("JPEG", "the end of the picture is missing"));
-    };
-    let (pixels, warnings) = match whole(bytes, &outline, end) {
+    }
+    let (pixels, warnings) = match whole(bytes, &outline) {
         Some(pixels) => (pixels, Vec::new()),
         None => (picture(bytes, &outline, false)?, vec![DAMAGED.into()]),
     };
@@ -27,9 +27,10 @@ pub fn decode(bytes: &[u8], settings: &PhotoSettings) -> Result<Raster, Failure>
 
 /// The picture of a stream that can be read without gaps. Not strict, the decoder paints grey what it cannot read; strict, it
 /// also refuses what is odd but whole.
-fn whole(bytes: &[u8], outline: &Outline, end: usize) -> Option<Pixels> {
+fn whole(bytes: &[u8], outline: &Outline) -> Option<Pixels> {
+    let data = &bytes[..outline.end?];
     let strict = picture(bytes, outline, true).ok()?;
-    (!outline.strays && !misses_data(&bytes[..end], outline, &strict)).then_some(strict)
+    (!outline.strays && !misses_data(data, outline, &strict)).then_some(strict)
 }
 
 /// Whether a stream of a TIFF is damaged; `tables` are those that stand once for all of its streams, if they do.
@@ -37,8 +38,7 @@ pub fn is_damaged(stream: &[u8], tables: Option<&[u8]>) -> bool {
     // The tables are a stream too: its end gives way to what follows the beginning of this one.
     let joined = tables.and_then(|t| Some([t.strip_suffix(&[0xff, 0xd9])?, stream.get(2..)?].concat()));
     let stream = joined.as_deref().unwrap_or(stream);
-    let whole = outline(stream).and_then(|outline| whole(stream, &outline, outline.end?));
-    whole.is_none()
+    outline(stream).and_then(|outline| whole(stream, &outline)).is_none()
 }
 
 /// Whether a picture's `data`, less its end marker, end before the picture does, which the decoder passes over: then it shows

@@ -99,10 +99,8 @@ pub(super) fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
             .map(|(name, label)| match *name {
                 "from" => {
                     let [from, to] = ["from", "to"].map(|day| c[day].as_str().map(text).unwrap_or_default());
-                    (
-                        *label,
-                        Some(words::days(&from, &to)).filter(|days| !days.is_empty()).unwrap_or("-".into()),
-                    )
+                    let days = words::days(&from, &to);
+                    (*label, if days.is_empty() { "-".into() } else { days })
                 }
                 name => (*label, field(c, name)),
             })
