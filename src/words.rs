@@ -59,6 +59,28 @@ pub fn hardly(code: &str) -> Option<String> {
     })
 }
 
+/// How many of some leads are hardly leads by themselves, in a sentence; empty where none is.
+pub fn hardly_leads(n: usize) -> String {
+    let rest = match n {
+        0 => return String::new(),
+        1 => {
+            "is with a reading of which less than half of the characters are sure, and hardly a lead by itself."
+        }
+        _ => {
+            "are with a reading of which less than half of the characters are sure, and hardly leads by themselves."
+        }
+    };
+    format!("{n} of them {rest}")
+}
+
+/// Where a record's code has other characters than the most probable code `best`, as `X for V at 4`; empty where
+/// nowhere, or where no code is the most probable.
+pub fn unlike_best(best: &str, code: &str) -> String {
+    let pairs = best.chars().zip(code.chars()).enumerate();
+    let others = pairs.filter(|(_, (best, there))| best != there);
+    others.map(|(i, (best, there))| format!("{there} for {best} at {}", i + 1)).collect::<Vec<_>>().join(", ")
+}
+
 /// The days from and to which a component was in a firearm; empty where neither is known.
 pub fn days(from: &str, to: &str) -> String {
     match (from, to) {
@@ -184,6 +206,13 @@ mod tests {
         let few = |text: &str| Some(text.to_string());
         let expected = [None, None, few("only 3 characters are sure"), few("only 1 character is sure")];
         assert_eq!((&said[..4], &said[4]), (&expected[..], &few("no character is sure")));
+    }
+
+    #[test]
+    fn a_record_of_another_code_than_the_most_probable_one_says_where() {
+        assert_eq!(unlike_best("A7CK2MP4", "A7CK2MP4"), "");
+        assert_eq!(unlike_best("A7CK2MP4", "A7CX2MP5"), "X for K at 4, 5 for 4 at 8");
+        assert_eq!(unlike_best("", "A7CX2MP5"), "");
     }
 
     #[test]

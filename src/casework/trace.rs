@@ -77,7 +77,7 @@ pub struct Trace {
     pub group: Option<String>,
     /// Of that photograph.
     pub sha256: Option<String>,
-    /// The reading's most probable code; null for a code that was typed.
+    /// The reading's most probable code; null for a code that was typed, and where none is put forward.
     pub best: Option<String>,
     /// Probability that this code is right, as the reader gave it, whatever is registered.
     pub reading_p: Option<f64>,
@@ -180,6 +180,8 @@ pub fn answer(
     };
     if let Some(why) = question.withheld {
         trace.refused = Some(why.into());
+        // What is not put forward as a code is none here either.
+        (trace.best, trace.reading_p) = (None, None);
         return Ok(trace);
     }
     let codes = format!("registered codes {}", filter.narrowing());

@@ -89,12 +89,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let unsure = |m: &Member| words::hardly(&m.code).is_some();
     let hardly = leads.pairs.iter().filter(|pair| unsure(&pair.a) || unsure(&pair.b)).count();
     if hardly > 0 {
-        let _ = writeln!(
-            text,
-            "{hardly} of them {} with a reading of which less than half of the characters are sure, and hardly leads by {}.",
-            if hardly == 1 { "is" } else { "are" },
-            if hardly == 1 { "itself" } else { "themselves" }
-        );
+        let _ = writeln!(text, "{}", words::hardly_leads(hardly));
     }
     print(&text)?;
     Ok(Outcome::Done)

@@ -370,8 +370,13 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
                 let cells = [&c.entry.code, &c.entry.make, &c.entry.serial].map(|t| printable(t));
                 let alike = trace.alike();
                 let alike = if alike > 0 { format!(", as probable as {alike} more") } else { String::new() };
+                let unlike_best =
+                    words::unlike_best(trace.best.as_deref().unwrap_or_default(), &c.entry.code);
                 let differs = match words::differing(c.differs as i64, &c.differs_at) {
-                    none if none.is_empty() => none,
+                    none if none.is_empty() && unlike_best.is_empty() => none,
+                    none if none.is_empty() => {
+                        format!(", not the most probable code: {}", printable(&unlike_best))
+                    }
                     differs => format!(", {differs}"),
                 };
                 let hardly = hardly.map_or_else(String::new, |why| format!(", hardly a lead: {why}"));

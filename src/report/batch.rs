@@ -89,6 +89,17 @@ impl Batch {
         all.and_then(|all| usize::try_from(all).ok())
     }
 
+    /// Where the photographs stand in the results, from 0, by SHA-256: the first of equals.
+    pub fn pages(&self) -> BTreeMap<&str, usize> {
+        let mut pages = BTreeMap::new();
+        for (i, record) in self.records.iter().enumerate() {
+            if let Some(hash) = &record.sha256 {
+                pages.entry(hash.as_str()).or_insert(i);
+            }
+        }
+        pages
+    }
+
     /// SHA-256 of `results.jsonl`.
     pub fn results_sha256(&self) -> &str {
         &self.hashes[0].1

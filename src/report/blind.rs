@@ -92,10 +92,11 @@ fn machine(record: &Record, pictures: &Pictures, file: &str) -> Value {
     });
     json!({
         "status": word(record.status),
-        "meaning": facts::meaning(record.status),
+        "meaning": format!("{}{}", facts::meaning(record.status), facts::withheld(record)),
         "code": record.code,
         "best": record.best,
         "confidence": record.best.as_ref().map(|_| share(record.confidence)),
+        "warnings": record.warnings.iter().map(|w| facts::explained(w)).collect::<Vec<_>>(),
         "places": places.collect::<Vec<_>>(),
         "drawing": overlay::photograph(record, pictures, file),
     })

@@ -2,12 +2,13 @@
 
 use super::batch::Batch;
 use super::site::Site;
-use super::together;
-use super::view::{self, text};
+use super::together::{self, Joint};
+use super::view::text;
 use crate::batch::disk::sha256_of;
 use crate::error::Fatal;
 use crate::groups;
 use crate::words;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +18,7 @@ mod leads;
 mod traces;
 
 use leads::leads;
-use traces::{Trace, trace};
+use traces::{Around, Trace, trace};
 
 /// Lines shown on a page; the file holds the rest.
 const MOST: usize = 1000;
@@ -35,9 +36,15 @@ pub struct Casework {
     traces: Option<Vec<Value>>,
 }
 
-/// Where a photograph stands in leads and traces.
-#[derive(Clone, Copy, Debug, Default)]
+/// Where a photograph stands in groups, leads and traces.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Mentions {
+    /// Groups that it was read in.
+    pub groups: Vec<Joint>,
+    /// Questions that these ask.
+    pub group_traces: usize,
+    /// Number, from 1, of the first of them that the page of traces shows.
+    pub first_group_trace: Option<usize>,
     /// Pairs that it is one of.
     pub leads: usize,
     /// Questions that it asks.
@@ -83,21 +90,40 @@ impl Casework {
         self.traces.is_some()
     }
 
-    /// In how many leads and traces each photograph is, by its SHA-256.
+    /// In which groups, and how many leads and traces, each photograph is, by its SHA-256.
     pub fn mentions(&self) -> BTreeMap<String, Mentions> {
         let mut mentions: BTreeMap<String, Mentions> = BTreeMap::new();
+        let groups = self.together.as_deref().unwrap_or_default();
+        for hash in groups.iter().flat_map(|group| &group.members).filter_map(|m| m.sha256.as_ref()) {
+            let of = mentions.entry(hash.clone()).or_default();
+            of.groups = Joint::of(groups, &|group| together::is_member(group, hash));
+        }
         for pair in self.leads.iter().flatten().filter(|line| line["kind"] == "pair") {
             for hash in [&pair["a"]["sha256"], &pair["b"]["sha256"]].into_iter().filter_map(Value::as_str) {
                 mentions.entry(hash.into()).or_default().leads += 1;
             }
         }
         for (i, trace) in self.traces.iter().flatten().enumerate() {
+            let shown = (i < MOST).then_some(i + 1);
+            if let Some(group) = self.asked_by(trace) {
+                for hash in group.members.iter().filter_map(|m| m.sha256.as_ref()) {
+                    let of = mentions.entry(hash.clone()).or_default();
+                    of.group_traces += 1;
+                    of.first_group_trace = of.first_group_trace.or(shown);
+                }
+            }
             let Some(hash) = trace["sha256"].as_str() else { continue };
             let of = mentions.entry(hash.into()).or_default();
             of.traces += 1;
-            of.first_trace = of.first_trace.or((i < MOST).then_some(i + 1));
+            of.first_trace = of.first_trace.or(shown);
         }
         mentions
+    }
+
+    /// The group that asks a question, by its name: a group of another name may be another folder's.
+    fn asked_by(&self, trace: &Value) -> Option<&groups::Group> {
+        let name = trace["group"].as_str()?;
+        self.together.iter().flatten().find(|group| group.group == name)
     }
 
     /// Leads and traces about photographs of this run that were made from other results than these: they say so, or
@@ -122,11 +148,8 @@ impl Casework {
                 None => members().any(differs),
             }
         };
-        // A group of another name may be another folder's.
         let joint = |line: &Value| {
-            let named = |group: &&groups::Group| line["group"].as_str() == Some(&group.group);
-            let group = self.together.iter().flatten().find(named);
-            group.is_some_and(|group| group.code.as_deref() != line["asked"].as_str())
+            self.asked_by(line).is_some_and(|group| group.code.as_deref() != line["asked"].as_str())
         };
         let trace = |line: &&Value| other(&line["sha256"], &line["asked"]) || joint(line);
         (self.leads.iter().flatten().filter(lead).count(), self.traces.iter().flatten().filter(trace).count())
@@ -134,7 +157,7 @@ impl Casework {
 
     /// Traces of photographs that this run has not.
     pub fn foreign_traces(&self, batch: &Batch) -> usize {
-        let pages = numbers(batch);
+        let pages = batch.pages();
         let is_foreign = |line: &&Value| {
             line["path"].is_string() && line["sha256"].as_str().is_none_or(|hash| !pages.contains_key(hash))
         };
@@ -146,14 +169,14 @@ impl Casework {
     /// # Errors
     /// [`Fatal`] where a page cannot be written.
     pub fn write(&self, site: &Site, batch: &Batch, head: &dyn Fn(&str, &str) -> Value) -> Result<(), Fatal> {
-        let pages = numbers(batch);
+        let around = Around::new(batch, self.together.as_deref().unwrap_or_default());
         let (old_leads, old_traces) = self.outdated(batch);
         if let Some(groups) = &self.together {
             let head = head("Read together", "");
-            together::write(groups, &pages, site, &head, self.hash(FILES[2]))?;
+            together::write(groups, &around.pages, site, &head, self.hash(FILES[2]))?;
         }
         if let Some(lines) = &self.leads {
-            let (pairs, groups) = leads(lines, &pages);
+            let (pairs, groups) = leads(lines, &around.pages);
             let scenes = graph::panels(&pairs);
             site.page(
                 "leads.html",
@@ -164,6 +187,7 @@ impl Casework {
                     "panels": scenes.panels,
                     "left_out": scenes.left_out,
                     "outdated": old_leads,
+                    "hardly": words::hardly_leads(pairs.iter().filter(|pair| pair.hardly).count()),
                     "pair_count": pairs.len(),
                     "group_count": groups.len(),
                     "compared": lines.first().and_then(|line| line["compared"].as_i64()).map(words::thousands),
@@ -174,7 +198,7 @@ impl Casework {
             )?;
         }
         if let Some(lines) = &self.traces {
-            let traces: Vec<Trace> = lines.iter().take(MOST).map(|line| trace(line, &pages)).collect();
+            let traces: Vec<Trace> = lines.iter().take(MOST).map(|line| trace(line, &around)).collect();
             let head = head("Traces", "");
             site.page(
                 "traces.html",
@@ -203,17 +227,6 @@ fn lines(path: &Path, verb: &str) -> Result<Vec<Value>, Fatal> {
         values.push(value);
     }
     Ok(values)
-}
-
-/// The pages of this report by SHA-256, the first of equals.
-fn numbers(batch: &Batch) -> BTreeMap<&str, String> {
-    let mut pages = BTreeMap::new();
-    for (i, record) in batch.records.iter().enumerate() {
-        if let Some(hash) = &record.sha256 {
-            pages.entry(hash.as_str()).or_insert_with(|| view::file(i));
-        }
-    }
-    pages
 }
 
 /// A field in words; a dash for null or nothing.
@@ -252,18 +265,22 @@ mod tests {
             "candidates": [{ "posterior": 0.9, "code": "A7BK2MP4", "make": "Acme", "purchaser": "Jane Doe",
                 "purchaser_ref": "P-1", "from": "2020-01-01" }],
         });
-        let shown = serde_json::to_string(&trace(&line, &BTreeMap::new())).unwrap();
+        let shown = serde_json::to_string(&trace(&line, &Around::default())).unwrap();
         assert!(shown.contains("Acme") && shown.contains("from 2020-01-01"), "{shown}");
         assert!(!shown.contains("Jane") && !shown.contains("P-1"));
     }
 
     /// The page of one line of `traces.jsonl`.
     fn page(line: &Value) -> String {
+        page_of(trace(line, &Around::default()))
+    }
+
+    fn page_of(trace: Trace) -> String {
         let dir = tempfile::tempdir().unwrap();
         let site = Site::begin(dir.path(), &[], &[]).unwrap();
         let head =
             json!({ "title": "Traces", "root": "", "together": false, "leads": false, "traces": true });
-        let traces = [trace(line, &BTreeMap::new())];
+        let traces = [trace];
         let all = json!({ "head": head, "traces": traces, "count": 1, "outdated": 0, "sha256": "00" });
         site.page("traces.html", "traces.html", all).unwrap();
         std::fs::read_to_string(dir.path().join("traces.html")).unwrap()
@@ -319,6 +336,72 @@ mod tests {
             assert!(read.contains(words), "{words}: {read}");
         }
         assert!(read.contains("not registered") && read.contains("of codes are in no registry"), "{read}");
+    }
+
+    /// A group of one photograph with the hash `aa`.
+    fn group(code: &str, warnings: &[&str]) -> groups::Group {
+        let member = json!({
+            "path": "a.png", "sha256": "aa", "status": "partial", "code": "A7?K2MP4", "best": "A7VK2MP4", "confidence": 0.6,
+            "weight": 0.5, "rotation_deg": 0.0, "mirrored": false, "support": [], "warnings": [],
+        });
+        let line = json!({
+            "schema": 1, "group": "case 1", "kind": "case", "status": "read", "code": code, "best": code,
+            "confidence": 0.99, "format": "ifm8", "positions": [], "members": [member], "warnings": warnings,
+            "evidence": [], "results_sha256": "",
+        });
+        serde_json::from_value(line).unwrap()
+    }
+
+    #[test]
+    fn a_record_that_the_reading_or_its_group_speaks_against_does_not_stand_there_as_if_nothing_did() {
+        let asked = json!({
+            "asked": "A7?K2MP4", "path": "a.png", "sha256": "aa", "best": "A7VK2MP4", "reading_p": 0.6,
+            "not_registered": 1e-4, "unread": 0.0, "records": 5, "compatible": 1, "by_chance": 0.04,
+            "unregistered_share": 0.5, "refused": null, "narrowed": null, "left_out": null,
+            "candidates": [{ "posterior": 0.9997, "differs": 0, "differs_at": [], "code": "A7XK2MP4" }],
+        });
+        let beside = |code: &str, warnings: &[&str]| {
+            let groups = [group(code, warnings)];
+            page_of(trace(&asked, &Around { groups: &groups, ..Around::default() }))
+        };
+        let shown = beside("A7VK2MP4", &[]);
+        for words in [
+            "does not have the most probable code of the reading, but X for V at 3",
+            r##"<a href="groups.html#group-1"><bdi>case 1</bdi></a>: <span class="code">A7VK2MP4</span>"##,
+            "contradicts the most probable record: other sure characters at 3",
+        ] {
+            assert!(shown.contains(words), "{words}: {shown}");
+        }
+        assert!(!beside("A7?K2MP4", &[]).contains("contradicts the most probable record"));
+        // Of a group that contradicts itself no character is sure.
+        let split = beside("A7VK2MP4", &["members_disagree"]);
+        assert!(split.contains("no code, since its photographs contradict each other"), "{split}");
+        assert!(!split.contains("contradicts the most probable record"), "{split}");
+    }
+
+    #[test]
+    fn a_photograph_names_the_group_that_it_was_read_in_and_what_was_asked_of_it() {
+        let casework = Casework {
+            together: Some(vec![group("A7VK2MP4", &[])]),
+            traces: Some(vec![json!({ "asked": "A7VK2MP4", "group": "case 1" }), json!({ "sha256": "bb" })]),
+            ..Casework::default()
+        };
+        let mentions = casework.mentions();
+        let of = &mentions["aa"];
+        assert_eq!((of.groups[0].code.as_deref(), of.traces), (Some("A7VK2MP4"), 0));
+        assert_eq!((of.group_traces, of.first_group_trace), (1, Some(1)));
+        assert_eq!((mentions["bb"].groups.len(), mentions["bb"].first_trace), (0, Some(2)));
+    }
+
+    #[test]
+    fn leads_with_hardly_a_sure_character_are_told_from_the_others() {
+        let side = |code: &str| json!({ "out": "out", "scene": code, "path": code, "code": code });
+        let pair = |a: &str, b: &str| json!({ "kind": "pair", "a": side(a), "b": side(b) });
+        let group = json!({ "kind": "group", "members": [side("A7CK2MP4"), side("???K????")] });
+        let lines = [pair("A7CK2MP4", "A7CK????"), pair("A7CK2MP4", "???K????"), group];
+        let (pairs, groups) = leads(&lines, &BTreeMap::new());
+        assert_eq!(pairs.iter().map(|p| p.hardly).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(groups[0].unsure, 1);
     }
 
     #[test]

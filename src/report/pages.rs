@@ -62,11 +62,11 @@ pub fn write(
         let name = view::file(i);
         let head = head(&view::text(&batch.records[i].path), "../");
         let hash = batch.records[i].sha256.as_deref().unwrap_or_default();
-        let of = mentions.get(hash).copied().unwrap_or_default();
+        let of = mentions.get(hash);
         site.page(
             &format!("photographs/{name}.html"),
             "photograph.html",
-            json!({ "head": head, "page": page, "run": run_facts(batch), "leads": of.leads, "traces": of.traces, "first_trace": of.first_trace }),
+            json!({ "head": head, "page": page, "run": run_facts(batch), "mentions": of }),
         )
     })?;
     let rows: Vec<Row> =

@@ -138,7 +138,7 @@ fn face_picture(photo: &Photo, face: &Face) -> Canvas {
             None => say(&mut canvas, format!("{name}: none"), colour),
         }
     }
-    say(&mut canvas, format!("p {}", share(face.confidence.into())), WORDS);
+    say(&mut canvas, format!("p {}, the smaller of both", share(face.confidence.into())), WORDS);
     canvas
 }
 
@@ -188,7 +188,7 @@ fn mark_picture(photo: &Photo, mark: &Mark) -> Canvas {
         close.path(&arrow.map(|(u, v)| pose.to_photo(u, v)), false, colour);
     }
     let text = format!(
-        "mark p {}, {} hypotheses, arrow to its top",
+        "p {} that there is a mark; {} ways it may lie, an arrow to the top of each",
         share(mark.presence.into()),
         mark.hypotheses.len()
     );
@@ -209,7 +209,7 @@ fn hypotheses(mark: &Mark) -> Canvas {
         image::imageops::replace(&mut canvas.0, &tile.0, x.into(), y.into());
         let mirrored = if hypothesis.pose.mirrored { " mirrored" } else { "" };
         let p = share(hypothesis.log_prior.exp().into());
-        let text = format!("{:.0} deg{mirrored} p {p}", hypothesis.pose.rotation_deg);
+        let text = format!("{:.0} deg{mirrored}, p {p} of this way", hypothesis.pose.rotation_deg);
         canvas.text(&text, (f64::from(x) + 4.0, f64::from(y) + 4.0), WORDS, 1);
     }
     canvas
@@ -251,7 +251,10 @@ fn view_picture(photo: &Photo, view: &View, schemes: &[Scheme]) -> Canvas {
     let pose = &view.pose;
     let way =
         format!("turned {:.0} degrees{}", pose.rotation_deg, if pose.mirrored { ", mirrored" } else { "" });
-    let text = format!("{}, {way}; characters alone, without the ring, percent", view.format);
+    let text = format!(
+        "{}, {way}; of this view alone,\npercent of each character without the ring, not calibrated",
+        view.format
+    );
     canvas.text(&text, (4.0, 4.0), WORDS, 1);
     canvas
 }
@@ -277,10 +280,12 @@ fn reading(photo: &Photo, record: &Record) -> Canvas {
     }
     let code = record.code.as_deref().unwrap_or("-");
     let text = format!(
-        "{} {code}\nbest {} p {}",
+        "{} {code}\n{}",
         word(record.status),
-        record.best.as_deref().unwrap_or("-"),
-        share(record.confidence)
+        record.best.as_ref().map_or("no code".into(), |best| format!(
+            "most probable {best}, right as a whole with p {}",
+            share(record.confidence)
+        ))
     );
     canvas.text(&text, (4.0, 4.0), WORDS, scale);
     canvas

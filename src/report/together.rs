@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Groups shown on the page; the file holds the rest.
-const MOST: usize = 500;
+pub const MOST: usize = 500;
 
 #[derive(Debug, Serialize)]
 struct Shown {
@@ -44,6 +44,42 @@ struct Member {
 struct Support {
     value: String,
     against: bool,
+}
+
+/// What the photographs of a group say together: for the pages that name one of them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Joint {
+    name: String,
+    /// Number, from 1, of the group on the page of groups, where that shows it.
+    number: Option<usize>,
+    /// The code, where one is put forward.
+    pub code: Option<String>,
+    /// Why none is, where that has a reason.
+    withheld: Option<&'static str>,
+}
+
+impl Joint {
+    /// Of those of `groups` that `is_meant` takes.
+    pub fn of(groups: &[Group], is_meant: &dyn Fn(&Group) -> bool) -> Vec<Self> {
+        let meant = groups.iter().enumerate().filter(|(_, group)| is_meant(group));
+        let joint = |(i, group): (usize, &Group)| Self {
+            name: text(&group.group),
+            number: (i < MOST).then_some(i + 1),
+            code: group.code.as_deref().filter(|_| group.withheld().is_none()).map(text),
+            withheld: group.withheld(),
+        };
+        meant.map(joint).collect()
+    }
+}
+
+/// Whether a photograph is of a group.
+pub fn is_member(group: &Group, sha256: &str) -> bool {
+    group.members.iter().any(|m| m.sha256.as_deref() == Some(sha256))
+}
+
+/// The warnings of a group as sentences.
+pub fn notes(group: &Group) -> Vec<&'static str> {
+    group.warnings.iter().map(|w| note(w)).collect()
 }
 
 /// Writes the page of `groups`, from the file with the hash `sha256`; `pages` are those of the photographs by SHA-256.
@@ -96,7 +132,7 @@ fn shown(group: &Group, pages: &BTreeMap<&str, String>) -> Shown {
                 notes: m.warnings.iter().map(|w| note(w)).collect(),
             })
             .collect(),
-        notes: group.warnings.iter().map(|w| note(w)).collect(),
+        notes: notes(group),
     }
 }
 

@@ -261,11 +261,15 @@
     scroll.setAttribute("role", "region");
     scroll.setAttribute("aria-label", "Both readings");
     scroll.append(table);
-    const sum = read.best === null ? "" : `; most probable ${read.best}, confidence ${read.confidence}`;
+    const sum = read.best === null ? "" : `; most probable ${read.best}, right as a whole with probability ${read.confidence}`;
+    const remarks = read.warnings.length > 0 ? [element("p", `Warnings: ${read.warnings.join("; ")}.`)] : [];
+    const simulated = "Probabilities were calibrated on simulated photographs; how far that holds for this one is not known.";
     machine.replaceChildren(
       element("h3", "The machine's reading"),
       element("p", `${read.status.replace("_", " ")}: ${read.meaning}${sum}.`),
-      ...(read.places.length > 0 ? [scroll] : []));
+      ...remarks,
+      ...(read.places.length > 0 ? [scroll] : []),
+      element("p", simulated));
     if (!drawing.querySelector(".outlines")) {
       const cells = read.drawing.cells.map(({ points }) => shape("polygon", { points }));
       const outlines = shape("g", { class: "outlines layer-cells" }, ...cells);

@@ -56,8 +56,17 @@ struct Link {
     x: f64,
     y: f64,
     leads: usize,
+    /// Whether all of these are hardly leads.
+    hardly: bool,
     /// Line width.
     width: f64,
+}
+
+/// Leads between two scenes: all, and those that are more than hardly leads.
+#[derive(Clone, Copy, Debug, Default)]
+struct Between {
+    all: usize,
+    sure: usize,
 }
 
 /// A scene of a run: two runs may use one name for different scenes.
@@ -65,11 +74,13 @@ type Key<'a> = (&'a str, &'a str);
 
 /// Draws which scenes the pairs connect. Pairs within a scene draw nothing.
 pub fn panels(pairs: &[Pair]) -> Graphs {
-    let mut links: BTreeMap<(Key<'_>, Key<'_>), usize> = BTreeMap::new();
+    let mut links: BTreeMap<(Key<'_>, Key<'_>), Between> = BTreeMap::new();
     for pair in pairs {
         let (a, b) = ((&*pair.a.scene, &*pair.a.out), (&*pair.b.scene, &*pair.b.out));
         if a != b {
-            *links.entry((a.min(b), a.max(b))).or_default() += 1;
+            let between = links.entry((a.min(b), a.max(b))).or_default();
+            between.all += 1;
+            between.sure += usize::from(!pair.hardly);
         }
     }
     let mut parts = parts(&links);
@@ -86,7 +97,7 @@ pub fn panels(pairs: &[Pair]) -> Graphs {
 }
 
 /// The connected parts, each in the order of its scenes.
-fn parts<'a>(links: &BTreeMap<(Key<'a>, Key<'a>), usize>) -> Vec<Vec<Key<'a>>> {
+fn parts<'a>(links: &BTreeMap<(Key<'a>, Key<'a>), Between>) -> Vec<Vec<Key<'a>>> {
     let mut near: BTreeMap<Key<'a>, Vec<Key<'a>>> = BTreeMap::new();
     for (a, b) in links.keys() {
         near.entry(*a).or_default().push(*b);
@@ -110,7 +121,7 @@ fn parts<'a>(links: &BTreeMap<(Key<'a>, Key<'a>), usize>) -> Vec<Vec<Key<'a>>> {
     parts
 }
 
-fn panel(part: &[Key<'_>], links: &BTreeMap<(Key<'_>, Key<'_>), usize>) -> Panel {
+fn panel(part: &[Key<'_>], links: &BTreeMap<(Key<'_>, Key<'_>), Between>) -> Panel {
     let radius = (part.len() as f64 * STEP / TAU).max(RADIUS);
     let (cx, cy) = (radius + NAMES, radius + 30.0);
     let round = |v: f64| (v * 10.0).round() / 10.0;
@@ -132,7 +143,7 @@ fn panel(part: &[Key<'_>], links: &BTreeMap<(Key<'_>, Key<'_>), usize>) -> Panel
     let at: BTreeMap<Key<'_>, usize> = part.iter().enumerate().map(|(i, key)| (*key, i)).collect();
     let drawn = links.iter().filter_map(|((a, b), leads)| {
         let ((x1, y1), (x2, y2)) = (place(*at.get(a)?), place(*at.get(b)?));
-        let width = round((1.0 + (*leads as f64).ln()).min(6.0));
+        let width = round((1.0 + (leads.all as f64).ln()).min(6.0));
         Some(Link {
             x1,
             y1,
@@ -140,7 +151,8 @@ fn panel(part: &[Key<'_>], links: &BTreeMap<(Key<'_>, Key<'_>), usize>) -> Panel
             y2,
             x: round((x1 + x2) / 2.0),
             y: round((y1 + y2) / 2.0),
-            leads: *leads,
+            leads: leads.all,
+            hardly: leads.sure == 0,
             width,
         })
     });
@@ -158,12 +170,14 @@ mod tests {
     use super::*;
 
     fn pair(a: &str, b: &str) -> Pair {
+        let hardly = a == "c" || b == "c";
         let member = |scene: &str| Member {
             scene: scene.into(),
             path: String::new(),
             out: "out".into(),
             code: String::new(),
             status: String::new(),
+            unsure: hardly,
             file: None,
         };
         Pair {
@@ -172,6 +186,7 @@ mod tests {
             shared: String::new(),
             log10_lr: String::new(),
             agree: String::new(),
+            hardly,
         }
     }
 
@@ -183,7 +198,9 @@ mod tests {
         assert_eq!(graphs.panels, panels(&back).panels);
         let names = |p: &Panel| p.scenes.iter().map(|s| s.name.clone()).collect::<String>();
         assert_eq!(graphs.panels.iter().map(names).collect::<Vec<_>>(), ["abe", "cd"]);
-        assert_eq!(graphs.panels[0].links.iter().map(|l| l.leads).collect::<Vec<_>>(), [2, 1]);
+        let links =
+            |part: usize| graphs.panels[part].links.iter().map(|l| (l.leads, l.hardly)).collect::<Vec<_>>();
+        assert_eq!((links(0), links(1)), (vec![(2, false), (1, false)], vec![(1, true)]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The lines of `leads.jsonl` as a page shows them.
 
 use super::{field, number};
+use crate::words;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,8 @@ pub(super) struct Member {
     pub(super) out: String,
     pub(super) code: String,
     pub(super) status: String,
+    /// Whether less than half of its characters are sure.
+    pub(super) unsure: bool,
     /// Its page in this report.
     pub(super) file: Option<String>,
 }
@@ -25,6 +28,8 @@ pub(super) struct Pair {
     pub(super) shared: String,
     pub(super) log10_lr: String,
     pub(super) agree: String,
+    /// Whether it is hardly a lead: less than half of one reading is sure.
+    pub(super) hardly: bool,
 }
 
 /// Readings that all are compatible with each other.
@@ -34,11 +39,15 @@ pub(super) struct Group {
     pub(super) shared: String,
     pub(super) members: Vec<Member>,
     pub(super) scenes: usize,
+    /// How many of the readings are sure of less than half of their characters.
+    pub(super) unsure: usize,
 }
 
 fn member(value: &Value, pages: &BTreeMap<&str, String>) -> Member {
     let page = value["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned();
+    let unsure = value["code"].as_str().and_then(words::hardly).is_some();
     Member {
+        unsure,
         scene: field(value, "scene"),
         path: field(value, "path"),
         out: field(value, "out"),
@@ -53,13 +62,17 @@ pub(super) fn leads(lines: &[Value], pages: &BTreeMap<&str, String>) -> (Vec<Pai
     let (mut pairs, mut groups) = (Vec::new(), Vec::new());
     for line in lines {
         match line["kind"].as_str() {
-            Some("pair") => pairs.push(Pair {
-                a: member(&line["a"], pages),
-                b: member(&line["b"], pages),
-                shared: field(line, "shared"),
-                log10_lr: number(line, "log10_lr", 1),
-                agree: field(line, "agree"),
-            }),
+            Some("pair") => {
+                let [a, b] = ["a", "b"].map(|side| member(&line[side], pages));
+                pairs.push(Pair {
+                    hardly: a.unsure || b.unsure,
+                    a,
+                    b,
+                    shared: field(line, "shared"),
+                    log10_lr: number(line, "log10_lr", 1),
+                    agree: field(line, "agree"),
+                });
+            }
             Some("group") => {
                 let members = line["members"].as_array().into_iter().flatten();
                 let members: Vec<Member> = members.map(|m| member(m, pages)).collect();
@@ -68,7 +81,9 @@ pub(super) fn leads(lines: &[Value], pages: &BTreeMap<&str, String>) -> (Vec<Pai
                 scenes.sort_unstable();
                 scenes.dedup();
                 let scenes = scenes.len();
-                groups.push(Group { id: field(line, "id"), shared: field(line, "shared"), members, scenes });
+                let unsure = members.iter().filter(|m| m.unsure).count();
+                let (id, shared) = (field(line, "id"), field(line, "shared"));
+                groups.push(Group { id, shared, members, scenes, unsure });
             }
             // A later version may write more than this one shows.
             _ => {}

@@ -1,7 +1,12 @@
 //! The lines of `traces.jsonl` as a page shows them.
 
-use super::super::view::text;
+use super::super::batch::Batch;
+use super::super::facts;
+use super::super::together::{self, Joint};
+use super::super::view::{self, text};
 use super::{chance, field, whole};
+use crate::batch::Record;
+use crate::groups::Group;
 use crate::words;
 use serde::Serialize;
 use serde_json::Value;
@@ -28,6 +33,27 @@ const RECORD: [(&str, &str); 13] = [
     ("from", "In the firearm"),
 ];
 
+/// What a report knows beside the lines of casework.
+#[derive(Debug, Default)]
+pub(super) struct Around<'a> {
+    /// The photographs' pages by SHA-256.
+    pub(super) pages: BTreeMap<&'a str, String>,
+    /// Their lines.
+    pub(super) records: BTreeMap<&'a str, &'a Record>,
+    pub(super) groups: &'a [Group],
+}
+
+impl<'a> Around<'a> {
+    pub(super) fn new(batch: &'a Batch, groups: &'a [Group]) -> Self {
+        let pages = batch.pages();
+        Self {
+            pages: pages.iter().map(|(hash, i)| (*hash, view::file(*i))).collect(),
+            records: pages.into_iter().map(|(hash, i)| (hash, &batch.records[i])).collect(),
+            groups,
+        }
+    }
+}
+
 /// A question to a registry, and what it answered.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Trace {
@@ -35,6 +61,16 @@ pub(super) struct Trace {
     path: Option<String>,
     /// Name of the photographs that it was read from together.
     group: Option<String>,
+    /// Its number on the page of groups, where that shows it.
+    group_number: Option<usize>,
+    /// What the reading was warned of.
+    warnings: Vec<String>,
+    /// What the photograph and others say together.
+    joint: Vec<Joint>,
+    /// Where that contradicts the first record; empty where nowhere.
+    contradicted: String,
+    /// Where the first record has other characters than the most probable code; empty where nowhere.
+    unlike_best: String,
     file: Option<String>,
     best: String,
     reading_p: String,
@@ -69,6 +105,8 @@ struct Candidate {
     /// Of all records, where these were narrowed down.
     unnarrowed: Option<String>,
     differs: String,
+    /// Where it has other characters than the most probable code.
+    unlike_best: String,
     fields: Vec<(&'static str, String)>,
 }
 
@@ -77,8 +115,27 @@ fn whole_numbers(list: &Value) -> Vec<i64> {
     list.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
 }
 
-pub(super) fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
+/// Where sure characters of what was read together are others in a record, from 1.
+fn contradicted(joint: &[Joint], code: &str) -> String {
+    let mut places = std::collections::BTreeSet::new();
+    for together in joint.iter().filter_map(|j| j.code.as_ref()) {
+        let pairs = together.chars().zip(code.chars()).enumerate();
+        places.extend(pairs.filter(|(_, (sure, there))| *sure != '?' && sure != there).map(|(i, _)| i + 1));
+    }
+    places.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn trace(line: &Value, around: &Around<'_>) -> Trace {
     let asked = line["asked"].as_str().unwrap_or_default();
+    let best = line["best"].as_str().unwrap_or_default();
+    let hash = line["sha256"].as_str();
+    let group = around.groups.iter().position(|g| line["group"].as_str() == Some(&g.group));
+    let of_record = hash.and_then(|hash| around.records.get(hash)).map(|r| &r.warnings);
+    let of_group = group.map(|i| together::notes(&around.groups[i])).unwrap_or_default();
+    let warnings = of_record.into_iter().flatten().map(|w| facts::explained(w));
+    let joint = hash
+        .map(|hash| Joint::of(around.groups, &|group| together::is_member(group, hash)))
+        .unwrap_or_default();
     let none_sure = asked.chars().all(|c| c == '?');
     // A code that was typed is no reading.
     let is_read = line["path"].is_string() || line["group"].is_string();
@@ -94,6 +151,7 @@ pub(super) fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
             Some(0) => "none".into(),
             n => n.map_or_else(|| "-".into(), |n| words::differing(n, &whole_numbers(&c["differs_at"]))),
         },
+        unlike_best: words::unlike_best(best, c["code"].as_str().unwrap_or_default()),
         fields: RECORD
             .iter()
             .map(|(name, label)| match *name {
@@ -120,11 +178,17 @@ pub(super) fn trace(line: &Value, pages: &BTreeMap<&str, String>) -> Trace {
     let all = line["candidates"].as_array().map(Vec::as_slice).unwrap_or_default();
     let candidates: Vec<Candidate> = all.iter().take(MOST_CANDIDATES).map(candidate).collect();
     let more = all.len() - candidates.len();
+    let first = all.first().and_then(|c| c["code"].as_str());
     Trace {
+        group_number: group.filter(|i| *i < together::MOST).map(|i| i + 1),
+        warnings: warnings.chain(of_group.into_iter().map(String::from)).collect(),
+        contradicted: first.map(|code| contradicted(&joint, code)).unwrap_or_default(),
+        unlike_best: first.map(|code| words::unlike_best(best, code)).unwrap_or_default(),
+        joint,
         asked: field(line, "asked"),
         path: line["path"].as_str().map(text),
         group: line["group"].as_str().map(text),
-        file: line["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned(),
+        file: hash.and_then(|hash| around.pages.get(hash)).cloned(),
         best: field(line, "best"),
         reading_p: chance(line, "reading_p"),
         hardly: words::hardly(asked).filter(|_| is_read),
