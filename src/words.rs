@@ -59,7 +59,7 @@ pub fn hardly(code: &str) -> Option<String> {
     })
 }
 
-/// How many of some leads are hardly leads by themselves, in a sentence; empty where none is.
+/// How many leads are hardly leads by themselves, in a sentence; empty where none is.
 pub fn hardly_leads(n: usize) -> String {
     let rest = match n {
         0 => return String::new(),

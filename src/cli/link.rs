@@ -77,20 +77,20 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
     let _ = writeln!(
         text,
         "{} readings, {} pairs compared: {} leads (log10 of the likelihood ratio at least {:.1}), {} groups; \
-         {without} photographs without a code{}.\nAll of them: {}",
+         {without} photographs without a code{}.",
         readings.len(),
         links.compared,
         leads.pairs.len(),
         links.bar,
         leads.groups.len(),
         if twice > 0 { format!(", {twice} photographs given twice") } else { String::new() },
-        folder.join("leads.csv").display()
     );
     let unsure = |m: &Member| words::hardly(&m.code).is_some();
     let hardly = leads.pairs.iter().filter(|pair| unsure(&pair.a) || unsure(&pair.b)).count();
     if hardly > 0 {
         let _ = writeln!(text, "{}", words::hardly_leads(hardly));
     }
+    let _ = writeln!(text, "All of them: {}", folder.join("leads.csv").display());
     print(&text)?;
     Ok(Outcome::Done)
 }
