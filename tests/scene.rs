@@ -366,7 +366,7 @@ fn cases_of_a_gun_show_the_same_marks_of_its_breech_face_turned_with_each_case()
         };
         (0..720).map(at).collect()
     };
-    for kind in [Breech::Parallel, Breech::Arched] {
+    for kind in [Breech::Parallel, Breech::Arched, Breech::Granular] {
         let gun = |number: u64| {
             [0, 1].map(|case| {
                 let mut scene = scene(5, 2 * number + case, Profile::Clean, TWO_CASES);

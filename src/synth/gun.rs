@@ -131,6 +131,8 @@ pub struct Pin {
     pub offset_um: (f32, f32),
     /// Turning rings: pitch and height, µm.
     pub turning_um: Option<(f32, f32)>,
+    /// Whether they are all alike, as a lathe's feed leaves them; else their distances and heights vary.
+    pub turning_regular: bool,
     /// Middle of the turning rings from the floor's, µm.
     pub turning_offset_um: (f32, f32),
 }
@@ -272,7 +274,7 @@ impl Gun {
         let mut pin = draw_pin(d, elliptic, marked, ranges);
         let code = marked.then(|| draw_code(d, format, &schemes[format], &mut pin, faces, ranges));
         let rim = pin.rx_um * pin.rim_ratio;
-        Self {
+        let mut gun = Self {
             code,
             format,
             breech: draw_breech(d, rim),
@@ -288,7 +290,13 @@ impl Gun {
             },
             key: d.key(),
             pin,
+        };
+        // Half of the rings are torn more than turned, and further apart.
+        if Draw::new(gun.key, "turning", 0).chance(0.5) {
+            gun.pin.turning_regular = false;
+            gun.pin.turning_um = gun.pin.turning_um.map(|(pitch, height)| (4.1 * pitch, height));
         }
+        gun
     }
 
     /// Turns it counter-clockwise in the picture, by radians.
@@ -335,6 +343,7 @@ fn draw_pin(d: &mut Draw, elliptic: bool, marked: bool, ranges: Ranges) -> Pin {
             let height = 1.0 + 7.0 * ranges.turning.1 * d.unit();
             (d.log_range(10.0, 80.0), height)
         }),
+        turning_regular: true,
         turning_offset_um: (d.normal() * 20.0, d.normal() * 20.0),
     }
 }
@@ -405,7 +414,7 @@ fn draw_breech(d: &mut Draw, rim: f32) -> BreechFace {
     BreechFace {
         kind: d.pick(&kinds),
         angle: d.angle(),
-        pitch_um: d.log_range(12.0, 120.0),
+        pitch_um: d.log_range(50.0, 490.0),
         height_um: d.log_range(0.3, 6.0),
         rings,
         aperture: d.chance(0.5).then(|| (rim.max(900.0) * d.range(1.1, 1.45), d.range(-100.0, 170.0))),

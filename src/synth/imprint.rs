@@ -158,7 +158,7 @@ fn ring(gun: &Gun, code: &Code, schemes: &[Scheme], n: usize, um: f32) -> Option
     let mid = (n - 1) as f32 / 2.0;
     let count = sectors.len() as f32;
     let mut plane = vec![0.0f32; n * n];
-    // Signed distance to the nearest border of a tooth, radial and along the arc.
+    // By the distance to the nearest border of a tooth, radial or along the arc: the outer half of a flank lies in the gap.
     for y in 0..n {
         for x in 0..n {
             let (u, v) = ((x as f32 - mid) * um, (y as f32 - mid) * um);
@@ -171,28 +171,21 @@ fn ring(gun: &Gun, code: &Code, schemes: &[Scheme], n: usize, um: f32) -> Option
             let t = angle / std::f32::consts::TAU * count;
             let k = (t as usize).min(sectors.len() - 1);
             let arc = std::f32::consts::TAU * r / count;
-            let before = sectors[(k + sectors.len() - 1) % sectors.len()];
-            let after = sectors[(k + 1) % sectors.len()];
             let f = t - k as f32;
-            let mut side = f32::MAX;
-            if sectors[k] {
-                if !before || (k == 0 && r < inner) {
-                    side = side.min(f * arc);
-                }
-                if !after || (k + 1 == start && r < inner) {
-                    side = side.min((1.0 - f) * arc);
-                }
-            } else {
-                // The outer half of a flank lies in the gap.
-                side = match (before, after) {
-                    (false, false) => continue,
-                    (true, false) => -f * arc,
-                    (false, true) => -(1.0 - f) * arc,
-                    (true, true) => -f.min(1.0 - f) * arc,
-                };
+            let low = |k: usize| if k < start { tooth_inner } else { inner };
+            // Depth within the tooth of a sector, below 0 outside it, from the distance to its nearer side.
+            let within = |k: usize, side: f32| {
+                if sectors[k] { side.min(outer - r).min(r - low(k)) } else { f32::NEG_INFINITY }
+            };
+            let (before, after) = ((k + sectors.len() - 1) % sectors.len(), (k + 1) % sectors.len());
+            // Between two teeth there is no side as far in as both reach.
+            let side = |next: usize, far: f32| if sectors[next] && r >= low(next) { f32::MAX } else { far };
+            let (left, right) = (f * arc, (1.0 - f) * arc);
+            let own = within(k, side(before, left).min(side(after, right)));
+            let depth = own.max(within(before, -left)).max(within(after, -right));
+            if depth == f32::NEG_INFINITY {
+                continue;
             }
-            let low = if k < start { tooth_inner } else { inner };
-            let depth = side.min(outer - r).min(r - low);
             plane[y * n + x] = stroke(code.section, -depth, 0.4 * ring.width_um, code.flank_um);
         }
     }

@@ -19,6 +19,9 @@ pub enum Smooth {
 
 /// Standard deviations of the Gaussian that the fields of each [`Smooth`] were smoothed with, pixels.
 const SIGMAS: [f32; 3] = [0.0, 1.6, 4.0];
+/// Mean distance from crest to crest along a line of a field of [`Smooth::Line`], pixels: of white noise smoothed by a
+/// Gaussian of s it is 2 pi s sqrt(2 / 3) (S. O. Rice, Bell Syst. Tech. J. 24:46-156, 1945).
+const CELLS_A_LINE: f32 = 8.21;
 /// Fields of each smoothness, so that two layers need not share one.
 const VARIANTS: usize = 3;
 
@@ -106,9 +109,10 @@ impl Noise {
         self.field[((y + self.oy) & (SIDE - 1)) * SIDE + ((x + self.ox) & (SIDE - 1))]
     }
 
-    /// Value between pixels, linear along a line of the field: a random profile.
+    /// A random profile of lines at `t` times their mean distance from crest to crest, of a field of [`Smooth::Line`].
     #[inline]
     pub fn line(&self, t: f32) -> f32 {
+        let t = t * CELLS_A_LINE;
         let f = t.floor();
         let row = &self.field[(self.oy & (SIDE - 1)) * SIDE..][..SIDE];
         let i = f as i64 as usize;
@@ -122,12 +126,12 @@ impl Noise {
 const CELLS: usize = 1024;
 /// Its smoothing, cells (one standard deviation): bilinear values between them are all but as varied as at them.
 const CELLS_A_SIGMA: f32 = 2.0;
-/// Brings the variance of what is read between cells, 0.96 in the mean, back to 1 within 4 %.
-const BETWEEN: f32 = 1.04;
+/// Brings the variance of what is read between cells, 0.96 in the mean, back to 1.
+const BETWEEN: f32 = 1.0206;
 
 static GRAIN: OnceLock<Vec<f32>> = OnceLock::new();
 
-/// A noise field of unit variance, within 4 %, over places in micrometres, at a random place and angle. It repeats after 512
+/// A noise field of unit variance over places in micrometres, at a random place and angle. It repeats after 512
 /// standard deviations of its smoothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Grain {

@@ -201,7 +201,7 @@ impl Cartridge {
             texture_um: (d.log_range(0.25, 2.0), cup_texture_um, d.log_range(5.0, 22.0)),
             pressed: d.range(0.08, 0.8) * under_mark,
             waviness_um: (d.log_range(0.3, 6.0), d.range(200.0, 800.0)),
-            turning_um: (d.log_range(25.0, 150.0), d.log_range(0.1, 4.0)),
+            turning_um: (d.log_range(100.0, 620.0), d.log_range(0.1, 4.0)),
             sealant: d.chance(0.15).then(|| d.range(0.05, 0.5)),
             ground: (d.log_range(0.02, 1.6), d.range(0.0, 0.6)),
             empty: None,

@@ -9,6 +9,10 @@ use super::imprint::{Imprint, bilinear};
 use super::noise::{Grain, Noise, Smooth};
 use super::shot::{Cartridge, Pocket, Shot};
 
+/// Over which a breech face's parallel lines wander (one standard deviation of the smoothing), µm: a tool is guided over
+/// more than a line's width and less than the face.
+const WANDER_UM: f32 = 400.0;
+
 /// What part of the plane is looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
@@ -149,8 +153,8 @@ pub fn build(
     let turning_line = Noise::new(d, Smooth::Line);
     let mut of_gun = Draw::new(gun.key, "breech", 0);
     let breech_line = Noise::new(&mut of_gun, Smooth::Line);
-    let breech_grain = Grain::new(&mut of_gun, gun.breech.pitch_um * 0.4);
-    let wave = of_gun.range(0.0, 30.0);
+    let breech_grain = Grain::new(&mut of_gun, gun.breech.pitch_um * 0.1);
+    let (wave, wander) = (of_gun.range(0.0, 30.0), Grain::new(&mut of_gun, WANDER_UM));
     // Texture finer than a pixel is no longer seen as grains but as roughness.
     let seen = |length: f32| (length / um / 1.2).min(1.0);
     let grain = |ra: f32, length: f32| 1.25 * ra * seen(length);
@@ -223,7 +227,7 @@ pub fn build(
                     let edge = cartridge.pocket_um;
                     let chamfer = (pocket + edge - r).max(0.0);
                     base - chamfer * chamfer / (1.4 * edge)
-                        + cartridge.turning_um.1 * turning_line.line(hr / cartridge.turning_um.0 * 2.0)
+                        + cartridge.turning_um.1 * turning_line.line(hr / cartridge.turning_um.0)
                         + case_amp * case_grain.at(px, py)
                 };
                 if r < pocket {
@@ -240,19 +244,20 @@ pub fn build(
             }
             z += cup_amp * (0.95 * cup_grain.at(px, py) + 0.3 * fine_grain.at(px, py))
                 + cartridge.waviness_um.0 * slow.at(px, py);
+            // The breech face's own frame, which is turned with the case.
+            let (across, along) = (px * cb + py * sb, py * cb - px * sb);
             z += match gun.breech.kind {
                 Breech::None => 0.0,
                 Breech::Parallel => {
                     breech_amp
-                        * breech_line
-                            .line((px * cb + py * sb + wave * slow.at(px, py)) / gun.breech.pitch_um * 2.0)
+                        * breech_line.line((across + wave * wander.at(across, along)) / gun.breech.pitch_um)
                 }
                 Breech::Arched => {
                     let (ax, ay) = (px - 7000.0 * cb, py - 7000.0 * sb);
-                    breech_amp * breech_line.line((ax * ax + ay * ay).sqrt() / gun.breech.pitch_um * 2.0)
+                    breech_amp * breech_line.line((ax * ax + ay * ay).sqrt() / gun.breech.pitch_um)
                 }
-                Breech::Circular => breech_amp * breech_line.line(r2.sqrt() / gun.breech.pitch_um * 2.0),
-                Breech::Granular => breech_amp * breech_grain.at(px, py),
+                Breech::Circular => breech_amp * breech_line.line(r2.sqrt() / gun.breech.pitch_um),
+                Breech::Granular => breech_amp * breech_grain.at(across, along),
             };
             s.z[i] = z;
         }
@@ -318,11 +323,10 @@ fn strike(
     let lobe_side = (lobes.0.cos(), lobes.0.sin());
     let mut of_pin = Draw::new(gun.key, "pin", 0);
     let striae = Noise::new(&mut of_pin, Smooth::Line);
-    let striae_um = of_pin.log_range(6.0, 40.0);
+    let striae_um = of_pin.log_range(25.0, 165.0);
     let striae_amp = d.range(0.4, 6.0);
     let seat = cartridge.seat_um;
     let turning = Noise::new(&mut of_pin, Smooth::Line);
-    let regular = of_pin.chance(0.5);
     let drag_start = 1.0 - 2.0 * d.range(0.0, 0.28 + 0.3 * shot.drag.0);
     for y in y0..y1 {
         let py = window.y0 + y as f32 * um;
@@ -367,10 +371,10 @@ fn strike(
                     let (u, v) = (cr * dx - sr * dy, sr * dx + cr * dy);
                     let (tx, ty) = (u - pin.turning_offset_um.0, v - pin.turning_offset_um.1);
                     let t = (tx * tx + ty * ty).sqrt() / pitch;
-                    let ring = if regular {
+                    let ring = if pin.turning_regular {
                         (t * std::f32::consts::TAU).sin() * 0.5
                     } else {
-                        turning.line(t * 2.0) * 0.4
+                        turning.line(t) * 0.4
                     };
                     z += height * ring * shot.transfer * (pitch / um / 1.5).min(1.0);
                 }
@@ -399,7 +403,7 @@ fn strike(
                     let t = ((along - 1.0) / (end - 1.0)).clamp(0.0, 1.0);
                     let ramp = seat - pin.depth_um * (1.0 - t).powf(1.6) * (0.7 + 0.3 * fade);
                     let line = striae_amp
-                        * striae.line(across * pin.rx_um / striae_um * 2.0)
+                        * striae.line(across * pin.rx_um / striae_um)
                         * (striae_um / um / 1.5).min(1.0);
                     let erased = fade * ((along - drag_start) / 0.3).clamp(0.0, 1.0);
                     relief *= 1.0 - erased;

@@ -123,12 +123,17 @@ fn dent(s: &mut Surface, window: &Window, cartridge: &Cartridge, d: &mut Draw) {
     }
 }
 
+/// Specks of dust, µm (one standard deviation of what they are cut from): burnt grains of powder.
+const SPECK_UM: f32 = 7.0;
+/// Places a pixel's side at which dirt is looked at, at the most: coarser than 20 µm a pixel nothing is drawn.
+const MOST_PARTS: f32 = 3.0;
+
 /// Soot flakes, a film of residue, and corrosion.
 fn soot(s: &mut Surface, shot: &Shot, window: &Window, d: &mut Draw) {
     let um = window.um_per_px;
     // Flakes of 20-150 µm with ragged edges.
     let size = d.log_range(16.0, 90.0);
-    let (body, ragged, speck) = (Grain::new(d, size), Grain::new(d, size * 0.2), Grain::new(d, 7.0));
+    let (body, ragged, speck) = (Grain::new(d, size), Grain::new(d, size * 0.2), Grain::new(d, SPECK_UM));
     let film = Grain::new(d, 260.0);
     let level = -normal_quantile(shot.soot.0.max(1e-5));
     let speck_level = 3.0 + d.range(-0.4, 0.6);
@@ -136,16 +141,20 @@ fn soot(s: &mut Surface, shot: &Shot, window: &Window, d: &mut Draw) {
     let pits = Grain::new(d, 12.0);
     let dark = 1.0 - shot.soot.1;
     let dust = d.chance(0.5);
+    // What is finer than a pixel darkens it by its share: the same dirt, however coarse the photograph.
+    let parts = (um / SPECK_UM).ceil().clamp(1.0, MOST_PARTS);
+    let offset = |k: usize| ((k as f32 + 0.5) / parts - 0.5) * um;
+    let covered = |px: f32, py: f32| {
+        let flake = ((0.85 * body.at(px, py) + 0.53 * ragged.at(px, py) - level) * 4.0).clamp(0.0, 1.0);
+        (1.0 - dark * flake) * if dust && speck.at(px, py) > speck_level { 0.3 } else { 1.0 }
+    };
+    let n = parts as usize;
     for y in 0..window.h {
         for x in 0..window.w {
             let i = y * window.w + x;
             let (px, py) = (window.x0 + x as f32 * um, window.y0 + y as f32 * um);
-            let mut a = s.albedo[i];
-            let flake = ((0.85 * body.at(px, py) + 0.53 * ragged.at(px, py) - level) * 4.0).clamp(0.0, 1.0);
-            a *= 1.0 - dark * flake;
-            if dust && speck.at(px, py) > speck_level {
-                a *= 0.3;
-            }
+            let sum: f32 = (0..n * n).map(|k| covered(px + offset(k % n), py + offset(k / n))).sum();
+            let mut a = s.albedo[i] * sum / (n * n) as f32;
             if shot.film > 0.0 {
                 a *= 1.0 - shot.film * (0.5 + 0.5 * film.at(px, py)).clamp(0.0, 1.0);
             }
