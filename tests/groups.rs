@@ -152,7 +152,7 @@ fn line(path: &str, code: &str) -> String {
     let scores: Vec<Vec<f64>> =
         code.chars().map(|c| alphabet.chars().map(|a| if a == c { 0.0 } else { -9.0 }).collect()).collect();
     serde_json::json!({"schema": 1, "path": path, "sha256": path, "status": "read", "code": code, "best": code,
-        "confidence": 0.999, "format": "ifm8", "evidence": [9.0, 9.0, 9.0, 9.0, 0.0, 0.0, 0.0],
+        "confidence": 0.999, "format": "ifm8", "evidence": [9.0, 9.0, 9.0, 0.0],
         "views": [{"format": "ifm8", "rotation_deg": 0.0, "mirrored": false, "log_p": 0.0, "scores": scores}]})
     .to_string()
 }

@@ -8,16 +8,16 @@ use crate::pipeline::confidence::{Curve, Curves, FEATURES as SINGLE, Fitted, cha
 use crate::pipeline::fuse::logit;
 use serde::{Deserialize, Serialize};
 
-/// Names of what is measured about a joint reading, in the order of its evidence. Logarithms are natural. Few, since
-/// wrong groups are few: with the gun left out, 1,418 groups gave a log loss of 0.106 with these and of 0.112 with
-/// seven more (second-least character, presence, members, those left out, agreement, contradiction, ring).
+/// Names of what is measured about a joint reading, in the order of its evidence. Logarithms are natural, and none has a
+/// weight below 0. Few, since wrong groups are few: with the gun left out, 1,418 groups of an earlier simulation gave a log
+/// loss of 0.106 with these and the odds of rotation and format, and of 0.112 with seven more (second-least character,
+/// presence, members, those left out, agreement, contradiction, ring).
 ///
 /// | name | meaning |
 /// |---|---|
 /// | `whole` | log-odds of the whole code, times the probability of a mark |
 /// | `weakest` | log-odds of the least probable character |
-/// | `margin` | log-odds of format and rotations against all others |
-pub const FEATURES: [&str; 3] = ["whole", "weakest", "margin"];
+pub const FEATURES: [&str; 2] = ["whole", "weakest"];
 
 /// Photographs of the groups that curves were fitted to, at the most. More of them count as so many: what is wrong with a
 /// pin is on all of its cases, and nobody has seen that a twentieth tells more of it than a fourth.
@@ -83,8 +83,8 @@ pub(super) fn evidence(joint: &Joint<'_>, members: &[&Record]) -> Vec<f64> {
     let presences = taken.filter_map(|(member, _)| member.evidence.get(presence)).copied();
     let log_presence = presences.reduce(f64::max).unwrap_or(0.0);
     let presence = 1.0 / (1.0 + (-log_presence).exp());
-    let (each, [weakest, _]) = characters(&joint.best, &joint.positions, presence);
-    let whole = [logit(presence * joint.whole), weakest, joint.margin];
+    let (each, weakest) = characters(&joint.best, &joint.positions, presence);
+    let whole = [logit(presence * joint.whole), weakest];
     whole.into_iter().chain(each).map(|x| (x * 1e4).round() / 1e4).collect()
 }
 
@@ -134,8 +134,8 @@ mod tests {
                  character = [0.0, 1.0, 0.0]\naccept_character = 0.9"
             )
         };
-        assert!(Calibration::parse(&file(0.5, &[1.0; 3])).is_ok());
+        assert!(Calibration::parse(&file(0.5, &[1.0; 2])).is_ok());
         assert!(Calibration::parse(&file(0.5, &[1.0])).unwrap_err().contains("1 weights"));
-        assert!(Calibration::parse(&file(1.5, &[1.0; 3])).unwrap_err().contains("shares"));
+        assert!(Calibration::parse(&file(1.5, &[1.0; 2])).unwrap_err().contains("shares"));
     }
 }

@@ -19,6 +19,7 @@ pub use reading::{Group, Kind, Member, Place};
 use crate::batch::Record;
 use crate::batch::results::{self, AGAIN, Results};
 use crate::error::Fatal;
+use crate::pipeline::confidence::FEATURES;
 use crate::pipeline::scheme::Scheme;
 use confidence::JointCurve;
 use naming::By;
@@ -61,6 +62,13 @@ fn check(record: &Record, schemes: &[Scheme]) -> Result<(), String> {
         if view.log_p > 0.0 || view.scores.iter().any(|row| top(row) != 0.0) {
             return Err("scores that are none: the largest of each character is 0".into());
         }
+    }
+    let measured = FEATURES.len() + record.positions.len();
+    if !record.positions.is_empty() && record.evidence.len() != measured {
+        return Err(format!(
+            "`evidence` of another version: {} values, {measured} are needed",
+            record.evidence.len()
+        ));
     }
     if !(0.0..=1.0).contains(&record.other_formats) {
         return Err(format!("`other_formats` {} is not between 0 and 1", record.other_formats));

@@ -40,8 +40,6 @@ pub(super) struct Fused<'a> {
     pub(super) whole: f64,
     /// Log-odds of the best view's format, rotation and mirroring against all others, within ±[`MOST`].
     pub(super) margin: f64,
-    /// Log-evidence that characters and ring say the same and not any symbols, a character; 0 without a ring.
-    pub(super) agreement: f64,
     /// The least of the ring's log-likelihood ratios for the most probable symbols; 0 without a ring.
     pub(super) contradiction: f64,
     /// Log-odds of the likeliest view of a format that was not asked for against the best one; minus infinity without.
@@ -61,7 +59,6 @@ struct Sum<'a> {
     characters: Vec<Vec<f64>>,
     ring: Option<Vec<Vec<f64>>>,
     both: Vec<Vec<f64>>,
-    agreement: f64,
 }
 
 /// Fuses all views whose format is among `schemes`; `None` where there is none. Those of the formats of `others` are never
@@ -139,7 +136,6 @@ pub(super) fn fuse<'a>(
         ring: sum.ring,
         whole,
         margin: logit(1.0 - rivals - others_share),
-        agreement: sum.agreement,
         contradiction,
         other_format: other - top,
         others_share,
@@ -231,12 +227,13 @@ fn add_up<'a>(view: &'a View, scheme: &'a Scheme, settings: &DecodeSettings) -> 
         characters.push(floored(&p, settings.character_floor));
     }
     let mut evidence = f64::from(view.log_weight);
-    let mut agreement = 0.0;
     let mut ring = None;
     let mut both = characters.clone();
     if let (Some(odds), Some(gear)) = (&view.gear, &scheme.gear) {
         let ratios = ring_ratios(odds, gear, scheme, settings);
         let mut alone = Vec::with_capacity(ratios.len());
+        // Log-evidence that characters and ring say the same and not any symbols.
+        let mut agreement = 0.0;
         for (p, ratio) in both.iter_mut().zip(&ratios) {
             p.iter_mut().zip(ratio).for_each(|(p, r)| *p *= r);
             let total: f64 = p.iter().sum();
@@ -247,10 +244,9 @@ fn add_up<'a>(view: &'a View, scheme: &'a Scheme, settings: &DecodeSettings) -> 
             alone.push(ratio.iter().map(|r| r / all).collect());
         }
         evidence += settings.ring_weight * agreement;
-        agreement /= scheme.len() as f64;
         ring = Some(alone);
     }
-    Ok(Sum { view, scheme, evidence, characters, ring, both, agreement })
+    Ok(Sum { view, scheme, evidence, characters, ring, both })
 }
 
 /// Likelihood of the ring's sectors over that of arbitrary sectors, for each character and each symbol of the alphabet.

@@ -1,8 +1,8 @@
 //! What a line of results states and what a picture of it shows, in words.
 
 use super::picture::{Pictures, Stretch};
-use super::view::text;
 use crate::batch::Record;
+use crate::batch::names::printable;
 use crate::batch::record::share;
 use crate::pipeline::decode::{CONTRADICTED, GearReading, Position, Source, Status};
 use crate::pipeline::heights::lit;
@@ -94,7 +94,7 @@ pub fn notes(pictures: &Pictures, record: &Record) -> Vec<String> {
 pub fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let none = || "none".to_string();
     let scale = record.um_per_px.map_or("not known".to_string(), |um| {
-        let from = record.um_per_px_from.as_deref().map_or(none(), text);
+        let from = record.um_per_px_from.as_deref().map_or(none(), printable);
         let odd = if is_implausible(record) { "; by it the primer has no primer's size" } else { "" };
         format!("{um} µm per pixel, from {from}{odd}")
     });
@@ -108,17 +108,20 @@ pub fn facts(record: &Record) -> Vec<(&'static str, String)> {
         format!("turned {deg}° counter-clockwise{mirrored}")
     });
     let gear =
-        record.gear.as_ref().map_or(none(), |g| format!("{}, {}", text(&g.symbols), agrees(g, record)));
+        record.gear.as_ref().map_or(none(), |g| format!("{}, {}", printable(&g.symbols), agrees(g, record)));
     vec![
-        ("SHA-256", record.sha256.clone().map_or("not recorded".into(), |s| text(&s))),
-        ("Format", record.format.as_deref().map_or(none(), text)),
-        ("Most probable code", record.best.as_deref().map_or(none(), text)),
+        ("SHA-256", record.sha256.clone().map_or("not recorded".into(), |s| printable(&s))),
+        ("Format", record.format.as_deref().map_or(none(), printable)),
+        ("Most probable code", record.best.as_deref().map_or(none(), printable)),
         ("Confidence in it", record.best.as_ref().map_or(none(), |_| share(record.confidence))),
         ("Gear ring", gear),
         ("Mark", lies),
         ("Scale", scale),
         ("Picture", picture(record)),
-        ("Warnings", if record.warnings.is_empty() { none() } else { text(&record.warnings.join(", ")) }),
+        (
+            "Warnings",
+            if record.warnings.is_empty() { none() } else { printable(&record.warnings.join(", ")) },
+        ),
     ]
 }
 
@@ -146,7 +149,7 @@ pub fn explained(warning: &str) -> String {
         "ambiguous_rotation_or_format" => {
             "another way of reading is nearly as good, or a doubtful mark lies in another way where its floor is taken to be larger or smaller"
         }
-        _ => return text(warning),
+        _ => return printable(warning),
     };
     format!("{warning} ({meaning})")
 }

@@ -212,17 +212,10 @@ pub fn run_facts(batch: &Batch) -> Vec<(&'static str, String)> {
 
 /// A command as it can be typed again: what a shell would take apart is quoted.
 fn typed(command: &Value) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    let quoted = |word: &str| match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_string(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    };
-    match command.as_array() {
-        Some(words) => {
-            let words = words.iter().map(|w| w.as_str().map_or(w.to_string(), |w| view::text(&quoted(w))));
-            words.collect::<Vec<_>>().join(" ")
-        }
-        None => "not stated".into(),
+    let words = command.as_array().into_iter().flatten().filter_map(Value::as_str);
+    match shlex::try_join(words) {
+        Ok(line) if !line.is_empty() => view::text(&line),
+        _ => "not stated".into(),
     }
 }
 

@@ -133,7 +133,9 @@ pub fn fit(pairs: &[Pair<'_>]) -> BTreeMap<String, Fit> {
 /// Fits the curves over whole codes and those over their characters: one of each
 /// for each of the `kinds`, the weights shared.
 pub(super) fn fit_kinds(codes: &[Case<'_>], characters: &[Case<'_>], kinds: usize) -> Vec<Fit> {
-    let (codes, characters) = (learn(codes, kinds), learn(characters, kinds));
+    // What speaks for a code never makes it less sure; a character's second slope may be the flatter one.
+    let rising = codes.first().map_or(0, |case| case.features.len());
+    let (codes, characters) = (learn(codes, kinds, rising), learn(characters, kinds, 0));
     let (common, counted) = bar_for_codes(&outcomes(&codes.judged));
     (0..kinds).map(|kind| one_of(kind, &codes, &characters, common, counted)).collect()
 }
@@ -249,11 +251,11 @@ fn above(judged: &[&Judged<'_>], bar: f64) -> (Rate, Rate) {
     (accepted.rate(), wrong.rate())
 }
 
-fn learn<'a>(cases: &[Case<'a>], kinds: usize) -> Learned<'a> {
+fn learn<'a>(cases: &[Case<'a>], kinds: usize, rising: usize) -> Learned<'a> {
     let rows: Vec<Vec<f64>> = cases.iter().map(|case| case.row(kinds)).collect();
     let fitted = |part: Option<usize>| {
         let taken = cases.iter().zip(&rows).filter(|(case, _)| Some(case.part) != part);
-        regression(&taken.map(|(case, row)| (&row[..], case.right)).collect::<Vec<_>>())
+        regression(&taken.map(|(case, row)| (&row[..], case.right)).collect::<Vec<_>>(), rising)
     };
     let without: Vec<Vec<f64>> = (0..PARTS).map(|part| fitted(Some(part))).collect();
     let judge = |(case, row): (&Case<'a>, &Vec<f64>)| {

@@ -10,9 +10,24 @@ pub(super) fn probability(weights: &[f64], features: &[f64]) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
+/// Logistic regression of (features, right), as [`unbounded`], in which none of the first `rising` features has a weight
+/// below 0: the one that would have the least is left without, until there is none.
+pub(super) fn regression(cases: &[(&[f64], bool)], rising: usize) -> Vec<f64> {
+    let mut without = Vec::new();
+    loop {
+        let (weights, scaled) = unbounded(cases, &without);
+        let below = scaled.iter().take(rising).enumerate().filter(|(_, w)| **w < 0.0);
+        match below.min_by(|a, b| a.1.total_cmp(b.1)) {
+            Some((k, _)) => without.push(k),
+            None => return weights,
+        }
+    }
+}
+
 /// Logistic regression with a ridge on the weights (not on the constant), by Newton's method on
-/// features of mean 0 and variance 1, from (features, right). Returns the constant, then the weights for the features as given.
-pub(super) fn regression(cases: &[(&[f64], bool)]) -> Vec<f64> {
+/// features of mean 0 and variance 1; those of `without` have no weight. Returns the constant, then the weights for the features
+/// as given; and the weights of the features of variance 1.
+fn unbounded(cases: &[(&[f64], bool)], without: &[usize]) -> (Vec<f64>, Vec<f64>) {
     let width = cases.first().map_or(0, |c| c.0.len());
     let n = cases.len().max(1) as f64;
     let mean: Vec<f64> = (0..width).map(|k| cases.iter().map(|c| c.0[k]).sum::<f64>() / n).collect();
@@ -20,7 +35,9 @@ pub(super) fn regression(cases: &[(&[f64], bool)]) -> Vec<f64> {
         .map(|k| (cases.iter().map(|c| (c.0[k] - mean[k]).powi(2)).sum::<f64>() / n).sqrt())
         .collect();
     // A feature that never changes tells nothing, and gets no weight.
-    let scale: Vec<f64> = deviation.iter().map(|d| if *d > 1e-9 { 1.0 / d } else { 0.0 }).collect();
+    let told = |k: usize, d: f64| d > 1e-9 && !without.contains(&k);
+    let scale: Vec<f64> =
+        deviation.iter().enumerate().map(|(k, d)| if told(k, *d) { 1.0 / d } else { 0.0 }).collect();
     let rows: Vec<(Vec<f64>, f64)> = cases
         .iter()
         .map(|c| {
@@ -81,7 +98,7 @@ pub(super) fn regression(cases: &[(&[f64], bool)]) -> Vec<f64> {
         out[0] -= w[k + 1] * scale[k] * mean[k];
         out.push(w[k + 1] * scale[k]);
     }
-    out
+    (out, w.split_off(1))
 }
 
 /// Solves a symmetric positive definite system by Gaussian elimination, which needs no pivoting there.
@@ -109,7 +126,11 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     fn fitted(cases: &[(Vec<f64>, bool)]) -> Vec<f64> {
-        regression(&cases.iter().map(|(f, right)| (&f[..], *right)).collect::<Vec<_>>())
+        bounded(cases, 0)
+    }
+
+    fn bounded(cases: &[(Vec<f64>, bool)], rising: usize) -> Vec<f64> {
+        regression(&cases.iter().map(|(f, right)| (&f[..], *right)).collect::<Vec<_>>(), rising)
     }
 
     #[test]
@@ -125,6 +146,23 @@ mod tests {
         let w = fitted(&cases);
         assert!((w[0] - 0.5).abs() < 0.12 && (w[1] - 0.8).abs() < 0.05 && (w[2] + 2.0).abs() < 0.15, "{w:?}");
         assert_eq!(w[3], 0.0);
+    }
+
+    /// Two measures of one thing, of which the noisier would be subtracted, and a third that may fall.
+    #[test]
+    fn what_is_better_never_counts_as_worse() {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let cases: Vec<(Vec<f64>, bool)> = (0..20_000)
+            .map(|_| {
+                let (a, noise, c): (f64, f64, f64) =
+                    (rng.random_range(-4.0..4.0), rng.random_range(-1.0..1.0), rng.random_range(-1.0..1.0));
+                let p = 1.0 / (1.0 + (-(a - 0.5 * noise - c)).exp());
+                (vec![a, a + noise, c], rng.random_bool(p))
+            })
+            .collect();
+        let (free, bound) = (fitted(&cases), bounded(&cases, 2));
+        assert!(free[2] < -0.3, "{free:?}");
+        assert!(bound[2] == 0.0 && bound[1] > 0.7 && bound[3] < -0.7, "{bound:?}");
     }
 
     #[test]

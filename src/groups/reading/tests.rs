@@ -19,7 +19,7 @@ fn view(code: &str, p: f64, rotation_deg: f64, log_p: f64) -> ViewScores {
 
 /// A photograph whose reading shows `code`, and whose first view is of `best`.
 fn photograph(path: &str, code: &str, best: &str, views: Vec<ViewScores>) -> Record {
-    let evidence = [0.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0];
+    let evidence = [0.0, 0.0, 8.0, 0.0];
     Record {
         status: if code.contains('?') { Status::Partial } else { Status::Read },
         code: Some(code.into()),
