@@ -94,10 +94,10 @@ impl Casework {
     pub fn mentions(&self) -> BTreeMap<String, Mentions> {
         let mut mentions: BTreeMap<String, Mentions> = BTreeMap::new();
         let groups = self.together.as_deref().unwrap_or_default();
-        for hash in groups.iter().flat_map(|group| &group.members).filter_map(|m| m.sha256.as_ref()) {
-            let of = mentions.entry(hash.clone()).or_default();
-            of.groups = Joint::of(groups, &|group| together::is_member(group, hash));
+        for (hash, groups) in together::by_photograph(groups) {
+            mentions.entry(hash.into()).or_default().groups = groups;
         }
+        let named = self.named();
         for pair in self.leads.iter().flatten().filter(|line| line["kind"] == "pair") {
             for hash in [&pair["a"]["sha256"], &pair["b"]["sha256"]].into_iter().filter_map(Value::as_str) {
                 mentions.entry(hash.into()).or_default().leads += 1;
@@ -105,7 +105,7 @@ impl Casework {
         }
         for (i, trace) in self.traces.iter().flatten().enumerate() {
             let shown = (i < MOST).then_some(i + 1);
-            if let Some(group) = self.asked_by(trace) {
+            if let Some(group) = trace["group"].as_str().and_then(|name| named.get(name)) {
                 for hash in group.members.iter().filter_map(|m| m.sha256.as_ref()) {
                     let of = mentions.entry(hash.clone()).or_default();
                     of.group_traces += 1;
@@ -120,10 +120,9 @@ impl Casework {
         mentions
     }
 
-    /// The group that asks a question, by its name: a group of another name may be another folder's.
-    fn asked_by(&self, trace: &Value) -> Option<&groups::Group> {
-        let name = trace["group"].as_str()?;
-        self.together.iter().flatten().find(|group| group.group == name)
+    /// The groups by name, which is how a trace states them: one of another name may be another folder's.
+    fn named(&self) -> BTreeMap<&str, &groups::Group> {
+        self.together.iter().flatten().map(|group| (group.group.as_str(), group)).collect()
     }
 
     /// Leads and traces about photographs of this run that were made from other results than these: they say so, or
@@ -148,8 +147,10 @@ impl Casework {
                 None => members().any(differs),
             }
         };
+        let named = self.named();
         let joint = |line: &Value| {
-            self.asked_by(line).is_some_and(|group| group.code.as_deref() != line["asked"].as_str())
+            let group = line["group"].as_str().and_then(|name| named.get(name));
+            group.is_some_and(|group| group.code.as_deref() != line["asked"].as_str())
         };
         let trace = |line: &&Value| other(&line["sha256"], &line["asked"]) || joint(line);
         (self.leads.iter().flatten().filter(lead).count(), self.traces.iter().flatten().filter(trace).count())
@@ -362,7 +363,7 @@ mod tests {
         });
         let beside = |code: &str, warnings: &[&str]| {
             let groups = [group(code, warnings)];
-            page_of(trace(&asked, &Around { groups: &groups, ..Around::default() }))
+            page_of(trace(&asked, &Around::of_groups(&groups)))
         };
         let shown = beside("A7VK2MP4", &[]);
         for words in [

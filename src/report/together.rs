@@ -7,7 +7,7 @@ use crate::error::Fatal;
 use crate::groups::{Group, Kind};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups shown on the page; the file holds the rest.
 pub const MOST: usize = 500;
@@ -58,23 +58,22 @@ pub struct Joint {
     withheld: Option<&'static str>,
 }
 
-impl Joint {
-    /// Of those of `groups` that `is_meant` takes.
-    pub fn of(groups: &[Group], is_meant: &dyn Fn(&Group) -> bool) -> Vec<Self> {
-        let meant = groups.iter().enumerate().filter(|(_, group)| is_meant(group));
-        let joint = |(i, group): (usize, &Group)| Self {
-            name: text(&group.group),
-            number: (i < MOST).then_some(i + 1),
-            code: group.code.as_deref().filter(|_| group.withheld().is_none()).map(text),
-            withheld: group.withheld(),
-        };
-        meant.map(joint).collect()
+/// What each photograph, by its SHA-256, and others say together.
+pub fn by_photograph(groups: &[Group]) -> BTreeMap<&str, Vec<Joint>> {
+    let mut of: BTreeMap<&str, Vec<Joint>> = BTreeMap::new();
+    for (i, group) in groups.iter().enumerate() {
+        // The same file may be a member twice.
+        let hashes: BTreeSet<&str> = group.members.iter().filter_map(|m| m.sha256.as_deref()).collect();
+        for hash in hashes {
+            of.entry(hash).or_default().push(Joint {
+                name: text(&group.group),
+                number: (i < MOST).then_some(i + 1),
+                code: group.code.as_deref().filter(|_| group.withheld().is_none()).map(text),
+                withheld: group.withheld(),
+            });
+        }
     }
-}
-
-/// Whether a photograph is of a group.
-pub fn is_member(group: &Group, sha256: &str) -> bool {
-    group.members.iter().any(|m| m.sha256.as_deref() == Some(sha256))
+    of
 }
 
 /// The warnings of a group as sentences.

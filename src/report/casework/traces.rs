@@ -39,8 +39,11 @@ pub(super) struct Around<'a> {
     /// The photographs' pages by SHA-256.
     pub(super) pages: BTreeMap<&'a str, String>,
     /// Their lines.
-    pub(super) records: BTreeMap<&'a str, &'a Record>,
-    pub(super) groups: &'a [Group],
+    records: BTreeMap<&'a str, &'a Record>,
+    /// What each of them and others say together.
+    joint: BTreeMap<&'a str, Vec<Joint>>,
+    /// The groups by name, with their numbers from 0.
+    groups: BTreeMap<&'a str, (usize, &'a Group)>,
 }
 
 impl<'a> Around<'a> {
@@ -49,7 +52,16 @@ impl<'a> Around<'a> {
         Self {
             pages: pages.iter().map(|(hash, i)| (*hash, view::file(*i))).collect(),
             records: pages.into_iter().map(|(hash, i)| (hash, &batch.records[i])).collect(),
-            groups,
+            ..Self::of_groups(groups)
+        }
+    }
+
+    /// Without a photograph's page.
+    pub(super) fn of_groups(groups: &'a [Group]) -> Self {
+        Self {
+            joint: together::by_photograph(groups),
+            groups: groups.iter().enumerate().map(|(i, group)| (group.group.as_str(), (i, group))).collect(),
+            ..Self::default()
         }
     }
 }
@@ -129,13 +141,11 @@ pub(super) fn trace(line: &Value, around: &Around<'_>) -> Trace {
     let asked = line["asked"].as_str().unwrap_or_default();
     let best = line["best"].as_str().unwrap_or_default();
     let hash = line["sha256"].as_str();
-    let group = around.groups.iter().position(|g| line["group"].as_str() == Some(&g.group));
+    let group = line["group"].as_str().and_then(|name| around.groups.get(name));
     let of_record = hash.and_then(|hash| around.records.get(hash)).map(|r| &r.warnings);
-    let of_group = group.map(|i| together::notes(&around.groups[i])).unwrap_or_default();
+    let of_group = group.map(|(_, group)| together::notes(group)).unwrap_or_default();
     let warnings = of_record.into_iter().flatten().map(|w| facts::explained(w));
-    let joint = hash
-        .map(|hash| Joint::of(around.groups, &|group| together::is_member(group, hash)))
-        .unwrap_or_default();
+    let joint = hash.and_then(|hash| around.joint.get(hash)).cloned().unwrap_or_default();
     let none_sure = asked.chars().all(|c| c == '?');
     // A code that was typed is no reading.
     let is_read = line["path"].is_string() || line["group"].is_string();
@@ -180,7 +190,7 @@ pub(super) fn trace(line: &Value, around: &Around<'_>) -> Trace {
     let more = all.len() - candidates.len();
     let first = all.first().and_then(|c| c["code"].as_str());
     Trace {
-        group_number: group.filter(|i| *i < together::MOST).map(|i| i + 1),
+        group_number: group.filter(|(i, _)| *i < together::MOST).map(|(i, _)| i + 1),
         warnings: warnings.chain(of_group.into_iter().map(String::from)).collect(),
         contradicted: first.map(|code| contradicted(&joint, code)).unwrap_or_default(),
         unlike_best: first.map(|code| words::unlike_best(best, code)).unwrap_or_default(),
