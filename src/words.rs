@@ -73,6 +73,12 @@ pub fn hardly_leads(n: usize) -> String {
     format!("{n} of them {rest}")
 }
 
+/// Places, from 1, where a character that `code` is sure of is another one in `other`.
+pub fn contradictions(code: &str, other: &str) -> Vec<i64> {
+    let pairs = (1..).zip(code.chars().zip(other.chars()));
+    pairs.filter(|(_, (sure, there))| *sure != '?' && sure != there).map(|(place, _)| place).collect()
+}
+
 /// Where a record's code has other characters than the most probable code `best`, as `X for V at 4`; empty where
 /// nowhere, or where no code is the most probable.
 pub fn unlike_best(best: &str, code: &str) -> String {

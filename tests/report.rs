@@ -273,6 +273,25 @@ fn what_was_read_together_is_shown_with_each_photographs_part_in_it() {
 }
 
 #[test]
+fn leads_of_another_run_are_said_to_be_anothers_though_the_groups_are_this_ones() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, records) = lab(dir.path());
+    casework(&out, &records);
+    let by = r"^(clean-\d+|<b>scene)";
+    microstamp().arg("group").arg(&out).args(["--same-gun", "--group-by", by]).assert().code(0);
+    assert!(!report(&out, &[], 0).contains("no lead or trace"));
+    for name in ["leads.jsonl", "traces.jsonl"] {
+        let mut lines = std::fs::read_to_string(out.join(name)).unwrap();
+        for hash in records.iter().filter_map(|r| r.sha256.as_ref()) {
+            lines = lines.replace(hash.as_str(), &hash.chars().rev().collect::<String>());
+        }
+        std::fs::write(out.join(name), lines).unwrap();
+    }
+    let said = report(&out, &["-o", dir.path().join("again").to_str().unwrap()], 0);
+    assert!(said.contains("no lead or trace is about a photograph of this run"), "{said}");
+}
+
+#[test]
 fn photographs_that_changed_or_are_gone_are_named_and_not_shown() {
     let dir = TempDir::new().unwrap();
     let (photographs, out, records) = lab(dir.path());

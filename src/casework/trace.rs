@@ -29,7 +29,7 @@ use super::question::Question;
 use super::search::{Found, MOST_CODES, Wanted};
 use super::store::Database;
 use crate::error::Fatal;
-use crate::words::thousands;
+use crate::words::{self, thousands};
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -239,9 +239,7 @@ pub fn answer(
     trace.unread = narrowed.share(narrowed.unread);
     trace.compatible = taken.len();
     let candidate = |(i, entry): (usize, Entry)| {
-        let pairs = question.asked.chars().zip(entry.code.chars()).enumerate();
-        let others = pairs.filter(|(_, (asked, there))| *asked != '?' && asked != there);
-        let differs_at: Vec<i64> = others.map(|(i, _)| i as i64 + 1).collect();
+        let differs_at = words::contradictions(&question.asked, &entry.code);
         Candidate {
             posterior: narrowed.share(narrowed.records[i]),
             firearm_posterior: narrowed.share(narrowed.firearms[&firearm(&entry)]),

@@ -72,7 +72,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Outcome, Fatal> {
             "--leads with the folder that `microstamp link`, `trace` or `group` wrote",
         ));
     }
-    let mentioned = found.mentions();
+    let mut mentioned = found.mentions();
+    // Groups are of this run whenever they are shown.
+    mentioned.retain(|_, of| of.leads + of.traces > 0);
     let here =
         batch.records.iter().filter_map(|r| r.sha256.as_ref()).any(|hash| mentioned.contains_key(hash));
     if !mentioned.is_empty() && !here {

@@ -372,12 +372,11 @@ fn many(traces: &[Trace], narrowing: &str, (without, share): (Option<usize>, f64
                 let alike = if alike > 0 { format!(", as probable as {alike} more") } else { String::new() };
                 let unlike_best =
                     words::unlike_best(trace.best.as_deref().unwrap_or_default(), &c.entry.code);
-                let differs = match words::differing(c.differs as i64, &c.differs_at) {
-                    none if none.is_empty() && unlike_best.is_empty() => none,
-                    none if none.is_empty() => {
-                        format!(", not the most probable code: {}", printable(&unlike_best))
-                    }
-                    differs => format!(", {differs}"),
+                let differs = words::differing(c.differs as i64, &c.differs_at);
+                let differs = match (differs.as_str(), unlike_best.as_str()) {
+                    ("", "") => differs,
+                    ("", unlike) => format!(", not the most probable code: {}", printable(unlike)),
+                    (differs, _) => format!(", {differs}"),
                 };
                 let hardly = hardly.map_or_else(String::new, |why| format!(", hardly a lead: {why}"));
                 let all =

@@ -92,11 +92,11 @@ fn machine(record: &Record, pictures: &Pictures, file: &str) -> Value {
     });
     json!({
         "status": word(record.status),
-        "meaning": format!("{}{}", facts::meaning(record.status), facts::withheld(record)),
+        "meaning": facts::status_of(record),
         "code": record.code,
         "best": record.best,
         "confidence": record.best.as_ref().map(|_| share(record.confidence)),
-        "warnings": record.warnings.iter().map(|w| facts::explained(w)).collect::<Vec<_>>(),
+        "warnings": facts::warnings(record),
         "places": places.collect::<Vec<_>>(),
         "drawing": overlay::photograph(record, pictures, file),
     })

@@ -188,7 +188,7 @@ impl Casework {
                     "panels": scenes.panels,
                     "left_out": scenes.left_out,
                     "outdated": old_leads,
-                    "hardly": words::hardly_leads(pairs.iter().filter(|pair| pair.hardly).count()),
+                    "hardly": words::hardly_leads(pairs.iter().filter(|pair| pair.is_hardly()).count()),
                     "pair_count": pairs.len(),
                     "group_count": groups.len(),
                     "compared": lines.first().and_then(|line| line["compared"].as_i64()).map(words::thousands),
@@ -401,8 +401,8 @@ mod tests {
         let group = json!({ "kind": "group", "members": [side("A7CK2MP4"), side("???K????")] });
         let lines = [pair("A7CK2MP4", "A7CK????"), pair("A7CK2MP4", "???K????"), group];
         let (pairs, groups) = leads(&lines, &BTreeMap::new());
-        assert_eq!(pairs.iter().map(|p| p.hardly).collect::<Vec<_>>(), [false, true]);
-        assert_eq!(groups[0].unsure, 1);
+        assert_eq!(pairs.iter().map(leads::Pair::is_hardly).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(groups[0].members.iter().map(|m| m.unsure).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

@@ -18,8 +18,18 @@ pub fn meaning(status: Status) -> &'static str {
     }
 }
 
+/// What a record's status says of it, and why a character of it is withheld.
+pub fn status_of(record: &Record) -> String {
+    format!("{}{}", meaning(record.status), withheld(record))
+}
+
+/// What a record was warned of, and what that means.
+pub fn warnings(record: &Record) -> Vec<String> {
+    record.warnings.iter().map(|w| explained(w)).collect()
+}
+
 /// Why a character is withheld though its probability is no less than that of one which is shown; empty where none is.
-pub fn withheld(record: &Record) -> &'static str {
+fn withheld(record: &Record) -> &'static str {
     let code = record.code.as_deref().unwrap_or_default();
     let p = |shown: bool| {
         let places = code.chars().zip(&record.positions);
@@ -131,7 +141,7 @@ pub fn is_implausible(record: &Record) -> bool {
 }
 
 /// What a word of warning means.
-pub fn explained(warning: &str) -> String {
+fn explained(warning: &str) -> String {
     let meaning = match warning {
         "several_images" => "the file holds pictures of other sizes besides",
         "damaged_file" => "the file cannot be read without gaps",

@@ -1,7 +1,7 @@
 //! Photographs that were read together, as a page: what each says for every character.
 
 use super::site::Site;
-use super::view::text;
+use super::view::{file, text};
 use crate::batch::record::{share, word};
 use crate::error::Fatal;
 use crate::groups::{Group, Kind};
@@ -81,13 +81,13 @@ pub fn notes(group: &Group) -> Vec<&'static str> {
     group.warnings.iter().map(|w| note(w)).collect()
 }
 
-/// Writes the page of `groups`, from the file with the hash `sha256`; `pages` are those of the photographs by SHA-256.
+/// Writes the page of `groups`, from the file with the hash `sha256`; `pages` are the photographs' places in the results by SHA-256.
 ///
 /// # Errors
 /// [`Fatal`] where it cannot be written.
 pub fn write(
     groups: &[Group],
-    pages: &BTreeMap<&str, String>,
+    pages: &BTreeMap<&str, usize>,
     site: &Site,
     head: &Value,
     sha256: &str,
@@ -100,7 +100,7 @@ pub fn write(
     )
 }
 
-fn shown(group: &Group, pages: &BTreeMap<&str, String>) -> Shown {
+fn shown(group: &Group, pages: &BTreeMap<&str, usize>) -> Shown {
     let dash = |value: &Option<String>| value.as_deref().map_or_else(|| "-".into(), text);
     Shown {
         name: text(&group.group),
@@ -120,7 +120,7 @@ fn shown(group: &Group, pages: &BTreeMap<&str, String>) -> Shown {
             .iter()
             .map(|m| Member {
                 path: text(&m.path),
-                file: m.sha256.as_deref().and_then(|hash| pages.get(hash)).cloned(),
+                file: m.sha256.as_deref().and_then(|hash| pages.get(hash)).map(|i| file(*i)),
                 code: dash(&m.code),
                 weight: if m.weight > 0.0 { format!("{:.2}", m.weight) } else { "-".into() },
                 support: m

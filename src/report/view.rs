@@ -1,7 +1,7 @@
 //! A line of results as the words and numbers that its page shows.
 
 use super::batch::Batch;
-use super::facts::{explained, facts, meaning, notes, withheld};
+use super::facts::{facts, notes, status_of, warnings};
 use super::overlay::{self, Drawing};
 use super::picture::Pictures;
 use crate::batch::Record;
@@ -212,7 +212,7 @@ impl Page {
         });
         Self {
             row: row(index),
-            meaning: format!("{}{}", meaning(record.status), withheld(record)),
+            meaning: status_of(record),
             places: places
                 .map(|(i, p)| Place::new(i, p, code.get(i).copied().unwrap_or('?'), window(i)))
                 .collect(),
@@ -221,7 +221,7 @@ impl Page {
             beside: beside.collect(),
             more_beside: alike.len().saturating_sub(BESIDE),
             notes: pictures.map(|p| notes(p, record)).unwrap_or_default(),
-            warnings: record.warnings.iter().map(|w| explained(w)).collect(),
+            warnings: warnings(record),
             original: shown[index].original.clone(),
             same: pictures.is_some(),
             failure: record.failure.clone(),

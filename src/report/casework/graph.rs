@@ -80,7 +80,7 @@ pub fn panels(pairs: &[Pair]) -> Graphs {
         if a != b {
             let between = links.entry((a.min(b), a.max(b))).or_default();
             between.all += 1;
-            between.sure += usize::from(!pair.hardly);
+            between.sure += usize::from(!pair.is_hardly());
         }
     }
     let mut parts = parts(&links);
@@ -170,14 +170,13 @@ mod tests {
     use super::*;
 
     fn pair(a: &str, b: &str) -> Pair {
-        let hardly = a == "c" || b == "c";
         let member = |scene: &str| Member {
             scene: scene.into(),
             path: String::new(),
             out: "out".into(),
             code: String::new(),
             status: String::new(),
-            unsure: hardly,
+            unsure: scene == "c",
             file: None,
         };
         Pair {
@@ -186,7 +185,6 @@ mod tests {
             shared: String::new(),
             log10_lr: String::new(),
             agree: String::new(),
-            hardly,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The lines of `leads.jsonl` as a page shows them.
 
+use super::super::view::file;
 use super::{field, number};
 use crate::words;
 use serde::Serialize;
@@ -28,8 +29,13 @@ pub(super) struct Pair {
     pub(super) shared: String,
     pub(super) log10_lr: String,
     pub(super) agree: String,
+}
+
+impl Pair {
     /// Whether it is hardly a lead: less than half of one reading is sure.
-    pub(super) hardly: bool,
+    pub(super) fn is_hardly(&self) -> bool {
+        self.a.unsure || self.b.unsure
+    }
 }
 
 /// Readings that all are compatible with each other.
@@ -39,12 +45,10 @@ pub(super) struct Group {
     pub(super) shared: String,
     pub(super) members: Vec<Member>,
     pub(super) scenes: usize,
-    /// How many of the readings are sure of less than half of their characters.
-    pub(super) unsure: usize,
 }
 
-fn member(value: &Value, pages: &BTreeMap<&str, String>) -> Member {
-    let page = value["sha256"].as_str().and_then(|hash| pages.get(hash)).cloned();
+fn member(value: &Value, pages: &BTreeMap<&str, usize>) -> Member {
+    let page = value["sha256"].as_str().and_then(|hash| pages.get(hash));
     let unsure = value["code"].as_str().and_then(words::hardly).is_some();
     Member {
         unsure,
@@ -53,19 +57,18 @@ fn member(value: &Value, pages: &BTreeMap<&str, String>) -> Member {
         out: field(value, "out"),
         code: field(value, "code"),
         status: field(value, "status"),
-        file: page,
+        file: page.map(|i| file(*i)),
     }
 }
 
-/// Pairs and groups of the lines of `leads.jsonl`; `pages` of this report by SHA-256.
-pub(super) fn leads(lines: &[Value], pages: &BTreeMap<&str, String>) -> (Vec<Pair>, Vec<Group>) {
+/// Pairs and groups of the lines of `leads.jsonl`; `pages` are the photographs' places in the results by SHA-256.
+pub(super) fn leads(lines: &[Value], pages: &BTreeMap<&str, usize>) -> (Vec<Pair>, Vec<Group>) {
     let (mut pairs, mut groups) = (Vec::new(), Vec::new());
     for line in lines {
         match line["kind"].as_str() {
             Some("pair") => {
                 let [a, b] = ["a", "b"].map(|side| member(&line[side], pages));
                 pairs.push(Pair {
-                    hardly: a.unsure || b.unsure,
                     a,
                     b,
                     shared: field(line, "shared"),
@@ -81,9 +84,7 @@ pub(super) fn leads(lines: &[Value], pages: &BTreeMap<&str, String>) -> (Vec<Pai
                 scenes.sort_unstable();
                 scenes.dedup();
                 let scenes = scenes.len();
-                let unsure = members.iter().filter(|m| m.unsure).count();
-                let (id, shared) = (field(line, "id"), field(line, "shared"));
-                groups.push(Group { id, shared, members, scenes, unsure });
+                groups.push(Group { id: field(line, "id"), shared: field(line, "shared"), members, scenes });
             }
             // A later version may write more than this one shows.
             _ => {}

@@ -10,7 +10,7 @@ use crate::groups::Group;
 use crate::words;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Candidates of a question shown on a page; the file holds the rest.
 const MOST_CANDIDATES: usize = 100;
@@ -36,10 +36,9 @@ const RECORD: [(&str, &str); 13] = [
 /// What a report knows beside the lines of casework.
 #[derive(Debug, Default)]
 pub(super) struct Around<'a> {
-    /// The photographs' pages by SHA-256.
-    pub(super) pages: BTreeMap<&'a str, String>,
-    /// Their lines.
-    records: BTreeMap<&'a str, &'a Record>,
+    /// The photographs' places in the results by SHA-256, which number their pages.
+    pub(super) pages: BTreeMap<&'a str, usize>,
+    records: &'a [Record],
     /// What each of them and others say together.
     joint: BTreeMap<&'a str, Vec<Joint>>,
     /// The groups by name, with their numbers from 0.
@@ -48,12 +47,7 @@ pub(super) struct Around<'a> {
 
 impl<'a> Around<'a> {
     pub(super) fn new(batch: &'a Batch, groups: &'a [Group]) -> Self {
-        let pages = batch.pages();
-        Self {
-            pages: pages.iter().map(|(hash, i)| (*hash, view::file(*i))).collect(),
-            records: pages.into_iter().map(|(hash, i)| (hash, &batch.records[i])).collect(),
-            ..Self::of_groups(groups)
-        }
+        Self { pages: batch.pages(), records: &batch.records, ..Self::of_groups(groups) }
     }
 
     /// Without a photograph's page.
@@ -81,8 +75,6 @@ pub(super) struct Trace {
     joint: Vec<Joint>,
     /// Where that contradicts the first record; empty where nowhere.
     contradicted: String,
-    /// Where the first record has other characters than the most probable code; empty where nowhere.
-    unlike_best: String,
     file: Option<String>,
     best: String,
     reading_p: String,
@@ -129,12 +121,9 @@ fn whole_numbers(list: &Value) -> Vec<i64> {
 
 /// Where sure characters of what was read together are others in a record, from 1.
 fn contradicted(joint: &[Joint], code: &str) -> String {
-    let mut places = std::collections::BTreeSet::new();
-    for together in joint.iter().filter_map(|j| j.code.as_ref()) {
-        let pairs = together.chars().zip(code.chars()).enumerate();
-        places.extend(pairs.filter(|(_, (sure, there))| *sure != '?' && sure != there).map(|(i, _)| i + 1));
-    }
-    places.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+    let together = joint.iter().filter_map(|j| j.code.as_ref());
+    let places: BTreeSet<i64> = together.flat_map(|sure| words::contradictions(sure, code)).collect();
+    places.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn trace(line: &Value, around: &Around<'_>) -> Trace {
@@ -142,9 +131,9 @@ pub(super) fn trace(line: &Value, around: &Around<'_>) -> Trace {
     let best = line["best"].as_str().unwrap_or_default();
     let hash = line["sha256"].as_str();
     let group = line["group"].as_str().and_then(|name| around.groups.get(name));
-    let of_record = hash.and_then(|hash| around.records.get(hash)).map(|r| &r.warnings);
+    let page = hash.and_then(|hash| around.pages.get(hash)).copied();
+    let of_record = page.map(|i| facts::warnings(&around.records[i])).unwrap_or_default();
     let of_group = group.map(|(_, group)| together::notes(group)).unwrap_or_default();
-    let warnings = of_record.into_iter().flatten().map(|w| facts::explained(w));
     let joint = hash.and_then(|hash| around.joint.get(hash)).cloned().unwrap_or_default();
     let none_sure = asked.chars().all(|c| c == '?');
     // A code that was typed is no reading.
@@ -191,14 +180,13 @@ pub(super) fn trace(line: &Value, around: &Around<'_>) -> Trace {
     let first = all.first().and_then(|c| c["code"].as_str());
     Trace {
         group_number: group.filter(|(i, _)| *i < together::MOST).map(|(i, _)| i + 1),
-        warnings: warnings.chain(of_group.into_iter().map(String::from)).collect(),
+        warnings: of_record.into_iter().chain(of_group.into_iter().map(String::from)).collect(),
         contradicted: first.map(|code| contradicted(&joint, code)).unwrap_or_default(),
-        unlike_best: first.map(|code| words::unlike_best(best, code)).unwrap_or_default(),
         joint,
         asked: field(line, "asked"),
         path: line["path"].as_str().map(text),
         group: line["group"].as_str().map(text),
-        file: hash.and_then(|hash| around.pages.get(hash)).cloned(),
+        file: page.map(view::file),
         best: field(line, "best"),
         reading_p: chance(line, "reading_p"),
         hardly: words::hardly(asked).filter(|_| is_read),
